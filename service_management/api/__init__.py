@@ -1,0 +1,1 @@
+"""Flask: demand, hold, info, admin, and the pages a person reads."""

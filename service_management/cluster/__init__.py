@@ -1,0 +1,1 @@
+"""The far side of SSH: logins, tunnels, Slurm commands and their parsers."""

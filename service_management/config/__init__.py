@@ -1,0 +1,1 @@
+"""services_config.json: parsed once, at the door, into frozen models."""

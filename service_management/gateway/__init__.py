@@ -1,0 +1,1 @@
+"""nginx seen from Python: render, check, publish, reload, count what is in flight."""

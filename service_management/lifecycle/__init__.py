@@ -1,0 +1,1 @@
+"""Decisions only: states, transitions, idleness. Nothing here does I/O."""

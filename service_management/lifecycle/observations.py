@@ -1,0 +1,44 @@
+"""What the world can tell the lifecycle about one job. Values only: no I/O, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class JobPhase(Enum):
+    """Slurm's two dozen job states, as far as a decision needs to tell them apart."""
+
+    WAITING = "waiting"  # in the queue, or put back into it, or suspended
+    RUNNING = "running"
+    ENDING = "ending"  # COMPLETING: its processes are being cleaned up
+    ENDED = "ended"
+    UNKNOWN = "unknown"  # a state this program does not know: changes nothing
+
+
+@dataclass(frozen=True)
+class JobView:
+    """One job as one line of squeue showed it."""
+
+    job_id: str
+    name: str
+    state: str  # Slurm's own word
+    phase: JobPhase
+    reason: str = ""  # Slurm's own word: "Resources", "Priority", ...
+    node: str = ""  # the first node, empty while pending
+    estimated_start: float | None = None  # unix time; for a running job, when it started
+    end_time: float | None = None  # unix time of its walltime's end
+
+
+@dataclass(frozen=True)
+class JobEnd:
+    """A job that is over, with all that can be said of why."""
+
+    job_id: str
+    state: str  # Slurm's own word; "UNKNOWN" where nobody remembers the job any more
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str = ""
+    node: str = ""
+    output: tuple[str, ...] = ()  # the last lines it wrote
+    output_file: str = ""
