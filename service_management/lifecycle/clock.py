@@ -1,0 +1,88 @@
+"""Time passed: budgets, idleness, health. Nothing is decided on what could not be seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from service_management.lifecycle import moves, timing
+from service_management.lifecycle.decision import Context
+from service_management.lifecycle.demand import reopen
+from service_management.lifecycle.events import Demanded, Health, Probed, Ticked
+from service_management.lifecycle.record import Record
+from service_management.lifecycle.states import Reason, State
+
+
+def _cold(record: Record, event: Ticked, context: Context) -> Record:
+    """Whoever is held is asking, also when the event that said so was lost."""
+    wanted = event.held > 0 or context.policy.always_on
+    if not wanted or context.now < record.retry_at:
+        return record
+    return moves.submit(record, context)
+
+
+def _queued(record: Record, event: Ticked, context: Context) -> Record:
+    if event.held > 0:
+        return replace(record, last_demand=context.now)
+    if timing.queue_patience_over(record, context.policy, context.now):
+        return moves.drain(record, Reason.QUEUE_TIMEOUT, context)
+    return record
+
+
+def _starting(record: Record, event: Ticked, context: Context) -> Record:
+    if timing.startup_over(record, context.policy, context.now):
+        return moves.drain(record, Reason.STARTUP_TIMEOUT, context, after=State.FAILED)
+    return replace(record, last_demand=context.now) if event.held > 0 else record
+
+
+def _ready(record: Record, event: Ticked, context: Context) -> Record:
+    if event.inflight is None:
+        return record
+    if event.inflight > 0 or event.held > 0:
+        return replace(record, last_activity=context.now)
+    if timing.idle(record, context.policy, context.now):
+        return moves.drain(moves.forgive(record, context), Reason.IDLE, context)
+    return record
+
+
+def _draining(record: Record, event: Ticked, context: Context) -> Record:
+    """Unpublished one tick ago at least: cancel, unless somebody slipped in before."""
+    if record.job is None or record.job.cancelled or record.job.ending:
+        return record
+    if event.inflight == 0 or timing.drain_over(record, context.policy, context.now):
+        return record.with_job(cancelled=True)
+    if event.inflight and record.reason is Reason.IDLE:
+        return reopen(record, Demanded(), context)
+    return record
+
+
+TICKED = {
+    State.COLD: _cold,
+    State.FAILED: _cold,
+    State.QUEUED: _queued,
+    State.STARTING: _starting,
+    State.READY: _ready,
+    State.DRAINING: _draining,
+}
+
+
+def _probed_starting(record: Record, event: Probed, context: Context) -> Record:
+    if event.health is not Health.HEALTHY:
+        return record
+    now = context.now
+    return record.to(
+        State.READY, Reason.HEALTHY, now, ready_since=now, last_activity=now, strikes=0
+    )
+
+
+def _probed_ready(record: Record, event: Probed, context: Context) -> Record:
+    """Silence is not illness: a service may be too busy to answer its health path."""
+    if event.health is Health.SILENT:
+        return record
+    if event.health is Health.HEALTHY:
+        return moves.forgive(replace(record, strikes=0), context)
+    if record.strikes + 1 < timing.STRIKES:
+        return replace(record, strikes=record.strikes + 1)
+    return record.to(State.STARTING, Reason.UNHEALTHY, context.now, strikes=0)
+
+
+PROBED = {State.STARTING: _probed_starting, State.READY: _probed_ready}

@@ -1,0 +1,24 @@
+"""What a decision is given, and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service_management.lifecycle.actions import Action
+from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.timing import Policy
+
+
+@dataclass(frozen=True)
+class Context:
+    """The clock, the configuration's word, and the job to use if one is needed."""
+
+    now: float
+    policy: Policy
+    fresh: Job
+
+
+@dataclass(frozen=True)
+class Decision:
+    record: Record | None  # None: forget the service
+    actions: tuple[Action, ...] = ()

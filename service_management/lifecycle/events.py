@@ -1,0 +1,133 @@
+"""Everything that can happen to a service. Each arrives at the controller's inbox and
+is put before `transitions.decide`, which has an entry for every state × event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from service_management.lifecycle.observations import JobEnd, JobView
+from service_management.lifecycle.states import Reason
+
+
+class Health(Enum):
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"  # refused, broke off, or answered other than 2xx
+    SILENT = "silent"  # no answer in time: a busy service is not a dead one
+
+
+@dataclass(frozen=True)
+class Demanded:
+    """A request asked for the service."""
+
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """Time passed. `inflight` is None where it could not be counted: then nothing is idle."""
+
+    inflight: int | None
+    held: int = 0
+
+
+@dataclass(frozen=True)
+class Submitted:
+    job_name: str
+    job_id: str
+
+
+@dataclass(frozen=True)
+class SubmitFailed:
+    """The job certainly does not exist: Slurm refused it, or it was never asked."""
+
+    job_name: str
+    reason: Reason
+    text: str
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class JobAbsent:
+    """Slurm answered, and knows no job of this name. Only weighed while its id is unknown."""
+
+    job_name: str
+
+
+@dataclass(frozen=True)
+class JobSeen:
+    view: JobView
+
+
+@dataclass(frozen=True)
+class JobOver:
+    """Positive word that the job is over. A job merely missing from a list is not over."""
+
+    end: JobEnd
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Probed:
+    health: Health
+
+
+@dataclass(frozen=True)
+class StartAsked:
+    pass
+
+
+@dataclass(frozen=True)
+class StopAsked:
+    hurry: bool = False
+
+
+@dataclass(frozen=True)
+class RestartAsked:
+    pass
+
+
+@dataclass(frozen=True)
+class EnableAsked:
+    pass
+
+
+@dataclass(frozen=True)
+class DisableAsked:
+    pass
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The configuration's job-affecting keys differ from those its job was submitted with."""
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The service has left the configuration."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The service is (again) in the configuration."""
+
+
+Event = (
+    Demanded
+    | Ticked
+    | Submitted
+    | SubmitFailed
+    | JobAbsent
+    | JobSeen
+    | JobOver
+    | Probed
+    | StartAsked
+    | StopAsked
+    | RestartAsked
+    | EnableAsked
+    | DisableAsked
+    | Changed
+    | Removed
+    | Restored
+)
+EVENTS: tuple[type, ...] = Event.__args__

@@ -1,0 +1,145 @@
+"""What operators, and their edits of the configuration, ask for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from service_management.lifecycle import moves
+from service_management.lifecycle.decision import Context
+from service_management.lifecycle.demand import reopen
+from service_management.lifecycle.events import Demanded, Event, StopAsked
+from service_management.lifecycle.record import Record
+from service_management.lifecycle.states import Reason, State
+
+_RUNNING = (State.QUEUED, State.STARTING, State.READY)
+
+
+def _start(record: Record, _event: Event, context: Context) -> Record:
+    """An operator's start does not wait for the back-off: something was repaired."""
+    return moves.submit(replace(record, failures=0, retry_at=0.0), context)
+
+
+def _start_draining(record: Record, _event: Event, context: Context) -> Record:
+    return reopen(record, Demanded(), context)
+
+
+START = {State.COLD: _start, State.FAILED: _start, State.DRAINING: _start_draining}
+
+
+def _stop(record: Record, event: StopAsked, context: Context) -> Record:
+    return replace(moves.drain(record, Reason.STOPPED, context), hurry=event.hurry)
+
+
+def _stop_failed(record: Record, _event: StopAsked, context: Context) -> Record:
+    return moves.cold(replace(record, failures=0, retry_at=0.0), Reason.STOPPED, context)
+
+
+def _stop_draining(record: Record, event: StopAsked, _context: Context) -> Record:
+    return replace(record, again=False, hurry=record.hurry or event.hurry)
+
+
+STOP = {
+    **dict.fromkeys(_RUNNING, _stop),
+    State.FAILED: _stop_failed,
+    State.DRAINING: _stop_draining,
+}
+
+
+def _restart(record: Record, _event: Event, context: Context) -> Record:
+    return moves.drain(record, Reason.RESTARTED, context, again=True)
+
+
+def _restart_draining(record: Record, _event: Event, _context: Context) -> Record:
+    return replace(record, again=record.after is State.COLD)
+
+
+RESTART = {
+    State.COLD: _start,
+    State.FAILED: _start,
+    **dict.fromkeys(_RUNNING, _restart),
+    State.DRAINING: _restart_draining,
+}
+
+
+def _disable(record: Record, _event: Event, context: Context) -> Record:
+    return moves.drain(record, Reason.DISABLED, context, after=State.DISABLED)
+
+
+def _disable_now(record: Record, _event: Event, context: Context) -> Record:
+    calm = replace(record, failures=0, retry_at=0.0)
+    return calm.to(State.DISABLED, Reason.DISABLED, context.now)
+
+
+def _disable_draining(record: Record, _event: Event, _context: Context) -> Record:
+    if record.after is None:
+        return record
+    return replace(record, reason=Reason.DISABLED, after=State.DISABLED, again=False)
+
+
+DISABLE = {
+    State.COLD: _disable_now,
+    State.FAILED: _disable_now,
+    **dict.fromkeys(_RUNNING, _disable),
+    State.DRAINING: _disable_draining,
+}
+
+
+def _enable(record: Record, _event: Event, context: Context) -> Record:
+    return moves.cold(record, Reason.NONE, context)
+
+
+def _enable_draining(record: Record, _event: Event, _context: Context) -> Record:
+    if record.after is not State.DISABLED:
+        return record
+    return replace(record, reason=Reason.STOPPED, after=State.COLD)
+
+
+ENABLE = {State.DISABLED: _enable, State.DRAINING: _enable_draining}
+
+
+def _changed(record: Record, _event: Event, context: Context) -> Record:
+    """The edit is meant: what ran with the old entry ends, what was wanted starts anew."""
+    return moves.drain(record, Reason.CHANGED, context, again=True)
+
+
+def _changed_failed(record: Record, _event: Event, context: Context) -> Record:
+    """Perhaps the edit is the repair: the next request need not wait for the back-off."""
+    return moves.cold(replace(record, failures=0, retry_at=0.0), Reason.CHANGED, context)
+
+
+def _changed_draining(record: Record, _event: Event, _context: Context) -> Record:
+    """From here no way leads back to the old job, whatever arrives."""
+    return replace(record, reason=Reason.CHANGED) if record.after is State.COLD else record
+
+
+CHANGED = {
+    **dict.fromkeys(_RUNNING, _changed),
+    State.FAILED: _changed_failed,
+    State.DRAINING: _changed_draining,
+}
+
+
+def _forget(_record: Record, _event: Event, _context: Context) -> None:
+    return None
+
+
+def _remove(record: Record, _event: Event, context: Context) -> Record:
+    return moves.drain(record, Reason.REMOVED, context, after=None)
+
+
+def _remove_draining(record: Record, _event: Event, _context: Context) -> Record:
+    return replace(record, reason=Reason.REMOVED, after=None, again=False)
+
+
+REMOVED = {
+    **dict.fromkeys((State.COLD, State.FAILED, State.DISABLED), _forget),
+    **dict.fromkeys(_RUNNING, _remove),
+    State.DRAINING: _remove_draining,
+}
+
+
+def _restored(record: Record, _event: Event, _context: Context) -> Record:
+    return record if record.after is not None else replace(record, after=State.COLD)
+
+
+RESTORED = {State.DRAINING: _restored}

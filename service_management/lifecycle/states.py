@@ -1,0 +1,70 @@
+"""The words of the product: states a service can be in, and reasons for being there."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What `/info` shows. `docs/lifecycle.md` draws how they follow each other."""
+
+    COLD = "cold"  # no job; the next request submits one
+    QUEUED = "queued"  # submitted, or about to be; Slurm has not started it
+    STARTING = "starting"  # the job runs; the service does not answer its health path yet
+    READY = "ready"  # routed
+    DRAINING = "draining"  # no longer routed; its job is being cancelled, or is ending
+    FAILED = "failed"  # the last attempt failed; the next one waits for its back-off
+    DISABLED = "disabled"  # an operator said so; requests are refused
+
+
+class Reason(StrEnum):
+    """Why a service is in its state: a label for machines. `TEXT` has the words for people."""
+
+    NONE = ""
+    DEMAND = "demand"
+    SUBMITTING = "submitting"
+    WAITING = "waiting_for_resources"
+    LOADING = "loading"
+    HEALTHY = "healthy"
+    IDLE = "idle"
+    QUEUE_TIMEOUT = "queue_timeout"
+    STARTUP_TIMEOUT = "startup_timeout"
+    SUBMIT_REJECTED = "submit_rejected"
+    SUBMIT_LOST = "submit_lost"
+    CLUSTER_UNREACHABLE = "cluster_unreachable"
+    ENDED_AT_START = "ended_at_start"
+    ENDED = "job_ended"
+    REQUEUED = "requeued"
+    UNHEALTHY = "unhealthy"
+    STOPPED = "stopped"
+    RESTARTED = "restarted"
+    DISABLED = "disabled_by_operator"
+    CHANGED = "config_changed"
+    REMOVED = "removed_from_config"
+    ADOPTED = "adopted"
+
+
+TEXT: dict[Reason, str] = {
+    Reason.NONE: "no job; the next request starts one",
+    Reason.DEMAND: "a request asked for it",
+    Reason.SUBMITTING: "the job is being submitted",
+    Reason.WAITING: "the job waits in Slurm's queue",
+    Reason.LOADING: "the job runs; the service does not answer its health path yet",
+    Reason.HEALTHY: "the service answers its health path",
+    Reason.IDLE: "no request for as long as its timeout",
+    Reason.QUEUE_TIMEOUT: "nobody asked for it any more while its job waited in the queue",
+    Reason.STARTUP_TIMEOUT: "the job ran, but its service was not healthy within startup_timeout",
+    Reason.SUBMIT_REJECTED: "Slurm refused the job",
+    Reason.SUBMIT_LOST: "the submission never reached Slurm",
+    Reason.CLUSTER_UNREACHABLE: "the cluster's login host could not be used",
+    Reason.ENDED_AT_START: "the job ended before the service became healthy",
+    Reason.ENDED: "the job ended while the service was running",
+    Reason.REQUEUED: "Slurm put the job back into its queue",
+    Reason.UNHEALTHY: "the service stopped answering its health path",
+    Reason.STOPPED: "an operator stopped it",
+    Reason.RESTARTED: "an operator restarted it",
+    Reason.DISABLED: "an operator disabled it",
+    Reason.CHANGED: "its entry in the configuration changed",
+    Reason.REMOVED: "its entry was removed from the configuration",
+    Reason.ADOPTED: "its job was found on the cluster and taken over",
+}

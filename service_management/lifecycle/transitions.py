@@ -1,0 +1,60 @@
+"""The decision table: `(record, event, context) → (record', actions)`, without I/O.
+
+`TABLE` has an entry for every state × event; `_stay` is a decision too. The handlers
+for one kind of event stand together in `demand`, `slurm`, `clock` and `operator`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from service_management.lifecycle import clock, demand, operator, slurm
+from service_management.lifecycle import events as ev
+from service_management.lifecycle.actions import Action, Submit, duties
+from service_management.lifecycle.decision import Context, Decision
+from service_management.lifecycle.record import Record
+from service_management.lifecycle.states import State
+
+Handler = Callable[[Record, ev.Event, Context], Record | None]
+
+
+def _stay(record: Record, _event: ev.Event, _context: Context) -> Record:
+    return record
+
+
+_COLUMNS: Mapping[type, Mapping[State, Callable[..., Record | None]]] = {
+    ev.Demanded: demand.HANDLERS,
+    ev.Ticked: clock.TICKED,
+    ev.Probed: clock.PROBED,
+    ev.Submitted: slurm.SUBMITTED,
+    ev.SubmitFailed: slurm.SUBMIT_FAILED,
+    ev.JobAbsent: slurm.JOB_ABSENT,
+    ev.JobSeen: slurm.JOB_SEEN,
+    ev.JobOver: slurm.JOB_OVER,
+    ev.StartAsked: operator.START,
+    ev.StopAsked: operator.STOP,
+    ev.RestartAsked: operator.RESTART,
+    ev.EnableAsked: operator.ENABLE,
+    ev.DisableAsked: operator.DISABLE,
+    ev.Changed: operator.CHANGED,
+    ev.Removed: operator.REMOVED,
+    ev.Restored: operator.RESTORED,
+}
+
+TABLE: Mapping[tuple[State, type], Handler] = {
+    (state, event): _COLUMNS[event].get(state, _stay) for state in State for event in ev.EVENTS
+}
+
+
+def decide(record: Record, event: ev.Event, context: Context) -> Decision:
+    after = TABLE[record.state, type(event)](record, event, context)
+    if after is None:
+        return Decision(None)
+    return Decision(after, _submission(record, after) + duties(after))
+
+
+def _submission(before: Record, after: Record) -> tuple[Action, ...]:
+    """A job the record did not know before is an intent: the one thing asked for once."""
+    job = after.job
+    known = before.job.name if before.job else ""
+    return (Submit(job),) if job and not job.job_id and job.name != known else ()
