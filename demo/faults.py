@@ -1,0 +1,161 @@
+"""What a running cluster can be asked, and what can be done to it."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from demo import daemons, files, machine, network, processes
+from demo.processes import Process, Table
+from demo.spec import DemoError, Spec
+
+
+class Faults:
+    """The queries and faults of a cluster. `login` and the node names are its hosts."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.home = spec.home
+        self.ssh_host = spec.login.ssh_address
+        self.ssh_port = spec.login.ssh_port
+        self.ssh_user = spec.user
+        self.key_file = spec.directory / "keys" / "id_ed25519"
+
+    @property
+    def _table(self) -> Table:
+        """Read anew: `up` in another process may have restarted a daemon."""
+        return Table(self.spec.directory)
+
+    @property
+    def host_key(self) -> str:
+        """The line for known_hosts."""
+        public = (self.spec.directory / "keys" / "host_ed25519.pub").read_text().split()
+        return f"{self.ssh_name} {public[0]} {public[1]}"
+
+    @property
+    def ssh_name(self) -> str:
+        return self.ssh_host if self.ssh_port == 22 else f"[{self.ssh_host}]:{self.ssh_port}"
+
+    # -- asking ---------------------------------------------------------------------------
+
+    def run(self, command: str, timeout: float = 15) -> str:
+        """A shell command as the login user on the login host, but not through ssh."""
+        return daemons.run_as_user(self.spec, self._table, command, timeout)
+
+    def admin(self, *argv: str, timeout: float = 15) -> str:
+        """A Slurm command as root on the login host."""
+        return daemons.run_as_root(self.spec, self._table, argv, timeout)
+
+    def jobs(self) -> list[dict[str, str]]:
+        lines = self.admin("squeue", "--noheader", "--format=%i|%j|%T|%N").splitlines()
+        return [
+            dict(zip(("id", "name", "state", "node"), line.split("|"), strict=True))
+            for line in lines
+        ]
+
+    def daemon_states(self) -> dict[str, bool]:
+        table = self._table
+        return {
+            daemon.name: table.get(daemon.name) is not None for daemon in daemons.plan(self.spec)
+        }
+
+    def exec_on(self, host: str, *argv: str, timeout: float = 15) -> str:
+        """A command as root in the namespaces of that host."""
+        return machine.run(daemons.inside(self.spec, self._table, host, argv), timeout)
+
+    # -- the network (shape hosts) --------------------------------------------------------
+
+    def cut(self, host: str) -> None:
+        """The host is unreachable and silent. For the login: its link to the gateway."""
+        network.set_link(self.spec, self._table, host, up=False)
+
+    def heal(self, host: str) -> None:
+        """Undo `cut` and `slow`."""
+        network.undo_slow(self.spec, self._table, host)
+        network.set_link(self.spec, self._table, host, up=True)
+
+    def slow(self, host: str, delay_ms: float = 0, loss_pct: float = 0) -> None:
+        """Delay and loss in each direction of the host's link."""
+        network.undo_slow(self.spec, self._table, host)
+        network.slow(self.spec, self._table, host, delay_ms, loss_pct)
+
+    # -- whole hosts (shape hosts) --------------------------------------------------------
+
+    def kill(self, host: str) -> None:
+        """As if the power failed: silent first, so that no connection is closed in order."""
+        self.cut(host)
+        holder = network.holder(self.spec, self._table, host)
+        while running := processes.in_network_of(holder):
+            processes.end_now(running)
+
+    def revive(self, host: str) -> None:
+        self.heal(host)
+        daemons.start_missing(self.spec, self._table, lambda _: None)
+        processes.wait_until(lambda: daemons.host_answers(self.spec, self._table, host), 20)
+
+    # -- daemons --------------------------------------------------------------------------
+
+    def freeze_slurmctld(self) -> None:
+        processes.send([self._daemon("slurmctld")], signal.SIGSTOP)
+
+    def thaw_slurmctld(self) -> None:
+        processes.send([self._daemon("slurmctld")], signal.SIGCONT)
+
+    def stop_slurmctld(self) -> None:
+        processes.end([self._daemon("slurmctld")], grace=10)
+
+    def start_slurmctld(self) -> None:
+        daemons.start(self.spec, self._table, daemons.slurmctld(self.spec))
+        daemons.await_ready(self.spec, self._table)
+
+    def freeze_ssh(self) -> None:
+        processes.send(self._ssh_processes(), signal.SIGSTOP)
+
+    def thaw_ssh(self) -> None:
+        processes.send(self._ssh_processes(), signal.SIGCONT)
+
+    def _daemon(self, name: str) -> Process:
+        process = self._table.get(name)
+        if process is None:
+            raise DemoError(f"{name} is not running")
+        return process
+
+    def _ssh_processes(self) -> list[Process]:
+        """Listeners and sessions; not what runs inside the sessions."""
+        family = processes.descendants(self._table.living("sshd.").values())
+        return [entry for entry in family if processes.command(entry.pid) == "sshd"]
+
+    # -- jobs and nodes -------------------------------------------------------------------
+
+    def drain_all(self) -> None:
+        """New jobs stay pending."""
+        self._set_nodes("State=DRAIN", "Reason=demo")
+
+    def resume_all(self) -> None:
+        self._set_nodes("State=RESUME")
+
+    def _set_nodes(self, *settings: str) -> None:
+        for node in self.spec.nodes:
+            self.admin("scontrol", "update", f"NodeName={node.name}", *settings)
+
+    def cancel_all(self) -> None:
+        self.admin("scancel", f"--user={self.spec.user}")
+
+    def end_jobs(self) -> None:
+        """Cancel all and wait for the end; where slurmctld does not answer, leave it at that."""
+        with suppress(DemoError):
+            self.thaw_slurmctld()
+            if self.jobs():
+                self.cancel_all()
+                processes.wait_until(lambda: not self.jobs(), 8)
+
+    def set_login_noise(self, noisy: bool) -> None:
+        files.set_login_noise(self.spec, noisy)
+
+    def write_script(self, name: str, text: str) -> Path:
+        """A batch script in the login user's home."""
+        path = self.home / name
+        path.write_text(text)
+        path.chmod(0o755)
+        return path

@@ -1,0 +1,96 @@
+"""What `up` writes below the cluster's directory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import shutil
+from pathlib import Path
+
+from demo import machine, templates
+from demo.spec import Spec
+
+SERVICES = Path(__file__).parent / "services"
+
+
+def write_all(spec: Spec, keys: Path | None) -> None:
+    spools = (f"spool/{node.name}" for node in spec.nodes)
+    for name in ("etc", "log", "state", "spool", *spools, "keys"):
+        (spec.directory / name).mkdir(exist_ok=True)
+    _write_munge_key(spec)
+    _write_keys(spec, keys)
+    _write_configuration(spec)
+    write_home(spec)
+
+
+def _write_munge_key(spec: Spec) -> None:
+    path = spec.directory / "etc" / "munge.key"
+    if not path.exists():
+        _write_private(path, secrets.token_bytes(128))
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(content)
+
+
+def _write_keys(spec: Spec, exported: Path | None) -> None:
+    """Client and host key. An exported pair is taken up again: who recorded the host key
+    at first contact finds the same one after `down` and `up`."""
+    folder = spec.directory / "keys"
+    for name, foreign in (("id_ed25519", "demo_key"), ("host_ed25519", "demo_host_key")):
+        key = folder / name
+        kept = exported / foreign if exported else None
+        if kept and kept.exists():
+            _write_private(key, kept.read_bytes())
+        elif not key.exists():
+            comment = f"demo-{spec.tag}"
+            machine.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(key)])
+        public = machine.run(["ssh-keygen", "-y", "-f", str(key)])
+        key.with_suffix(".pub").write_text(public)
+        if kept:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            _write_private(kept, key.read_bytes())
+    shutil.copy(folder / "id_ed25519.pub", folder / "authorized_keys")
+
+
+def _write_configuration(spec: Spec) -> None:
+    etc = spec.directory / "etc"
+    (etc / "slurm.conf").write_text(templates.slurm_conf(spec))
+    (etc / "gres.conf").write_text(templates.gres_conf())
+    (etc / "hosts").write_text(templates.hosts_file(spec))
+    for host in spec.host_names:
+        (etc / f"sshd_config.{host}").write_text(templates.sshd_config(spec, host))
+
+
+def write_home(spec: Spec) -> None:
+    """The login user's home: the example services, and the interpreter they run with."""
+    home = spec.home
+    shutil.copytree(
+        SERVICES,
+        home / "services",
+        ignore=shutil.ignore_patterns("*.sh", "__pycache__"),
+        dirs_exist_ok=True,
+    )
+    for script in SERVICES.glob("*.sh"):
+        shutil.copy(script, home / script.name)
+    (home / "python.env").write_text(_python_env(spec))
+    for path in (home, *home.rglob("*")):
+        os.chown(path, spec.uid, -1, follow_symlinks=False)
+
+
+def _python_env(spec: Spec) -> str:
+    settings = {"DEMO_PYTHON": spec.python.argv0, **spec.python.environment}
+    return "".join(f"export {key}={shlex.quote(value)}\n" for key, value in settings.items())
+
+
+def set_login_noise(spec: Spec, noisy: bool) -> None:
+    """A site's chatter before the output of every command: bash reads .bashrc under sshd."""
+    text = 'echo "*** Welcome to the demo cluster ***"\necho "quota: 3% used" >&2\n'
+    for name in (".bashrc", ".profile"):
+        path = spec.home / name
+        path.write_text(text if noisy else "")
+        os.chown(path, spec.uid, -1)

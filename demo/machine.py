@@ -1,0 +1,192 @@
+"""What a cluster takes from the machine: programs, a user, ports, an interpreter, mounts."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from demo import processes
+from demo.spec import LONGEST_DIRECTORY, DemoError, Python, Shape
+
+PACKAGES = {
+    "munged": "munge",
+    "slurmctld": "slurmctld",
+    "slurmd": "slurmd",
+    "sbatch": "slurm-client",
+    "sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
+    "useradd": "passwd",
+    "runuser": "util-linux",
+}
+NETWORK_PACKAGES = {"ip": "iproute2", "tc": "iproute2", "nsenter": "util-linux"}
+PRIVSEP = Path("/run/sshd")  # compiled into Debian's sshd, which does not start without it
+PRIVSEP_OURS = PRIVSEP / ".io-demo"
+
+
+def check(shape: Shape) -> None:
+    """Everything that is missing, in one message."""
+    needed = PACKAGES | (NETWORK_PACKAGES if shape == "hosts" else {})
+    missing = {name: package for name, package in needed.items() if not find(name)}
+    if missing:
+        packages = " ".join(sorted(set(missing.values())))
+        raise DemoError(
+            f"missing on this machine: {', '.join(missing)}. Install: apt-get install {packages}"
+        )
+    if os.geteuid() != 0:
+        raise DemoError("the demo cluster needs root (it adds a user and starts daemons): use sudo")
+
+
+def find(program: str) -> str | None:
+    return shutil.which(program, path=processes.PATH)
+
+
+def run(argv: Sequence[str], timeout: float = 30, environment: Mapping[str, str] = {}) -> str:
+    """The command's output; a DemoError with its own words where it fails."""
+    try:
+        done = subprocess.run(
+            argv,
+            env={"PATH": processes.PATH, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise DemoError(f"no answer within {timeout:g} s: {' '.join(argv)}") from None
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip()
+        raise DemoError(f"{' '.join(argv)} failed (exit {done.returncode}): {words}")
+    return done.stdout
+
+
+def check_directory(directory: Path) -> None:
+    if len(str(directory)) > LONGEST_DIRECTORY:
+        raise DemoError(f"{directory} is too long for unix sockets below it: choose a shorter --dir")
+    for parent in directory.parents:
+        if parent.exists() and not parent.stat().st_mode & 0o001:
+            raise DemoError(f"the login user cannot enter {parent}: choose another --dir")
+
+
+def add_user(name: str, home: Path) -> int:
+    """The login user of one cluster; one that is there already must be this cluster's."""
+    with suppress(KeyError):
+        entry = pwd.getpwnam(name)
+        if entry.pw_dir != str(home):
+            raise DemoError(f"user {name} exists (home {entry.pw_dir}): choose another --user")
+        return entry.pw_uid
+    # '*' and not the default '!': sshd without PAM refuses the latter as a locked account.
+    options = ["--system", "--no-create-home", "--shell", "/bin/bash", "--password", "*"]
+    _with_retries(["useradd", *options, "--gid", "nogroup", "--home-dir", str(home), name])
+    return pwd.getpwnam(name).pw_uid
+
+
+def remove_user(name: str, home: Path) -> None:
+    with suppress(KeyError):
+        if pwd.getpwnam(name).pw_dir == str(home):
+            _with_retries(["userdel", name])
+
+
+def users_of(home: Path) -> list[str]:
+    return [entry.pw_name for entry in pwd.getpwall() if entry.pw_dir == str(home)]
+
+
+def _with_retries(argv: list[str]) -> None:
+    """Another useradd at the same moment holds the lock on /etc/passwd, for milliseconds."""
+    for _ in range(20):
+        try:
+            run(argv)
+        except DemoError as error:
+            if "lock" not in str(error):
+                raise
+            processes.wait_until(lambda: False, 0.1)
+        else:
+            return
+    run(argv)
+
+
+def port_is_free(port: int, address: str = "127.0.0.1") -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(tag: str, count: int) -> list[int]:
+    """Below the kernel's range for outgoing connections; each directory begins elsewhere."""
+    first, last = 17000, 30000
+    offset = int(tag, 16) % (last - first)
+    candidates = (first + (offset + step) % (last - first) for step in range(last - first))
+    ports = [port for port, _ in zip(filter(port_is_free, candidates), range(count), strict=False)]
+    if len(ports) < count:
+        raise DemoError(f"no {count} free ports between {first} and {last}")
+    return ports
+
+
+def choose_python(user: str, directory: Path) -> Python:
+    """The running interpreter with its packages, in a way that the login user can execute.
+
+    It may lie where only root can go (below /root, in a private clone): then its prefix and
+    its packages are bind-mounted into the cluster's directory.
+    """
+    direct = Python(sys.executable, {})
+    if _works(direct, user):
+        return direct
+    base, site = directory / "python" / "base", directory / "python" / "site"
+    mounts = ((sys.base_prefix, str(base)), (sysconfig.get_path("purelib"), str(site)))
+    for source, target in mounts:
+        mount(source, Path(target))
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    environment = {"LD_LIBRARY_PATH": str(base / "lib"), "PYTHONPATH": str(site)}
+    mounted = Python(str(base / "bin" / name), environment, mounts)
+    if not _works(mounted, user):
+        raise DemoError(f"user {user} cannot run {sys.executable}, not even through a bind mount")
+    return mounted
+
+
+def _works(python: Python, user: str) -> bool:
+    settings = [f"{key}={value}" for key, value in python.environment.items()]
+    command = [python.argv0, "-c", "import typer, json, ssl"]
+    with suppress(DemoError):
+        run(["runuser", "-u", user, "--", "env", "-C", "/", *settings, *command])
+        return True
+    return False
+
+
+def mount(source: str, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    if not target.is_mount():
+        run(["mount", "--bind", source, str(target)])
+
+
+def unmount_below(directory: Path) -> None:
+    table = Path("/proc/self/mounts").read_text().splitlines()
+    targets = [line.split()[1] for line in table if line.split()[1].startswith(f"{directory}/")]
+    for target in reversed(targets):
+        run(["umount", "--lazy", target])
+
+
+def make_privsep_directory() -> None:
+    if not PRIVSEP.exists():
+        PRIVSEP.mkdir(mode=0o755, parents=True)
+        PRIVSEP_OURS.touch()
+
+
+def remove_privsep_directory() -> None:
+    """Made by some demo cluster and used by no sshd any more: the last one takes it away."""
+    running = processes.matching(lambda pid: processes.command(pid) == "sshd")
+    if PRIVSEP_OURS.exists() and not running:
+        PRIVSEP_OURS.unlink()
+        with suppress(OSError):
+            PRIVSEP.rmdir()

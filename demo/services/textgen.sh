@@ -1,0 +1,6 @@
+#!/bin/sh
+#SBATCH --output=%x-%j.out
+# sbatch [options] textgen.sh <port>
+. "$HOME/python.env"
+# exec: scancel's SIGTERM reaches the server itself, and the job ends at once.
+exec "$DEMO_PYTHON" "$HOME/services/textgen.py" "$1"
