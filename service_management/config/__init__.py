@@ -1,1 +1,24 @@
 """services_config.json: parsed once, at the door, into frozen models."""
+
+from .across import RESERVED_ROUTES
+from .catalogue import Catalogue, Changes, diff
+from .keyfiles import resolve_key
+from .loader import load, parse
+from .models import Service
+from .problems import Problem
+from .schema import KEYS, Key, schema
+
+__all__ = [
+    "KEYS",
+    "RESERVED_ROUTES",
+    "Catalogue",
+    "Changes",
+    "Key",
+    "Problem",
+    "Service",
+    "diff",
+    "load",
+    "parse",
+    "resolve_key",
+    "schema",
+]

@@ -2,39 +2,165 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import BaseModel, ConfigDict
+from . import fields as f
+
+LOGIN_FIELDS = (
+    "ssh_username",
+    "ssh_key_file",
+    "remote_host",
+    "ssh_port",
+    "proxy_jump",
+    "known_hosts_file",
+)
+JOB_FIELDS = (*LOGIN_FIELDS, "remote_port", "bash_file", "sbatch_args", "env")
+ROUTE_FIELDS = (
+    "name",
+    "route_name",
+    "api_paths",
+    "local_host",
+    "local_port",
+    "check_health_path",
+    "quiet_paths",
+    "hold_timeout",
+    "request_timeout",
+    "max_body",
+    "max_replicas",
+)
 
 
 class Service(BaseModel):
     """One entry of "Services", checked, with every default filled in."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
 
-    name: str
-    ssh_username: str
-    ssh_key_file: str
-    remote_host: str
-    remote_port: int | Literal["auto"]
-    bash_file: str
-    check_health_path: str
-    timeout: float
-    route_name: str
-    api_paths: tuple[str, ...]
-    local_host: str | None = None
-    local_port: int | None = None
-    hold_timeout: float = 120
-    startup_timeout: float = 1800
-    queue_timeout: float = 3600
-    min_replicas: int = 0
-    max_replicas: int = 1
-    target_inflight: int = 8
-    sbatch_args: tuple[str, ...] = ()
-    env: dict[str, str] = {}
-    ssh_port: int = 22
-    proxy_jump: str | None = None
-    known_hosts_file: str | None = None
-    request_timeout: float = 600
-    max_body: int = 100 * 1000 * 1000  # bytes
-    quiet_paths: tuple[str, ...] | None = None
+    name: f.Name = Field(description="Shown to people.", examples=["Digits classifier"])
+    ssh_username: f.User = Field(
+        description="User to log in as on the login node.", examples=["jo"]
+    )
+    ssh_key_file: f.File = Field(
+        description="Private key to log in with; a relative path is one in the key directory.",
+        examples=["id_cluster"],
+    )
+    remote_host: f.Host = Field(
+        description="Login node of the cluster.", examples=["login.cluster.example.org"]
+    )
+    remote_port: f.RemotePort = Field(
+        description="Port the service listens on; also the first argument of bash_file. "
+        '"auto": the orchestrator gives one per replica.',
+        examples=[8080, "auto"],
+    )
+    bash_file: f.Script = Field(
+        description="Batch script on the cluster that starts the service: "
+        "sbatch … <bash_file> <port>.",
+        examples=["/home/jo/digits/run_model.sh"],
+    )
+    check_health_path: f.HealthPath = Field(
+        description="GET path that answers 2xx once the service is ready, "
+        "with or without a leading slash.",
+        examples=["/health"],
+    )
+    timeout: f.Seconds = Field(
+        description="Idle seconds after which the job is cancelled.", examples=[600]
+    )
+    route_name: f.RouteName = Field(
+        description="First path segment at the gateway.", examples=["digits"]
+    )
+    api_paths: f.ApiPaths = Field(
+        description='The service\'s paths: an exact allow-list. The list ["/"] means the whole '
+        "service; an entry ending in /* means everything below.",
+        examples=[["/predict", "/items/*"]],
+    )
+    local_host: f.Address | None = Field(
+        default=None,
+        description="With local_port: address on the gateway where the service is also reachable.",
+        examples=["127.0.0.1"],
+    )
+    local_port: f.Port | None = Field(
+        default=None,
+        description="With local_host: port on the gateway where the service is also reachable.",
+        examples=[9001],
+    )
+    hold_timeout: f.SecondsOrNone = Field(
+        default=120,
+        description="Seconds a cold request is held; 0: refuse at once.",
+        examples=[120],
+    )
+    startup_timeout: f.Seconds = Field(
+        default=1800, description="Seconds from job start to healthy.", examples=[1800]
+    )
+    queue_timeout: f.Seconds = Field(
+        default=3600,
+        description="A job still pending this many seconds after the last demand is cancelled.",
+        examples=[3600],
+    )
+    min_replicas: f.ReplicasOrNone = Field(
+        default=0, description="Replicas kept running without demand.", examples=[0]
+    )
+    max_replicas: f.Replicas = Field(
+        default=1, description="Most replicas at any time.", examples=[1]
+    )
+    target_inflight: f.Inflight = Field(
+        default=8, description="Requests in flight per replica to scale for.", examples=[8]
+    )
+    sbatch_args: f.SbatchArgs = Field(
+        default=(),
+        description="Further sbatch options, one option or value per entry.",
+        examples=[["--partition=gpu", "--gres=gpu:1"]],
+    )
+    env: f.Env = Field(
+        default={}, description="Environment of the job.", examples=[{"MODEL": "small"}]
+    )
+    ssh_port: f.Port = Field(default=22, description="SSH port of remote_host.", examples=[22])
+    proxy_jump: f.Jump | None = Field(
+        default=None,
+        description="Hosts to jump through on the way: [user@]host[:port], separated by commas.",
+        examples=["jo@gate.example.org:2222"],
+    )
+    known_hosts_file: f.File | None = Field(
+        default=None,
+        description="Pins the host keys: only those in this file are accepted. "
+        "Without it the key of the first contact is recorded.",
+        examples=["known_hosts_cluster"],
+    )
+    request_timeout: f.Seconds = Field(
+        default=600,
+        description="Longest silence of the service, in seconds, while it answers.",
+        examples=[600],
+    )
+    max_body: f.Size = Field(
+        default=100 * 1000 * 1000,
+        description="Largest request body: bytes, or a number with a unit.",
+        examples=["100MB", "1GiB"],
+    )
+    quiet_paths: f.QuietPaths | None = Field(
+        default=None,
+        description="Paths that are served but neither start the service nor keep it alive; "
+        "by default the health path and /metrics.",
+        examples=[["/health", "/metrics"]],
+    )
+
+    @property
+    def effective_quiet_paths(self) -> tuple[str, ...]:
+        if self.quiet_paths is not None:
+            return self.quiet_paths
+        return tuple(dict.fromkeys((self.check_health_path.partition("?")[0], "/metrics")))
+
+    @property
+    def whole_service(self) -> bool:
+        """Every path is served, not a list of them."""
+        return self.api_paths == ("/",) or "/*" in self.api_paths
+
+    def login_fields(self) -> dict[str, object]:
+        """What decides which SSH connection is used."""
+        return {key: getattr(self, key) for key in LOGIN_FIELDS}
+
+    def job_fields(self) -> dict[str, object]:
+        """What decides what runs on the cluster: a change of these needs another job."""
+        return {key: getattr(self, key) for key in JOB_FIELDS}
+
+    def route_fields(self) -> dict[str, object]:
+        """What nginx's configuration of this service is made of."""
+        fields = {key: getattr(self, key) for key in ROUTE_FIELDS}
+        return fields | {"quiet_paths": self.effective_quiet_paths}

@@ -1,0 +1,95 @@
+"""Rules between keys of one service, and between services."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from .models import Service
+from .problems import Fault, Problem, shown
+
+# The gateway's own first path segments.
+RESERVED_ROUTES = frozenset(
+    {"info", "admin", "healthz", "metrics", "static", "favicon.ico", "robots.txt"}
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One service as far as it passed: values for keys that are not `good` are stand-ins."""
+
+    label: str
+    service: Service
+    good: frozenset[str]
+    bad: frozenset[str]  # given, but faulty
+
+    def has(self, *keys: str) -> bool:
+        return self.good.issuperset(keys)
+
+
+def within(entry: Entry, reserved: Collection[str], ports: Collection[int]) -> Iterator[Fault]:
+    """Rules that one service can break by itself."""
+    service = entry.service
+    if service.min_replicas > service.max_replicas and not entry.bad & {"max_replicas"}:
+        rule = f"must not be more than max_replicas, which is {service.max_replicas}"
+        yield Fault("min_replicas", shown(service.min_replicas), rule, shown(service.max_replicas))
+    if entry.has("route_name") and service.route_name in reserved:
+        rule = f"must not be a path of the gateway's own: {', '.join(sorted(reserved))}"
+        yield Fault(
+            "route_name", shown(service.route_name), rule, shown(f"{service.route_name}-service")
+        )
+    if entry.has("local_port") and service.local_port in ports:
+        rule = "must not be a port of the gateway's own"
+        yield Fault("local_port", shown(service.local_port), rule)
+    yield from _one_of_two(entry)
+
+
+def _one_of_two(entry: Entry) -> Iterator[Fault]:
+    given = {key: getattr(entry.service, key) for key in ("local_host", "local_port")}
+    lacking = [key for key, value in given.items() if value is None and key not in entry.bad]
+    if len(lacking) == 1:
+        other = next(key for key in given if key not in lacking)
+        if other in entry.good:
+            rule = f"must be given together with {other}"
+            yield Fault(lacking[0], "", rule, shown("127.0.0.1") if other == "local_port" else "")
+
+
+def between(entries: list[Entry]) -> Iterator[Problem]:
+    """Rules that only several services together can break; told of the later one."""
+    yield from _routes([entry for entry in entries if entry.has("route_name")])
+    yield from _addresses([entry for entry in entries if entry.has("local_host", "local_port")])
+
+
+def _routes(entries: list[Entry]) -> Iterator[Problem]:
+    first: dict[str, Entry] = {}
+    taken = Counter(entry.service.route_name for entry in entries)
+    for entry in entries:
+        route = entry.service.route_name
+        if first.setdefault(route, entry) is not entry:
+            number = next(n for n in range(2, len(entries) + 3) if f"{route}-{n}" not in taken)
+            rule = f"must be unique; it is the route of {first[route].label} already"
+            yield Problem(entry.label, "route_name", shown(route), rule, shown(f"{route}-{number}"))
+
+
+def _addresses(entries: list[Entry]) -> Iterator[Problem]:
+    by_port: defaultdict[int | None, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        earlier = by_port[entry.service.local_port]
+        clash = next(
+            (other for other in earlier if _same_address(other.service, entry.service)), None
+        )
+        if clash is not None:
+            taken = f"{clash.service.local_host} port {clash.service.local_port}"
+            rule = f"must be free; {clash.label} has {taken} already"
+            yield Problem(entry.label, "local_port", shown(entry.service.local_port), rule)
+        earlier.append(entry)
+
+
+def _same_address(one: Service, other: Service) -> bool:
+    if not one.local_host or not other.local_host:
+        return False
+    hosts = ip_address(one.local_host), ip_address(other.local_host)
+    anywhere = hosts[0].is_unspecified or hosts[1].is_unspecified
+    return hosts[0] == hosts[1] or (anywhere and hosts[0].version == hosts[1].version)

@@ -1,0 +1,80 @@
+"""One object of the file against the model: every fault in it, and what of it is good."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from .models import Service
+from .problems import Fault, nearest, shown
+
+FIELDS = Service.model_fields
+REQUIRED = tuple(key for key, field in FIELDS.items() if field.is_required())
+NOT_IN_DEFAULTS = frozenset({"name", "route_name", "local_port"})
+# Valid values that take the place of faulty ones, so that the others can still be
+# checked against each other. None of them ever leaves this package.
+STAND_INS = {key: (FIELDS[key].examples or [None])[0] for key in REQUIRED}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The values that passed, the faults of the others, and every key that was meant."""
+
+    good: dict[str, Any]
+    faults: tuple[Fault, ...]
+    meant: frozenset[str]
+
+
+def check(given: dict[str, Any], allowed: Collection[str] = tuple(FIELDS)) -> Checked:
+    """Keys and values of one object; which keys are missing is another question."""
+    unknown = tuple(
+        _unknown(key, value, allowed) for key, value in given.items() if key not in allowed
+    )
+    known = {key: value for key, value in given.items() if key in allowed}
+    errors = _errors(known)
+    failed = {error["loc"][0] for error in errors}
+    return Checked(
+        good={key: value for key, value in known.items() if key not in failed},
+        faults=(*unknown, *map(_fault, errors)),
+        meant=frozenset(known) | {fault.suggestion for fault in unknown},
+    )
+
+
+def missing(meant: Collection[str]) -> tuple[Fault, ...]:
+    return tuple(Fault(key, "", "must be given") for key in REQUIRED if key not in meant)
+
+
+def service_of(good: dict[str, Any]) -> Service:
+    """A service of values that passed; what is lacking is filled with stand-ins."""
+    return Service.model_validate({**STAND_INS, **good})
+
+
+def _unknown(key: str, value: Any, allowed: Collection[str]) -> Fault:
+    if key in NOT_IN_DEFAULTS:
+        return Fault(key, shown(value), "must be given per service, not in Defaults")
+    return Fault(shown(key)[1:-1], shown(value), "unknown key", nearest(key, allowed))
+
+
+def _errors(known: dict[str, Any]) -> list[ErrorDetails]:
+    try:
+        service_of(known)
+    except ValidationError as error:
+        return error.errors(include_url=False)
+    return []
+
+
+def _fault(error: ErrorDetails) -> Fault:
+    context = error.get("ctx", {})
+    rule = str(context.get("rule") or error["msg"])
+    value = "" if error["loc"][-1] == "[key]" else shown(error["input"])
+    return Fault(_path(error["loc"]), value, rule, str(context.get("suggestion", "")))
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    key, *inner = (part for part in location if part != "[key]")
+    steps = (f"[{part}]" if isinstance(part, int) else f".{shown(part)[1:-1]}" for part in inner)
+    return str(key) + "".join(steps)

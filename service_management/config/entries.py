@@ -1,0 +1,62 @@
+"""One service of the file, with the defaults beneath it and the files it names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .across import Entry, within
+from .checks import Checked, check, missing, service_of
+from .keyfiles import FileCheck, resolve_key
+from .models import Service
+from .problems import DEFAULTS, Fault, Problem, shown
+
+FILE_KEYS = ("ssh_key_file", "known_hosts_file")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the file is checked against, besides itself."""
+
+    key_dir: Path
+    reserved: Collection[str]
+    gateway_ports: Collection[int]
+    file_check: FileCheck | None  # None: do not look at the files
+
+
+def read(
+    label: str, given: dict[str, Any], defaults: Checked, around: Surroundings
+) -> tuple[Entry, list[Problem]]:
+    """The service as far as it passed, and its problems; a default's problem is the defaults'."""
+    own = check(given)
+    beneath = {key: value for key, value in defaults.good.items() if key not in own.meant}
+    if not own.meant & {"local_port"}:
+        beneath.pop("local_host", None)  # a default address serves those that have a port
+    good = {**beneath, **own.good}
+    meant = own.meant | defaults.meant
+    entry = Entry(label, service_of(good), frozenset(good), frozenset(meant - good.keys()))
+    faults = [*own.faults, *missing(meant), *within(entry, around.reserved, around.gateway_ports)]
+    faults += _file_faults(entry, around)
+    problems = [fault.of(DEFAULTS if fault.key in beneath else label) for fault in faults]
+    return entry, problems
+
+
+def resolved(service: Service, key_dir: Path) -> Service:
+    """The service with its files where they are on this machine."""
+    places = {key: getattr(service, key) for key in FILE_KEYS}
+    return service.model_copy(
+        update={key: str(resolve_key(path, key_dir)) for key, path in places.items() if path}
+    )
+
+
+def _file_faults(entry: Entry, around: Surroundings) -> Iterator[Fault]:
+    for key in FILE_KEYS:
+        given = getattr(entry.service, key)
+        if around.file_check is None or not given or not entry.has(key):
+            continue
+        rule = around.file_check(key, resolve_key(given, around.key_dir))
+        if rule:
+            near = shown(given.removesuffix(".pub")) if given.endswith(".pub") else ""
+            yield Fault(key, shown(given), rule, near)

@@ -1,0 +1,125 @@
+"""The types of the keys: each a Python type with its rule, its JSON Schema and its checks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from . import job_options, paths, rules
+from .problems import refusal
+from .rules import Rule
+
+MONTH = 30 * 24 * 3600
+PATH_PATTERN = r"^/([A-Za-z0-9._~@:+,=!/-]*|[A-Za-z0-9._~@:+,=!/-]*/\*|\*)$"
+
+
+def _text(value: Any) -> str | None:
+    """The string that was written without its quotes."""
+    return str(value) if type(value) in (int, float) else None
+
+
+def _whole(low: int, high: int) -> Rule:
+    return Rule(f"must be a whole number from {low} to {high}")
+
+
+def _seconds(low: str) -> Rule:
+    return Rule(f"must be a number of seconds, {low} and at most {MONTH} (30 days)")
+
+
+def _listed(value: Any) -> Any:
+    """JSON's lists become tuples here, since strict tuples do not accept them."""
+    if not isinstance(value, (list, tuple)):
+        raise refusal("must be a list of strings", [value] if isinstance(value, str) else None)
+    return tuple(value)
+
+
+def _filled(value: Any) -> Any:
+    if not value:
+        raise refusal('must name at least one path; the list ["/"] is the whole service')
+    return value
+
+
+def _object(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise refusal('must be an object of names and string values, as in {"MODEL": "small"}')
+    return value
+
+
+String = Annotated[str, Rule("must be a string", _text)]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=100),
+    Rule("must be a string of 1 to 100 characters", _text),
+    AfterValidator(rules.single_line),
+]
+RouteName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,62}$"),
+    Rule(
+        "must be 1 to 63 letters, digits and . _ ~ -, beginning with a letter or a digit",
+        rules.slug,
+    ),
+]
+User = Annotated[
+    str,
+    Field(pattern=f"^{rules.USER}$"),
+    Rule("must be 1 to 64 letters, digits and _ . -, beginning with a letter or _", _text),
+]
+Host = Annotated[String, AfterValidator(rules.host)]
+Jump = Annotated[String, AfterValidator(rules.jump)]
+File = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9._~+@,=:/-]+$"),
+    Rule("must be a path of letters, digits and . _ ~ + @ , = : - / only", _text),
+    AfterValidator(rules.file_path),
+]
+Script = Annotated[String, AfterValidator(rules.script_path)]
+Port = Annotated[int, Field(ge=1, le=65535), _whole(1, 65535)]
+RemotePort = Annotated[
+    Annotated[int, Field(ge=1, le=65535)] | Literal["auto"], BeforeValidator(rules.remote_port)
+]
+Address = Annotated[String, AfterValidator(rules.local_address)]
+Seconds = Annotated[float, Field(gt=0, le=MONTH, allow_inf_nan=False), _seconds("more than 0")]
+SecondsOrNone = Annotated[float, Field(ge=0, le=MONTH, allow_inf_nan=False), _seconds("0 or more")]
+Replicas = Annotated[int, Field(ge=1, le=64), _whole(1, 64)]
+ReplicasOrNone = Annotated[int, Field(ge=0, le=64), _whole(0, 64)]
+Inflight = Annotated[int, Field(ge=1, le=100000), _whole(1, 100000)]
+Size = Annotated[
+    int,
+    BeforeValidator(
+        rules.size,
+        json_schema_input_type=Annotated[int, Field(ge=1, le=rules.MAX_BODY)]
+        | Annotated[str, Field(pattern=r"^[0-9]{1,15} ?([kKmMgGtT]([iI]?[bB])?|[bB])$")],
+    ),
+]
+ApiPath = Annotated[
+    String,
+    AfterValidator(paths.api_path),
+    Field(json_schema_extra={"pattern": PATH_PATTERN}),
+]
+ApiPaths = Annotated[
+    tuple[ApiPath, ...],
+    Field(json_schema_extra={"minItems": 1}),
+    BeforeValidator(_filled),
+    BeforeValidator(_listed),
+    AfterValidator(paths.no_duplicates),
+]
+HealthPath = Annotated[String, AfterValidator(paths.health_path)]
+QuietPaths = Annotated[
+    tuple[Annotated[String, AfterValidator(paths.quiet_path)], ...],
+    BeforeValidator(_listed),
+    AfterValidator(paths.no_duplicates),
+]
+SbatchArgs = Annotated[
+    tuple[Annotated[String, AfterValidator(job_options.sbatch_arg)], ...],
+    BeforeValidator(_listed),
+    AfterValidator(job_options.sbatch_args),
+]
+Env = Annotated[
+    dict[
+        Annotated[str, AfterValidator(job_options.env_name)],
+        Annotated[String, AfterValidator(job_options.env_value)],
+    ],
+    BeforeValidator(_object),
+]

@@ -1,0 +1,98 @@
+"""Rules for what goes into a job: sbatch's options and the environment."""
+
+from __future__ import annotations
+
+import re
+
+from .problems import refusal
+
+# What the orchestrator tells sbatch itself, or what keeps sbatch from answering with a job id.
+OWNED = {
+    "job-name": "J",
+    "parsable": "",
+    "wait": "W",
+    "array": "a",
+    "test-only": "",
+    "wrap": "",
+    "clusters": "M",
+    "help": "h",
+    "usage": "",
+    "version": "V",
+}
+REASONS = {
+    "job-name": "it is how the orchestrator knows its jobs",
+    "clusters": "a cluster is a login of its own: name its login host as remote_host",
+    "array": "each replica is a job of its own",
+    "wait": "the orchestrator follows the job itself",
+    "wrap": "bash_file is what is run",
+    "parsable": "the orchestrator sets it itself",
+}
+FLAGS = "hHIkOQRsuvVW"  # sbatch's short options without a value: more may follow in the same word
+OWN_PREFIXES = ("SLURM_", "SBATCH_", "ORCHESTRATOR_")
+
+
+def sbatch_args(args: tuple[str, ...]) -> tuple[str, ...]:
+    for before, arg in zip(("", *args), args, strict=False):
+        if not arg.startswith("-") and not _takes_value(before):
+            raise refusal(
+                f"{arg!r} is no option, and no value of one: sbatch would take it for the script"
+            )
+    return args
+
+
+def sbatch_arg(arg: str) -> str:
+    if arg and not arg.isprintable():
+        raise refusal("must be one line of printable characters")
+    if arg in ("-", "--"):
+        raise refusal("must be an option or its value: sbatch stops reading options here")
+    _refuse_two_in_one(arg)
+    owned = _owned_option(arg)
+    if owned:
+        why = REASONS.get(owned, "no job would be started")
+        raise refusal(f"must not set --{owned}: {why}")
+    return arg
+
+
+def env_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        near = re.sub(r"[^A-Za-z0-9_]", "_", name)
+        raise refusal(
+            "must be a name of letters, digits and '_', not beginning with a digit",
+            near if re.match(r"[A-Za-z_]", near) else "",
+        )
+    if name.startswith(OWN_PREFIXES):
+        raise refusal("must not begin with SLURM_, SBATCH_ or ORCHESTRATOR_: these are set already")
+    return name
+
+
+def env_value(value: str) -> str:
+    """Newlines are fine here, since values are quoted; a NUL ends a value in every system call."""
+    if "\0" in value:
+        raise refusal("must not have a NUL character")
+    return value
+
+
+def _takes_value(before: str) -> bool:
+    return (before.startswith("--") and "=" not in before) or bool(re.match(r"-[^-]", before))
+
+
+def _refuse_two_in_one(arg: str) -> None:
+    """`--gres gpu:1` as one entry reaches sbatch as an option of that whole name."""
+    match = re.fullmatch(r"(--[A-Za-z-]+)\s+(.*)|(-[A-Za-z])\s+(.*)", arg)
+    if match is None:
+        return
+    near = f"{match[1]}={match[2]}" if match[1] else f"{match[3]}{match[4]}"
+    raise refusal("must be one option, or one value, per entry", near)
+
+
+def _owned_option(arg: str) -> str:
+    if arg.startswith("--"):
+        word = arg[2:].partition("=")[0]  # sbatch takes any beginning of a long option
+        return next((name for name in OWNED if word and name.startswith(word)), "")
+    letters = {short: name for name, short in OWNED.items() if short}
+    for letter in arg[1:] if arg.startswith("-") else "":
+        if letter in letters:
+            return letters[letter]
+        if letter not in FLAGS:
+            break  # the rest of the word is this option's value
+    return ""

@@ -1,0 +1,74 @@
+"""JSON as people write it: where it breaks, and keys that are given twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from .problems import FILE, Problem, shown
+
+MAX_DEPTH = 16  # the format needs four levels; more would only exhaust the stack further on
+TOO_DEEP = Problem(FILE, "", "", f"must not be nested deeper than {MAX_DEPTH} levels")
+
+
+class JsonObject(dict[str, Any]):
+    """An object that remembers which of its keys were given more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        names = [name for name, _ in pairs]
+        self.repeated = tuple(name for name in self if names.count(name) > 1)
+
+
+def decode(text: str) -> Any | Problem:
+    """The value, or where and why `text` is not JSON."""
+    try:
+        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=JsonObject)
+    except json.JSONDecodeError as error:
+        return _syntax_problem(error)
+    except RecursionError:
+        return TOO_DEEP
+    except ValueError:  # Python reads whole numbers of up to 4300 digits
+        return Problem(FILE, "", "", "has a number of too many digits")
+    if any(len(path) > MAX_DEPTH for path, _ in walk(value)):
+        return TOO_DEEP
+    return value
+
+
+def walk(value: Any) -> Iterator[tuple[tuple[str | int, ...], JsonObject]]:
+    """Every object with its path. A loop, since a file may nest deeper than Python's stack."""
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while waiting:
+        path, here = waiting.pop()
+        if isinstance(here, JsonObject):
+            yield path, here
+        if len(path) > MAX_DEPTH:
+            continue
+        waiting.extend(((*path, key), item) for key, item in _inside(here))
+
+
+def _inside(value: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
+
+
+def _syntax_problem(error: json.JSONDecodeError) -> Problem:
+    line = error.doc.splitlines()[error.lineno - 1] if error.doc else ""
+    found = line[max(error.colno - 21, 0) : error.colno + 19].strip()
+    where = f"line {error.lineno}, column {error.colno}"
+    return Problem(FILE, where, shown(found) if found else "", f"is not JSON: {_why(error)}")
+
+
+def _why(error: json.JSONDecodeError) -> str:
+    before, after = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip()
+    if before.endswith(",") and after[:1] in ("}", "]"):
+        return f"a comma before the closing {after[0]}"
+    if after[:1] in ("/", "#"):
+        return "it knows no comments"
+    if after[:1] == "'":
+        return "it takes double quotes only"
+    if not error.doc.strip():
+        return "the file is empty"
+    return error.msg[0].lower() + error.msg[1:]

@@ -1,0 +1,73 @@
+"""services_config.json → a Catalogue, or every problem in it. Nothing half-applied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import document, entries, jsontext
+from .across import RESERVED_ROUTES, between
+from .catalogue import Catalogue
+from .checks import FIELDS, NOT_IN_DEFAULTS, check
+from .entries import Surroundings
+from .keyfiles import FileCheck, file_rule
+from .problems import DEFAULTS, FILE, Problem
+
+DEFAULTS_KEYS = tuple(key for key in FIELDS if key not in NOT_IN_DEFAULTS)
+
+
+def load(  # noqa: PLR0913 (the file's surroundings, each by its own name)
+    path: Path,
+    *,
+    key_dir: Path,
+    reserved: frozenset[str] = RESERVED_ROUTES,
+    gateway_ports: frozenset[int] = frozenset(),
+    check_files: bool = True,
+    readable: FileCheck = file_rule,
+) -> Catalogue | list[Problem]:
+    """The file at `path`, parsed."""
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        rule = f"must be UTF-8, which its byte {error.start + 1} is not"
+        return [Problem(FILE, "", str(path), rule)]
+    except OSError as error:
+        return [Problem(FILE, "", str(path), f"cannot be read: {error.strerror}")]
+    return parse(
+        text,
+        key_dir=key_dir,
+        reserved=reserved,
+        gateway_ports=gateway_ports,
+        check_files=check_files,
+        readable=readable,
+    )
+
+
+def parse(  # noqa: PLR0913 (as above)
+    text: str,
+    *,
+    key_dir: Path,
+    reserved: frozenset[str] = RESERVED_ROUTES,
+    gateway_ports: frozenset[int] = frozenset(),
+    check_files: bool = True,
+    readable: FileCheck = file_rule,
+) -> Catalogue | list[Problem]:
+    """Every service of `text`, or every problem. `readable` is the only look at the disk."""
+    value = jsontext.decode(text)
+    if isinstance(value, Problem):
+        return [value]
+    around = Surroundings(key_dir, reserved, gateway_ports, readable if check_files else None)
+    return _catalogue(document.read(value), around)
+
+
+def _catalogue(found: document.Document, around: Surroundings) -> Catalogue | list[Problem]:
+    defaults = check(found.defaults, DEFAULTS_KEYS)
+    read = [entries.read(label, given, defaults, around) for label, given in found.services]
+    problems = [
+        *found.problems,
+        *(fault.of(DEFAULTS) for fault in defaults.faults),
+        *(problem for _, own in read for problem in own),
+        *between([entry for entry, _ in read]),
+    ]
+    if problems:
+        return list(dict.fromkeys(problems))  # a faulty default is one problem, not one per service
+    return Catalogue.of(entries.resolved(entry.service, around.key_dir) for entry, _ in read)

@@ -1,0 +1,75 @@
+"""One error shape for everything that can be wrong with services_config.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+from rapidfuzz import fuzz, process, utils
+
+FILE = "(file)"  # stands where a problem belongs to no service
+DEFAULTS = "Defaults"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong, where, which rule says so, and the nearest value that would be right."""
+
+    service: str  # its name, else its route, else "Services[3]"; or FILE; or DEFAULTS
+    key: str
+    value: str  # as it stands in the file, shortened; empty where nothing is given
+    rule: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        subject = " = ".join(part for part in (self.key, self.value) if part)
+        parts = [part for part in (self.service, subject, self.rule) if part]
+        hint = f" (nearest valid: {self.suggestion})" if self.suggestion else ""
+        return ": ".join(parts) + hint
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A problem that does not yet know whose it is."""
+
+    key: str
+    value: str
+    rule: str
+    suggestion: str = ""
+
+    def of(self, service: str) -> Problem:
+        return Problem(service, self.key, self.value, self.rule, self.suggestion)
+
+
+def refusal(rule: str, suggestion: Any = None) -> PydanticCustomError:
+    """The error a field's check raises; the suggestion is a value, or nothing.
+
+    Rule and suggestion travel as context: in the message itself pydantic would replace braces.
+    """
+    spelling = "" if suggestion in (None, "") else shown(suggestion, limit=200)
+    return PydanticCustomError("rule", "{rule}", {"rule": rule, "suggestion": spelling})
+
+
+def nearest(word: str, choices: Iterable[str], cutoff: float = 70) -> str:
+    """The choice that `word` was probably meant to be, or nothing."""
+    found = process.extractOne(
+        word, choices, scorer=fuzz.ratio, processor=utils.default_process, score_cutoff=cutoff
+    )
+    return str(found[0]) if found else ""
+
+
+def shown(value: Any, limit: int = 60) -> str:
+    """A value as the file spells it, on one printable line of bounded length."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = "".join(char if char.isprintable() else _escaped(char) for char in text)
+    return text if len(text) <= limit else f"{text[: limit - 2]} …"
+
+
+def _escaped(char: str) -> str:
+    return f"\\u{ord(char):04x}"

@@ -1,0 +1,165 @@
+"""Rules for single values: text, hosts, addresses, sizes. Pure; each says what is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, ValidationError, ValidatorFunctionWrapHandler
+from pydantic_core import CoreSchema, core_schema
+
+from .problems import nearest, refusal
+
+LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+HOSTNAME = re.compile(rf"{LABEL}(?:\.{LABEL})*")
+USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,63}"
+HOP = re.compile(
+    rf"(?:{USER}@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^@:\[\]]+)(?::(?P<port>[0-9]{{1,5}}))?"
+)
+NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?", re.ASCII)
+SIZE = re.compile(r"([0-9]{1,15}) ?([A-Za-z]{1,3})")
+UNITS = {"b": 1} | {
+    f"{prefix}{suffix}": base**power
+    for power, prefix in enumerate("kmgt", start=1)
+    for suffix, base in (("", 1000), ("b", 1000), ("ib", 1024))
+}
+MAX_BODY = 1024**4
+
+HOST_RULE = "must be a host name (letters, digits, '-', '_' and '.') or an IP address"
+HOP_RULE = "must be a comma-separated list of [user@]host[:port], an IPv6 address in brackets"
+ADDRESS_RULE = "must be an IP address of this machine, or localhost"
+SIZE_RULE = (
+    "must be a whole number of bytes from 1 to 1 TiB, or one with a unit, as in 100MB or 1GiB"
+)
+PORT_RULE = 'must be a whole number from 1 to 65535, or "auto"'
+
+
+def unquoted(value: Any) -> int | float | None:
+    """The number that was put in quotes; the commonest wrong type of all."""
+    if not isinstance(value, str) or not NUMBER.fullmatch(value.strip()):
+        return None
+    return float(value) if "." in value else int(value)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """In an Annotated type: what the checks before it refuse, they refuse with this sentence."""
+
+    sentence: str
+    suggest: Callable[[Any], Any] = unquoted
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(self._check, handler(source))
+
+    def _check(self, value: Any, inner: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return inner(value)
+        except ValidationError:
+            raise refusal(self.sentence, self._nearest(value, inner)) from None
+
+    def _nearest(self, value: Any, inner: ValidatorFunctionWrapHandler) -> Any:
+        """A suggestion is only worth giving if it would pass."""
+        suggestion = self.suggest(value)
+        try:
+            inner(suggestion)
+        except ValidationError:
+            return None
+        return suggestion
+
+
+def single_line(text: str) -> str:
+    """For text that is quoted wherever it goes: any character a person can see."""
+    if not text or not text.isprintable():
+        raise refusal("must be one line of printable characters, and not empty")
+    return text
+
+
+def script_path(text: str) -> str:
+    if text.startswith("-"):
+        raise refusal("must not begin with '-': sbatch would take it for an option", f"./{text}")
+    return single_line(text)
+
+
+def slug(value: Any) -> str:
+    """A route name near to what was given."""
+    text = re.sub(r"[^A-Za-z0-9._~-]+", "-", value) if isinstance(value, str) else ""
+    return text.lstrip("._~-")[:63].rstrip("-")
+
+
+def is_host(text: str) -> bool:
+    if _is_ip(text):
+        return True
+    named = len(text) <= 253 and HOSTNAME.fullmatch(text) is not None
+    return named and not text.rpartition(".")[2].isdigit()  # 10.0.0.256 is no host name either
+
+
+def host(text: str) -> str:
+    if not is_host(text):
+        bare = re.sub(r":[0-9]+$", "", text.rpartition("@")[2].strip()).strip("[]")
+        raise refusal(HOST_RULE, bare if is_host(bare) else "")
+    return text
+
+
+def jump(text: str) -> str:
+    if not all(_is_hop(hop) for hop in text.split(",")):
+        tidy = ",".join(hop.strip() for hop in text.split(","))
+        raise refusal(HOP_RULE, tidy if all(map(_is_hop, tidy.split(","))) else "")
+    return text
+
+
+def _is_hop(text: str) -> bool:
+    match = HOP.fullmatch(text)
+    if match is None or not is_host(match["host"].strip("[]")):
+        return False
+    return match["port"] is None or 1 <= int(match["port"]) <= 65535
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        return "%" not in text and bool(ip_address(text))
+    except ValueError:
+        return False
+
+
+def local_address(text: str) -> str:
+    if text == "localhost":
+        return "127.0.0.1"
+    if not _is_ip(text):
+        near = nearest(text, ["localhost"]) or text.strip("[] ")
+        raise refusal(ADDRESS_RULE, near if near == "localhost" or _is_ip(near) else "")
+    return str(ip_address(text))
+
+
+def remote_port(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and 1 <= value <= 65535):
+        return value
+    near = unquoted(value)
+    if type(near) is int and 1 <= near <= 65535:
+        raise refusal(PORT_RULE, near)
+    raise refusal(PORT_RULE, nearest(value, ["auto"]) if isinstance(value, str) else "")
+
+
+def size(value: Any) -> Any:
+    """Bytes from 100MB (1000 * 1000) or 1GiB (1024 ** 3)."""
+    amount = value
+    if isinstance(value, str):
+        match = SIZE.fullmatch(value)
+        unit = UNITS.get(match[2].lower()) if match else None
+        amount = int(match[1]) * unit if match and unit else None
+    if type(amount) is not int or not 1 <= amount <= MAX_BODY:
+        near = unquoted(value)
+        raise refusal(SIZE_RULE, near if type(near) is int and 1 <= near <= MAX_BODY else None)
+    return amount
+
+
+def file_path(text: str) -> str:
+    if ".." in text.split("/"):
+        raise refusal("must not have .. segments")
+    if text.startswith("-"):
+        raise refusal("must not begin with '-': ssh would take it for an option", f"./{text}")
+    return text
