@@ -1,0 +1,56 @@
+"""What can go wrong on the far side of SSH.
+
+    ClusterError(kind, text, detail)
+    ├── LoginError      a login whose values cannot be written into an ssh_config
+    └── SshError        no connection, or one that broke; `kind` is an SshProblem
+
+`kind` labels metrics, `text` is for people (what happened, then what to do), `detail` is what
+the program itself said. What Slurm answers is no exception: see outcomes.py.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SshProblem(StrEnum):
+    """Why a login could not be used."""
+
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    AUTH = "auth"
+    HOST_KEY_CHANGED = "host_key_changed"
+    HOST_KEY_UNKNOWN = "host_key_unknown"
+    TIMEOUT = "timeout"
+    MASTER_LOST = "master_lost"
+    BUSY = "busy"
+    FORWARD_FAILED = "forward_failed"
+    COMMAND = "command"
+
+
+class ClusterError(Exception):
+    """Anything that keeps us from the cluster."""
+
+    def __init__(self, kind: str, text: str, detail: str = "") -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.text = text
+        self.detail = detail
+
+
+class LoginError(ClusterError):
+    """A value of the login that ssh would not take as it is meant."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("login", text)
+
+
+class SshError(ClusterError):
+    """The connection failed. `maybe_ran` is False where the script certainly never started."""
+
+    def __init__(
+        self, kind: SshProblem, text: str, detail: str = "", *, maybe_ran: bool = False
+    ) -> None:
+        super().__init__(kind.value, text, detail)
+        self.problem = kind
+        self.maybe_ran = maybe_ran

@@ -1,0 +1,143 @@
+"""The OpenSSH backend: one ControlMaster per login, everything else goes through it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from service_management.cluster.connection import Result
+from service_management.cluster.envelope import REMOTE_COMMAND, Envelope
+from service_management.cluster.errors import LoginError, SshError, SshProblem
+from service_management.cluster.login import Login
+from service_management.cluster.master import Master
+from service_management.cluster.processes import Completed, run_process, write_private
+from service_management.cluster.sockets import LONGEST_PATH, somebody_listens
+from service_management.cluster.ssh_config import SHARED, LoginFiles, render_config
+from service_management.cluster.tunnels import Tunnels
+
+SESSIONS = 6  # sshd's MaxSessions is 10; forwards do not count, an operator's shell may
+SOCKET_MASK = 0o177
+_DRAFT_SUFFIX = 17  # while binding it, ssh appends a dot and 16 characters to its control socket
+
+
+class OpenSshConnection:
+    """One login's Connection."""
+
+    def __init__(self, login: Login, files: LoginFiles) -> None:
+        self._login = login
+        self._files = files
+        self._master = Master(login, files)
+        self._tunnels = Tunnels(self._master)
+        self._sessions = threading.BoundedSemaphore(SESSIONS)
+
+    @property
+    def login(self) -> Login:
+        return self._login
+
+    @property
+    def config_file(self) -> Path:
+        """For an operator who wants to do the same by hand."""
+        return self._files.config
+
+    def run(self, script: str, timeout: float) -> Result:
+        deadline = time.monotonic() + timeout
+        if not self._sessions.acquire(timeout=timeout):
+            text = f"{SESSIONS} commands are still running on {self._login}; none ended in time."
+            raise SshError(SshProblem.BUSY, text)
+        try:
+            started = time.monotonic()
+            self._master.ensure()
+            logging_in = time.monotonic() - started
+            return self._run(script, max(deadline + logging_in - time.monotonic(), 0.1))
+        finally:
+            self._sessions.release()
+
+    def open_tunnel(self, socket: Path, host: str, port: int) -> None:
+        self._master.ensure()
+        self._tunnels.open(socket, host, port)
+
+    def close_tunnel(self, socket: Path, host: str, port: int) -> None:
+        self._tunnels.close(socket, host, port)
+
+    def tunnel_alive(self, socket: Path) -> bool:
+        return somebody_listens(socket)
+
+    def alive(self) -> bool:
+        return self._master.alive()
+
+    def master_pid(self) -> int | None:
+        return self._master.pid()
+
+    def retry_now(self) -> None:
+        self._master.backoff.retry_now()
+
+    def close(self) -> None:
+        self._master.stop()
+
+    def _run(self, script: str, timeout: float) -> Result:
+        envelope = Envelope.around(script)
+        argv = ["ssh", "-F", str(self._files.config), "-T", SHARED, REMOTE_COMMAND]
+        done = run_process(argv, envelope.text(), timeout)
+        result = envelope.open(done.stdout, done.stderr)
+        if result is None:
+            raise self._failure(envelope, done)
+        self._master.backoff.succeeded()
+        return result
+
+    def _failure(self, envelope: Envelope, done: Completed) -> SshError:
+        """There was no end marker: say how far it came."""
+        said = done.stderr.strip()
+        if done.exit_code is None:
+            text = f"{self._login} did not answer a command in time."
+            return SshError(SshProblem.TIMEOUT, text, said, maybe_ran=True)
+        if not self._master.alive():
+            text = f"The connection to {self._login} ended during a command; a new one is made."
+            error = SshError(SshProblem.MASTER_LOST, text, said, maybe_ran=True)
+            self._master.backoff.failed(error)
+            return error
+        if "session request failed" in said or "open refused" in said:
+            text = f"{self._login} allows no more sessions on this connection (MaxSessions)."
+            return SshError(SshProblem.BUSY, text, said)
+        ran = envelope.began(done.stdout)
+        text = f"A command on {self._login} was cut off." if ran else self._no_shell(done)
+        return SshError(SshProblem.COMMAND, text, said, maybe_ran=True)
+
+    def _no_shell(self, done: Completed) -> str:
+        said = (done.stdout + done.stderr).strip().splitlines()
+        return (
+            f"{self._login} logs in but does not run /bin/sh ({said[-1] if said else 'no word'}): "
+            f"the account needs a login shell that runs commands."
+        )
+
+
+class OpenSshBackend:
+    """Connections under one run directory, which a later process finds again."""
+
+    def __init__(self, run_dir: Path, state_dir: Path, socket_mask: int = SOCKET_MASK) -> None:
+        self._run_dir = run_dir
+        self._state_dir = state_dir
+        self._socket_mask = socket_mask
+        self._lock = threading.Lock()
+        self._connections: dict[str, OpenSshConnection] = {}
+
+    def connection(self, login: Login) -> OpenSshConnection:
+        with self._lock:
+            if login.id not in self._connections:
+                self._connections[login.id] = OpenSshConnection(login, self._prepare(login))
+            return self._connections[login.id]
+
+    def close_all(self) -> None:
+        """Log out everywhere, also where an earlier process logged in."""
+        for config in sorted((self._run_dir.absolute() / "ssh").glob("*.conf")):
+            if somebody_listens(config.with_suffix(".ctl")):
+                run_process(["ssh", "-F", str(config), "-O", "exit", SHARED], "", 5.0)
+
+    def _prepare(self, login: Login) -> LoginFiles:
+        files = LoginFiles.of(login, self._run_dir, self._state_dir)
+        if len(str(files.control).encode()) > LONGEST_PATH - _DRAFT_SUFFIX:
+            raise LoginError(f"{files.control} is too long for a socket: choose a shorter run_dir.")
+        for directory in (files.config.parent, files.known_hosts.parent):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(files.config, render_config(login, files, self._socket_mask))
+        return files
