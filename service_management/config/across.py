@@ -68,9 +68,10 @@ def _routes(entries: list[Entry]) -> Iterator[Problem]:
     for entry in entries:
         route = entry.service.route_name
         if first.setdefault(route, entry) is not entry:
-            number = next(n for n in range(2, len(entries) + 3) if f"{route}-{n}" not in taken)
+            numbered = (f"{route[:59]}-{number}" for number in range(2, len(entries) + 3))
+            free = next(name for name in numbered if name not in taken)
             rule = f"must be unique; it is the route of {first[route].label} already"
-            yield Problem(entry.label, "route_name", shown(route), rule, shown(f"{route}-{number}"))
+            yield Problem(entry.label, "route_name", shown(route), rule, shown(free))
 
 
 def _addresses(entries: list[Entry]) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .models import Service
-from .problems import Fault, nearest, shown
+from .problems import Fault, nearest, plain, shown
 
 FIELDS = Service.model_fields
 REQUIRED = tuple(key for key, field in FIELDS.items() if field.is_required())
@@ -56,7 +56,7 @@ def service_of(good: dict[str, Any]) -> Service:
 def _unknown(key: str, value: Any, allowed: Collection[str]) -> Fault:
     if key in NOT_IN_DEFAULTS:
         return Fault(key, shown(value), "must be given per service, not in Defaults")
-    return Fault(shown(key)[1:-1], shown(value), "unknown key", nearest(key, allowed))
+    return Fault(plain(key), shown(value), "unknown key", nearest(key, allowed))
 
 
 def _errors(known: dict[str, Any]) -> list[ErrorDetails]:
@@ -76,5 +76,5 @@ def _fault(error: ErrorDetails) -> Fault:
 
 def _path(location: tuple[int | str, ...]) -> str:
     key, *inner = (part for part in location if part != "[key]")
-    steps = (f"[{part}]" if isinstance(part, int) else f".{shown(part)[1:-1]}" for part in inner)
+    steps = (f"[{part}]" if isinstance(part, int) else f".{plain(part)}" for part in inner)
     return str(key) + "".join(steps)

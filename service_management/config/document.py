@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import jsontext
-from .problems import DEFAULTS, FILE, Problem, nearest, shown
+from .problems import DEFAULTS, FILE, Problem, nearest, plain, shown
 
 SERVICES = "Services"
 TOP_LEVEL = (SERVICES, DEFAULTS, "$schema")
@@ -34,7 +34,7 @@ def read(value: Any) -> Document:
     labels = _labels(entries)
     problems = [
         *(
-            Problem(FILE, key, shown(value[key]), "unknown key", near)
+            Problem(FILE, plain(key), shown(value[key]), "unknown key", near)
             for key, near in misspelt.items()
         ),
         *_section_problems(sections),
@@ -87,7 +87,7 @@ def _labels(entries: list[Any]) -> list[str]:
 def _word(given: Any) -> str:
     keys = ("name", "route_name") if isinstance(given, dict) else ()
     words = [given.get(key) for key in keys]
-    return next((shown(word, 102)[1:-1] for word in words if word and isinstance(word, str)), "")
+    return next((plain(word, 100) for word in words if word and isinstance(word, str)), "")
 
 
 def _label(word: str, index: int, times: int) -> str:
@@ -115,5 +115,5 @@ def _repeated_problem(
         owner, inner = DEFAULTS, path[1:]
     elif path[:1] == (SERVICES,) and len(path) > 1 and isinstance(path[1], int):
         owner, inner = labels[path[1]], path[2:]
-    name = ".".join(shown(str(part))[1:-1] for part in (*inner, key))
+    name = ".".join(plain(str(part)) for part in (*inner, key))
     return Problem(owner, name, shown(here[key]), "is given more than once in one object")

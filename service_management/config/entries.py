@@ -38,8 +38,9 @@ def read(
     meant = own.meant | defaults.meant
     entry = Entry(label, service_of(good), frozenset(good), frozenset(meant - good.keys()))
     faults = [*own.faults, *missing(meant), *within(entry, around.reserved, around.gateway_ports)]
-    faults += _file_faults(entry, around)
-    problems = [fault.of(DEFAULTS if fault.key in beneath else label) for fault in faults]
+    problems = [fault.of(label) for fault in faults]
+    for fault in _file_faults(entry, around):
+        problems.append(fault.of(DEFAULTS if fault.key in beneath else label))
     return entry, problems
 
 

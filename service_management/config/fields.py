@@ -11,7 +11,8 @@ from .problems import refusal
 from .rules import Rule
 
 MONTH = 30 * 24 * 3600
-PATH_PATTERN = r"^/([A-Za-z0-9._~@:+,=!/-]*|[A-Za-z0-9._~@:+,=!/-]*/\*|\*)$"
+PATH_PATTERN = r"^/([A-Za-z0-9._~@:+,=!/-]*/)?(\*|[A-Za-z0-9._~@:+,=!/-]*)$"
+HEALTH_PATTERN = r"^[A-Za-z0-9._~@:+,=!/-]+(\?[A-Za-z0-9._~@:+,=!&/-]*)?$"
 
 
 def _text(value: Any) -> str | None:
@@ -74,7 +75,11 @@ File = Annotated[
     Rule("must be a path of letters, digits and . _ ~ + @ , = : - / only", _text),
     AfterValidator(rules.file_path),
 ]
-Script = Annotated[String, AfterValidator(rules.script_path)]
+Script = Annotated[
+    String,
+    AfterValidator(rules.script_path),
+    Field(json_schema_extra={"pattern": "^[^-]"}),
+]
 Port = Annotated[int, Field(ge=1, le=65535), _whole(1, 65535)]
 RemotePort = Annotated[
     Annotated[int, Field(ge=1, le=65535)] | Literal["auto"], BeforeValidator(rules.remote_port)
@@ -105,7 +110,11 @@ ApiPaths = Annotated[
     BeforeValidator(_listed),
     AfterValidator(paths.no_duplicates),
 ]
-HealthPath = Annotated[String, AfterValidator(paths.health_path)]
+HealthPath = Annotated[
+    String,
+    AfterValidator(paths.health_path),
+    Field(json_schema_extra={"pattern": HEALTH_PATTERN}),
+]
 QuietPaths = Annotated[
     tuple[Annotated[String, AfterValidator(paths.quiet_path)], ...],
     BeforeValidator(_listed),
@@ -118,8 +127,13 @@ SbatchArgs = Annotated[
 ]
 Env = Annotated[
     dict[
-        Annotated[str, AfterValidator(job_options.env_name)],
+        Annotated[
+            String,
+            AfterValidator(job_options.env_name),
+            Field(json_schema_extra={"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}),
+        ],
         Annotated[String, AfterValidator(job_options.env_value)],
     ],
     BeforeValidator(_object),
+    Field(json_schema_extra={"additionalProperties": False}),  # other names than the pattern's
 ]

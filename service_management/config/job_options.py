@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .problems import refusal
+from .problems import refusal, shown
 
 # What the orchestrator tells sbatch itself, or what keeps sbatch from answering with a job id.
 OWNED = {
@@ -35,7 +35,7 @@ def sbatch_args(args: tuple[str, ...]) -> tuple[str, ...]:
     for before, arg in zip(("", *args), args, strict=False):
         if not arg.startswith("-") and not _takes_value(before):
             raise refusal(
-                f"{arg!r} is no option, and no value of one: sbatch would take it for the script"
+                f"{shown(arg)} is neither an option nor the value of one: sbatch would run it"
             )
     return args
 

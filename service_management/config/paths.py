@@ -15,6 +15,8 @@ ALLOWED = "letters, digits and . _ ~ @ : + , = ! - /"
 
 def api_path(path: str) -> str:
     """`/x` is exact, `/x/*` is everything below, `/` alone in the list is the whole service."""
+    if not path:
+        raise refusal("must not be empty")
     if not path.startswith("/"):
         raise refusal("must begin with /", _near("/" + path))
     if re.search(r"[{}<>]", path):

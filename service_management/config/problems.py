@@ -56,7 +56,7 @@ def refusal(rule: str, suggestion: Any = None) -> PydanticCustomError:
     return PydanticCustomError("rule", "{rule}", {"rule": rule, "suggestion": spelling})
 
 
-def nearest(word: str, choices: Iterable[str], cutoff: float = 70) -> str:
+def nearest(word: str, choices: Iterable[str], cutoff: float = 65) -> str:
     """The choice that `word` was probably meant to be, or nothing."""
     found = process.extractOne(
         word, choices, scorer=fuzz.ratio, processor=utils.default_process, score_cutoff=cutoff
@@ -66,10 +66,10 @@ def nearest(word: str, choices: Iterable[str], cutoff: float = 70) -> str:
 
 def shown(value: Any, limit: int = 60) -> str:
     """A value as the file spells it, on one printable line of bounded length."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    text = "".join(char if char.isprintable() else _escaped(char) for char in text)
+    return plain(json.dumps(value, ensure_ascii=False, default=str), limit)
+
+
+def plain(text: str, limit: int = 60) -> str:
+    """Text from the file that is safe to print, log and send."""
+    text = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
     return text if len(text) <= limit else f"{text[: limit - 2]} …"
-
-
-def _escaped(char: str) -> str:
-    return f"\\u{ord(char):04x}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -86,8 +87,10 @@ def script_path(text: str) -> str:
 
 
 def slug(value: Any) -> str:
-    """A route name near to what was given."""
-    text = re.sub(r"[^A-Za-z0-9._~-]+", "-", value) if isinstance(value, str) else ""
+    """A route name near to what was given: accents off, other characters to dashes."""
+    text = unicodedata.normalize("NFKD", value) if isinstance(value, str) else ""
+    text = "".join(char for char in text if not unicodedata.combining(char))
+    text = re.sub(r"[^A-Za-z0-9._~-]+", "-", text)
     return text.lstrip("._~-")[:63].rstrip("-")
 
 
