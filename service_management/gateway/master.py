@@ -1,0 +1,86 @@
+"""nginx's master process: is it there, which generation does it serve, make it serve another."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import time
+from pathlib import Path
+
+from service_management.gateway.settings import GatewaySettings
+
+RELOAD_SECONDS = 5.0  # nginx itself retries an occupied port for 2.5 s
+_POLL_SECONDS = 0.02
+_PROBE_SECONDS = 1.0
+_IN_A_ROW = 3  # answers: while it reloads, connections may still reach the old workers
+
+
+class Master:
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+
+    def pid(self) -> int | None:
+        """None where no nginx of ours runs."""
+        try:
+            pid = int(self._settings.pid_file.read_text())
+            title = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return None
+        return pid if b"nginx: master" in title else None
+
+    def serves(self, generation: str) -> bool:
+        """Nothing is left to do: it serves this one, or will when it starts."""
+        return self.pid() is None or self._answers(generation)
+
+    def reload(self, generation: str) -> str | None:
+        """Take up what `current` points to; what went wrong, or None."""
+        log = _Tail(self._settings.error_log)
+        pid = self.pid()
+        if pid is None:
+            return None
+        os.kill(pid, signal.SIGHUP)
+        deadline = time.monotonic() + RELOAD_SECONDS
+        while time.monotonic() < deadline:
+            if all(self._answers(generation) for _ in range(_IN_A_ROW)):
+                return None
+            if log.says("still could not bind") or log.says("[emerg]", but="bind()"):
+                break
+            time.sleep(_POLL_SECONDS)
+        return log.words() or f"nginx did not take the configuration up in {RELOAD_SECONDS:g} s"
+
+    def _answers(self, generation: str) -> bool:
+        connection = http.client.HTTPConnection(
+            *self._settings.probe_address, timeout=_PROBE_SECONDS
+        )
+        try:
+            connection.request("GET", "/healthz/nginx")
+            return connection.getresponse().read() == f"ok {generation}\n".encode()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+class _Tail:
+    """What the error log says from now on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._start = path.stat().st_size if path.exists() else 0
+
+    def _lines(self) -> list[str]:
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as log:
+            log.seek(self._start)
+            return log.read().decode(errors="replace").splitlines()
+
+    def says(self, text: str, but: str = "\0") -> bool:
+        return any(text in line and but not in line for line in self._lines())
+
+    def words(self) -> str:
+        """nginx's complaints, each once, without time and process number."""
+        found = (line.partition("[emerg] ")[2] for line in self._lines())
+        said = (text.partition(": ")[2] for text in found if text)
+        return "\n".join(dict.fromkeys(said))

@@ -1,0 +1,87 @@
+"""From the catalogue to the text of nginx's configuration. Pure, apart from reading templates."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment
+
+from service_management.config import Catalogue, Service
+from service_management.gateway.errors import RenderRefused
+from service_management.gateway.quote import UnquotableError, environment
+from service_management.gateway.settings import GatewaySettings
+from service_management.gateway.view import ServiceView, view
+
+MAIN = "nginx.conf"
+GENERATION = "generation.conf"
+
+_environment = lru_cache(maxsize=4)(environment)
+
+
+def render(catalogue: Catalogue, settings: GatewaySettings) -> dict[str, str]:
+    """Relative file name → text; the same input gives the same text."""
+    templates = _environment(settings.template_dir)
+    views = [_view(service, settings) for service in catalogue.services.values()]
+    _refuse_shared_addresses(views, settings)
+    files = dict(_snippets(settings.template_dir))
+    files[MAIN] = templates.get_template("nginx.conf.j2").render(settings=settings)
+    for service in views:
+        files |= _service_files(templates, service)
+    stamp = templates.get_template("generation.conf.j2").render(generation=_digest(files))
+    return {**files, GENERATION: stamp}
+
+
+def generation_of(files: Mapping[str, str]) -> str:
+    """The name that the running nginx will report once it has taken these files up."""
+    return _digest({name: text for name, text in files.items() if name != GENERATION})
+
+
+def _view(service: Service, settings: GatewaySettings) -> ServiceView:
+    try:
+        return view(service, settings.run_dir)
+    except UnquotableError as error:
+        raise RenderRefused(f"service {service.route_name!r}: {error}") from error
+
+
+def _service_files(templates: Environment, service: ServiceView) -> dict[str, str]:
+    try:
+        return {
+            f"http/{service.route}.conf": templates.get_template("http.conf.j2").render(
+                service=service
+            ),
+            f"services/{service.route}.conf": templates.get_template("service.conf.j2").render(
+                service=service, prefix=f"/{service.route}"
+            ),
+        }
+    except UnquotableError as error:
+        raise RenderRefused(f"service {service.route!r}: {error}") from error
+
+
+def _snippets(template_dir: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted((template_dir / "snippets").glob("*.conf")):
+        yield f"snippets/{path.name}", path.read_text()
+
+
+def _refuse_shared_addresses(views: Iterable[ServiceView], settings: GatewaySettings) -> None:
+    """nginx would quietly give a shared address to the first, or the gateway's to a service."""
+    owners = {address.rpartition(":")[2]: "the gateway itself" for address in settings.listen}
+    for service in views:
+        if service.local_address is None:
+            continue
+        port = service.local_address.rpartition(":")[2]
+        taken = owners.get(port) or owners.get(service.local_address)
+        if taken:
+            raise RenderRefused(
+                f"service {service.route!r}: {service.local_address} belongs to {taken}"
+            )
+        owners[service.local_address] = f"service {service.route!r}"
+
+
+def _digest(files: Mapping[str, str]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{files[name]}\0".encode())
+    return digest.hexdigest()[:16]

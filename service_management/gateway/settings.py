@@ -1,0 +1,116 @@
+"""Where the gateway lives on this machine: directories, addresses, the nginx program."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TEMPLATE_DIR = Path(__file__).resolve().parents[2] / "nginx"
+
+# A unix socket's path has at most 107 bytes. The longest one is
+# <run_dir>/routes/<63 bytes of route>.<2 digits of slot>.quiet.sock
+SOCKET_PATH_MAX = 107
+RUN_DIR_MAX = SOCKET_PATH_MAX - len("/routes/") - 63 - len(".00.quiet.sock")
+
+
+def default_listen(port: int) -> tuple[str, ...]:
+    """Every address of this machine, IPv6 too where the kernel has it."""
+    return (str(port), f"[::]:{port}") if _has_ipv6() else (str(port),)
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _root_stays_root() -> str | None:
+    # Without the directive, workers started by root run as "nobody", who may not enter the run
+    # directory: every service would look cold.
+    return "root" if os.geteuid() == 0 else None
+
+
+def _open_files() -> int:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """All that rendering and running nginx needs to know besides the catalogue."""
+
+    run_dir: Path  # short; holds routes/, tunnels/, nginx/ and log/
+    listen: tuple[str, ...] = ("8090",)
+    flask: str = "127.0.0.1:5001"
+    nginx_binary: str | None = None  # None: found on PATH
+    nginx_user: str | None = field(default_factory=_root_stays_root)
+    template_dir: Path = TEMPLATE_DIR
+    spool_dir: Path | None = None  # held request bodies; None: inside run_dir
+    log_to_stderr: bool = False  # besides the log file
+    open_files: int = field(default_factory=_open_files)
+
+    def __post_init__(self) -> None:
+        """Refuse what would only fail later, and less clearly."""
+        if not self.run_dir.is_absolute():
+            raise ValueError(f"run_dir {self.run_dir} must be an absolute path")
+        length = len(os.fsencode(self.run_dir))
+        if length > RUN_DIR_MAX:
+            raise ValueError(
+                f"run_dir {self.run_dir} has {length} bytes; at most {RUN_DIR_MAX} leave room for"
+                f" the sockets below it, whose paths may have {SOCKET_PATH_MAX}"
+            )
+        if not self.listen:
+            raise ValueError("listen is empty: the gateway needs an address")
+
+    @property
+    def nginx_dir(self) -> Path:
+        """The generations of nginx's configuration, and its pid file."""
+        return self.run_dir / "nginx"
+
+    @property
+    def current(self) -> Path:
+        """The symlink to the generation in force."""
+        return self.nginx_dir / "current"
+
+    @property
+    def pid_file(self) -> Path:
+        """Written by nginx's master process."""
+        return self.nginx_dir / "nginx.pid"
+
+    @property
+    def log_dir(self) -> Path:
+        """Both of nginx's logs."""
+        return self.run_dir / "log"
+
+    @property
+    def access_log(self) -> Path:
+        """One JSON object per request."""
+        return self.log_dir / "access.log"
+
+    @property
+    def error_log(self) -> Path:
+        """Also where a refused reload is explained."""
+        return self.log_dir / "error.log"
+
+    @property
+    def worker_connections(self) -> int:
+        """A proxied request takes two."""
+        return min(16384, self.open_files)
+
+    def spool(self, name: str) -> Path:
+        """One of nginx's directories for bodies that do not fit into memory."""
+        return (self.spool_dir or self.nginx_dir / "spool") / name
+
+    @property
+    def probe_address(self) -> tuple[str, int]:
+        """Where this machine reaches its own nginx."""
+        host, _, port = self.listen[0].rpartition(":")
+        host = host.strip("[]")
+        wildcard = {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+        return wildcard.get(host, host), int(port)

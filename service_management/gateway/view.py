@@ -1,0 +1,130 @@
+"""A service as the templates see it: checked text and whole numbers, nothing to decide."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
+
+from service_management.config import RESERVED_ROUTES, Service
+from service_management.gateway.quote import UnquotableError
+from service_management.gateway.routes import quiet_socket, route_socket
+
+_ROUTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
+_PATH_SAFE = "/-._~:@!*&()+,="
+_LONGEST_WAIT = 365 * 86400  # seconds
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One path of the allow-list."""
+
+    match: str  # decoded, as nginx matches it; ends in "/" where `below`
+    below: bool  # everything below, not just this path
+    quiet: bool
+
+    @property
+    def path(self) -> str:
+        """As the service is asked for it."""
+        return quote(self.match, safe=_PATH_SAFE)
+
+    def raw_prefix(self, prefix: str) -> str:
+        """What the client's own bytes must begin with, as a regular expression."""
+        return "^" + re.escape(prefix + self.path)
+
+
+@dataclass(frozen=True)
+class ServiceView:
+    """All that a service's two files are made of."""
+
+    route: str
+    upstream: str
+    socket: Path
+    quiet_socket: Path
+    whole: Entry | None  # set where the whole service is offered
+    entries: tuple[Entry, ...]
+    max_body: int
+    request_timeout: int  # ms
+    hold_timeout: int  # ms
+    local_address: str | None
+
+
+def view(service: Service, run_dir: Path) -> ServiceView:
+    """The service's view, or UnquotableError naming the key at fault."""
+    route = _route(service.route_name)
+    entries = {entry.match: entry for entry in _entries(service)}
+    root = entries.get("/")
+    whole = entries.pop("/") if root and root.below else None
+    return ServiceView(
+        route=route,
+        upstream=_upstream_name(route),
+        socket=route_socket(run_dir, route, 0),
+        quiet_socket=quiet_socket(run_dir, route, 0),
+        whole=whole,
+        entries=tuple(sorted(entries.values(), key=lambda entry: entry.match)),
+        max_body=service.max_body,
+        request_timeout=_milliseconds("request_timeout", service.request_timeout),
+        # Flask's own patience ends first; nginx's is for a Flask that hangs.
+        hold_timeout=_milliseconds("hold_timeout", service.hold_timeout, more=60),
+        local_address=_local_address(service),
+    )
+
+
+def _route(route: object) -> str:
+    if not isinstance(route, str) or not _ROUTE.fullmatch(route) or route in RESERVED_ROUTES:
+        raise UnquotableError(f"route_name {route!r} cannot be a path at the gateway")
+    return route
+
+
+def _upstream_name(route: str) -> str:
+    """Unlike paths, nginx compares upstreams without regard to case."""
+    if route == route.lower():
+        return f"{route}"
+    return f"{route}_{hashlib.sha256(route.encode()).hexdigest()[:12]}"
+
+
+def _entries(service: Service) -> Iterator[Entry]:
+    """Quiet paths last: they win over an api path of the same name."""
+    for path in service.api_paths:
+        yield _entry("/*" if service.whole_service and path == "/" else path, quiet=False)
+    for path in service.effective_quiet_paths:
+        yield _entry(path.partition("?")[0], quiet=True)
+
+
+def _entry(path: str, *, quiet: bool) -> Entry:
+    below = path.endswith("/*")
+    match = _decoded(path[:-1] if below else path)
+    if not match.startswith("/") or "?" in path or "#" in path:
+        raise UnquotableError(f"{path!r} is not a path that nginx could match")
+    return Entry(match, below, quiet)
+
+
+def _decoded(path: str) -> str:
+    try:
+        return unquote_to_bytes(path).decode()
+    except UnicodeError:
+        raise UnquotableError(f"{path!r} does not decode to valid unicode") from None
+
+
+def _milliseconds(key: str, seconds: float, more: float = 0) -> int:
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds < 0:
+        raise UnquotableError(f"{key} {seconds!r} is not a time")
+    # nginx takes 0 for "at once".
+    return max(1, round(min(seconds + more, _LONGEST_WAIT) * 1000))
+
+
+def _local_address(service: Service) -> str | None:
+    if service.local_port is None:
+        return None
+    host = service.local_host or "127.0.0.1"
+    port = service.local_port
+    if not isinstance(host, str) or not _HOST.fullmatch(host):
+        raise UnquotableError(f"local_host {host!r} is not an address")
+    if not isinstance(port, int) or not 0 < port < 65536:
+        raise UnquotableError(f"local_port {port!r} is not a port")
+    return f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}"
