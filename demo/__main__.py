@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ app = typer.Typer(
 messages = Console(stderr=True)
 
 
-class ShapeName(str, Enum):
+class ShapeName(StrEnum):
     """host: all on this host's loopback. hosts: a login and three nodes in own namespaces."""
 
     host = "host"
@@ -45,7 +45,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("up")
-def up_command(
+def up_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     shape: ShapeOption = ShapeName.host,
     directory: DirOption = None,
     ssh_port: Annotated[int | None, typer.Option(help="Port of the cluster's sshd.")] = None,
@@ -94,7 +94,7 @@ def _show(cluster: Cluster, as_json: bool) -> None:
     for key, value in facts.items():
         text = value if isinstance(value, str) else json.dumps(value)
         table.add_row(f"[bold]{key}[/bold]", escape(text))
-    Console().print(table)
+    Console(soft_wrap=True).print(table)
 
 
 def _facts(cluster: Cluster) -> dict[str, Any]:

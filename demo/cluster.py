@@ -39,7 +39,7 @@ class Cluster(Faults):
         shape: Shape = "host",
         directory: Path | None = None,
         progress: Progress = lambda _: None,
-        options: Options = Options(),  # noqa: B008 - frozen, so sharing it is harmless
+        options: Options = Options(),
     ) -> Cluster:
         return up(shape, directory, progress, options)
 
@@ -55,7 +55,7 @@ def up(
     shape: Shape = "host",
     directory: Path | None = None,
     progress: Progress = lambda _: None,
-    options: Options = Options(),  # noqa: B008 - frozen, so sharing it is harmless
+    options: Options = Options(),
 ) -> Cluster:
     """Start what is missing of the cluster; interrupted or failing, take that down again."""
     machine.check(shape)
@@ -76,13 +76,13 @@ def up(
 
 
 def _up(shape: Shape, place: Path, progress: Progress, options: Options) -> Spec:
-    table = Table(place)
     spec = _known_or_chosen(shape, place, options)
-    if spec.shape == "hosts" and network.build(spec, table):
-        progress(f"network: gateway {spec.login.gateway} to login {spec.login.ssh_address}")
+    table = Table(place)
     for source, target in spec.python.mounts:
         machine.mount(source, Path(target))
     files.write_all(spec, options.keys)
+    if spec.shape == "hosts" and network.build(spec, table):
+        progress(f"network: gateway {spec.login.gateway} to login {spec.login.ssh_address}")
     if daemons.start_missing(spec, table, progress):
         daemons.await_ready(spec, table)
     progress(f"ready: {len(spec.nodes)} nodes, ssh {spec.user}@{spec.login.ssh_address}")

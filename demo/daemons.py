@@ -185,6 +185,12 @@ def run_as_user(spec: Spec, table: Table, command: str, timeout: float) -> str:
         "PATH": os.defpath + ":/usr/local/bin",
         "SLURM_CONF": str(spec.slurm_conf),
     }
-    clean = ["env", "-i", "-C", str(spec.home), *(f"{key}={value}" for key, value in settings.items())]
+    clean = [
+        "env",
+        "-i",
+        "-C",
+        str(spec.home),
+        *(f"{key}={value}" for key, value in settings.items()),
+    ]
     argv = ["runuser", "-u", spec.user, "--", *clean, "sh", "-c", command]
     return machine.run(inside(spec, table, spec.login.name, argv), timeout)

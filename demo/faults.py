@@ -6,7 +6,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from demo import daemons, files, machine, network, processes
+from demo import daemons, files, links, machine, network, processes
 from demo.processes import Process, Table
 from demo.spec import DemoError, Spec
 
@@ -68,24 +68,24 @@ class Faults:
 
     def cut(self, host: str) -> None:
         """The host is unreachable and silent. For the login: its link to the gateway."""
-        network.set_link(self.spec, self._table, host, up=False)
+        links.set_link(self._table, host, up=False)
 
     def heal(self, host: str) -> None:
         """Undo `cut` and `slow`."""
-        network.undo_slow(self.spec, self._table, host)
-        network.set_link(self.spec, self._table, host, up=True)
+        links.undo_slow(self.spec, self._table, host)
+        links.set_link(self._table, host, up=True)
 
     def slow(self, host: str, delay_ms: float = 0, loss_pct: float = 0) -> None:
         """Delay and loss in each direction of the host's link."""
-        network.undo_slow(self.spec, self._table, host)
-        network.slow(self.spec, self._table, host, delay_ms, loss_pct)
+        links.undo_slow(self.spec, self._table, host)
+        links.slow(self.spec, self._table, host, delay_ms, loss_pct)
 
     # -- whole hosts (shape hosts) --------------------------------------------------------
 
     def kill(self, host: str) -> None:
         """As if the power failed: silent first, so that no connection is closed in order."""
         self.cut(host)
-        holder = network.holder(self.spec, self._table, host)
+        holder = network.holder(self._table, host)
         while running := processes.in_network_of(holder):
             processes.end_now(running)
 

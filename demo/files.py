@@ -48,7 +48,9 @@ def _write_keys(spec: Spec, exported: Path | None) -> None:
             _write_private(key, kept.read_bytes())
         elif not key.exists():
             comment = f"demo-{spec.tag}"
-            machine.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(key)])
+            machine.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(key)]
+            )
         public = machine.run(["ssh-keygen", "-y", "-f", str(key)])
         key.with_suffix(".pub").write_text(public)
         if kept:
@@ -83,7 +85,10 @@ def write_home(spec: Spec) -> None:
 
 
 def _python_env(spec: Spec) -> str:
-    settings = {"DEMO_PYTHON": spec.python.argv0, **spec.python.environment}
+    settings = {"DEMO_PYTHON": spec.python.argv0, "PYTHONUNBUFFERED": "1"}
+    settings |= spec.python.environment
+    packages = [str(spec.home), settings.get("PYTHONPATH", "")]
+    settings["PYTHONPATH"] = ":".join(filter(None, packages))
     return "".join(f"export {key}={shlex.quote(value)}\n" for key, value in settings.items())
 
 

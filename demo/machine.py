@@ -70,7 +70,9 @@ def run(argv: Sequence[str], timeout: float = 30, environment: Mapping[str, str]
 
 def check_directory(directory: Path) -> None:
     if len(str(directory)) > LONGEST_DIRECTORY:
-        raise DemoError(f"{directory} is too long for unix sockets below it: choose a shorter --dir")
+        raise DemoError(
+            f"{directory} is too long for unix sockets below it: choose a shorter --dir"
+        )
     for parent in directory.parents:
         if parent.exists() and not parent.stat().st_mode & 0o001:
             raise DemoError(f"the login user cannot enter {parent}: choose another --dir")

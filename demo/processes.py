@@ -129,9 +129,9 @@ def matching(predicate: Callable[[int], bool]) -> list[Process]:
 
 def in_network_of(holder: Process) -> list[Process]:
     """Every process in the holder's network namespace, except the holder itself."""
-    space = os.readlink(f"/proc/{holder.pid}/ns/net")
+    space = Path(f"/proc/{holder.pid}/ns/net").readlink()
     return matching(
-        lambda pid: pid != holder.pid and os.readlink(f"/proc/{pid}/ns/net") == space
+        lambda pid: pid != holder.pid and Path(f"/proc/{pid}/ns/net").readlink() == space
     )
 
 
@@ -143,8 +143,10 @@ def daemons_of(slurm_conf: Path) -> list[Process]:
     """Also those that nobody wrote down: slurmstepd, and what lost its parent."""
     mark = f"SLURM_CONF={slurm_conf}".encode()
     return matching(
-        lambda pid: command(pid) in DAEMON_NAMES
-        and mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        lambda pid: (
+            command(pid) in DAEMON_NAMES
+            and mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        )
     )
 
 

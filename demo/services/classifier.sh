@@ -3,4 +3,4 @@
 # sbatch [options] classifier.sh <port>
 . "$HOME/python.env"
 # exec: scancel's SIGTERM reaches the server itself, and the job ends at once.
-exec "$DEMO_PYTHON" "$HOME/services/classifier.py" "$1"
+exec "$DEMO_PYTHON" -m services.classifier "$1"

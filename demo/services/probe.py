@@ -1,2 +1,224 @@
-import http.server, sys
-http.server.ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""The test service: does what its environment (at start) and its requests (later) tell it to.
+
+Environment: START_DELAY seconds before it binds; HEALTH_DELAY seconds in which /health is 503;
+CRASH_AT_START exit code; CRASH_UNLESS_FILE path without which it crashes; REFUSE_PORT: never bind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from . import websocket
+from .httpd import PIECE, Dropped, Exchange, Handler, Routes, routed, serve
+
+# Looking at the service is not executing something on it.
+QUIET = {"/health", "/executed", "/connections", "/env", "/metrics"}
+
+
+@dataclass
+class Record:
+    """What this process has done so far."""
+
+    ready_at: float
+    total: int = 0
+    open: int = 0
+    ids: Counter[str] = field(default_factory=Counter)
+    bodies: Counter[str] = field(default_factory=Counter)
+    paths: Counter[str] = field(default_factory=Counter)
+
+
+RECORD = Record(ready_at=time.monotonic())
+
+
+def execution_id(exchange: Exchange) -> str:
+    return exchange.header("x-execution-id") or exchange.query.get("id", "")
+
+
+async def health(exchange: Exchange) -> None:
+    ready = time.monotonic() >= RECORD.ready_at
+    await exchange.send({"ready": ready}, 200 if ready else 503)
+
+
+async def digest(exchange: Exchange) -> tuple[str, int]:
+    state, length = hashlib.sha256(), 0
+    async for piece in exchange.pieces():
+        state.update(piece)
+        length += len(piece)
+    if exchange.method not in ("GET", "HEAD"):
+        RECORD.bodies[state.hexdigest()] += 1
+    return state.hexdigest(), length
+
+
+async def echo(exchange: Exchange) -> None:
+    sha256, length = await digest(exchange)
+    await exchange.send(
+        {
+            "method": exchange.method,
+            "path": exchange.path,
+            "request_line": f"{exchange.method} {exchange.target} {exchange.version}",
+            "query": exchange.raw_query,
+            "headers": exchange.headers,
+            "sha256": sha256,
+            "length": length,
+            "executed": RECORD.ids[execution_id(exchange)],
+            "total": RECORD.total,
+            "pid": os.getpid(),
+        }
+    )
+
+
+async def hash_body(exchange: Exchange) -> None:
+    sha256, length = await digest(exchange)
+    await exchange.send({"sha256": sha256, "length": length})
+
+
+async def stream(exchange: Exchange) -> None:
+    """A line every `interval` seconds, for `seconds`."""
+    end = time.monotonic() + exchange.number("seconds", 5)
+    await exchange.start("text/plain")
+    number = 0
+    while time.monotonic() < end:
+        await exchange.write(f"line {number}\n".encode())
+        number += 1
+        await asyncio.sleep(exchange.number("interval", 0.5))
+    await exchange.write(b"end\n")
+    await exchange.finish()
+
+
+async def sse(exchange: Exchange) -> None:
+    await exchange.start("text/event-stream", {"Cache-Control": "no-cache"})
+    for number in range(int(exchange.number("n", 5))):
+        await exchange.write(f"id: {number}\ndata: event {number}\n\n".encode())
+        await asyncio.sleep(exchange.number("interval", 0.1))
+    await exchange.write(b"data: [DONE]\n\n")
+    await exchange.finish()
+
+
+async def slow(exchange: Exchange) -> None:
+    seconds = exchange.number("seconds", 1)
+    await asyncio.sleep(seconds)
+    await exchange.send({"slept": seconds})
+
+
+async def deterministic_bytes(exchange: Exchange) -> None:
+    """0, 1, … 255, 0, 1, … to the length of `n`."""
+    left = int(exchange.number("n", 1024))
+    await exchange.start("application/octet-stream", {"Content-Length": str(left)})
+    piece = bytes(range(256)) * (PIECE // 256)
+    while left > 0:
+        await exchange.write(piece[:left])
+        left -= len(piece)
+    await exchange.finish()
+
+
+async def hang(exchange: Exchange) -> None:
+    """No answer, until the client gives up."""
+    while await exchange.reader.read(PIECE):
+        pass
+    raise Dropped
+
+
+async def crash(exchange: Exchange) -> None:
+    print("told to crash by a request", file=sys.stderr, flush=True)
+    os._exit(int(exchange.number("code", 1)))
+
+
+async def drop(_: Exchange) -> None:
+    raise Dropped
+
+
+async def status(exchange: Exchange) -> None:
+    code = int(exchange.number("code", 200))
+    await exchange.send({"status": code}, code, headers={"X-Probe": f"status-{code}"})
+
+
+async def executed(exchange: Exchange) -> None:
+    counts = {"ids": RECORD.ids, "bodies": RECORD.bodies, "paths": RECORD.paths}
+    await exchange.send({"total": RECORD.total, "pid": os.getpid(), **counts})
+
+
+async def connections(exchange: Exchange) -> None:
+    """Requests being answered, this one not counted."""
+    await exchange.send({"open": RECORD.open - 1})
+
+
+async def unhealthy(exchange: Exchange) -> None:
+    RECORD.ready_at = time.monotonic() + exchange.number("seconds", 5)
+    await exchange.send({"unhealthy": True})
+
+
+async def env(exchange: Exchange) -> None:
+    job = os.environ.get("SLURM_JOB_ID")
+    await exchange.send({"environment": dict(os.environ), "argv": sys.argv, "job_id": job})
+
+
+async def metrics(exchange: Exchange) -> None:
+    lines = ["# TYPE probe_requests_total counter", f"probe_requests_total {RECORD.total}", ""]
+    await exchange.send("\n".join(lines), kind="text/plain; version=0.0.4")
+
+
+ROUTES: Routes = {
+    "/health": health,
+    "/echo": echo,
+    "/hash": hash_body,
+    "/stream": stream,
+    "/sse": sse,
+    "/slow": slow,
+    "/bytes": deterministic_bytes,
+    "/hang": hang,
+    "/crash": crash,
+    "/drop": drop,
+    "/status": status,
+    "/executed": executed,
+    "/connections": connections,
+    "/unhealthy": unhealthy,
+    "/ws": websocket.echo,
+    "/env": env,
+    "/metrics": metrics,
+}
+
+
+def recorded(handler: Handler) -> Handler:
+    async def handle(exchange: Exchange) -> None:
+        if exchange.path not in QUIET:
+            RECORD.total += 1
+            RECORD.paths[exchange.path] += 1
+            if identity := execution_id(exchange):
+                RECORD.ids[identity] += 1
+        RECORD.open += 1
+        try:
+            await handler(exchange)
+        finally:
+            RECORD.open -= 1
+
+    return handle
+
+
+def crash_if_told() -> None:
+    needed = os.environ.get("CRASH_UNLESS_FILE")
+    lacking = bool(needed) and not os.path.exists(needed or "")  # noqa: PTH110 - "" is no path
+    code = os.environ.get("CRASH_AT_START") or ("1" if lacking else "")
+    if code:
+        print("probe: loading the model", file=sys.stderr)
+        print(f"probe: fatal: cannot load {needed or 'the model'}", file=sys.stderr, flush=True)
+        sys.exit(int(code))
+
+
+def main() -> None:
+    crash_if_told()
+    time.sleep(float(os.environ.get("START_DELAY", "0")))
+    while os.environ.get("REFUSE_PORT"):
+        time.sleep(3600)
+    RECORD.ready_at = time.monotonic() + float(os.environ.get("HEALTH_DELAY", "0"))
+    print(f"probe: listening on port {sys.argv[1]}", flush=True)
+    asyncio.run(serve(int(sys.argv[1]), recorded(routed(ROUTES))))
+
+
+if __name__ == "__main__":
+    main()

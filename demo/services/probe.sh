@@ -3,4 +3,4 @@
 # sbatch [options] probe.sh <port>
 . "$HOME/python.env"
 # exec: scancel's SIGTERM reaches the server itself, and the job ends at once.
-exec "$DEMO_PYTHON" "$HOME/services/probe.py" "$1"
+exec "$DEMO_PYTHON" -m services.probe "$1"

@@ -3,4 +3,4 @@
 # sbatch [options] textgen.sh <port>
 . "$HOME/python.env"
 # exec: scancel's SIGTERM reaches the server itself, and the job ends at once.
-exec "$DEMO_PYTHON" "$HOME/services/textgen.py" "$1"
+exec "$DEMO_PYTHON" -m services.textgen "$1"

@@ -1,0 +1,1 @@
+"""The example services: `python -m demo.services.<name> <port>`."""
