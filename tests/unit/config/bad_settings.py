@@ -1,0 +1,131 @@
+"""Bad paths, times, sizes, options and environments, and what is said of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PATH = "may have letters, digits and . _ ~ @ : + , = ! - / only"
+QUERY = "may have a query of letters, digits and . _ ~ @ : + , = ! & - / only"
+SEGMENTS = "must not have empty, . or .. segments"
+STRING = "must be a string"
+SECONDS = "must be a number of seconds, more than 0 and at most 2592000 (30 days)"
+SECONDS_OR_NONE = "must be a number of seconds, 0 or more and at most 2592000 (30 days)"
+NO_PATH = 'must name at least one path; the list ["/"] is the whole service'
+LIST = "must be a list of strings"
+SLASH = "must begin with /"
+LITERAL = "is matched literally: for a part that varies, end the path in /*"
+NO_QUERY = "must be a path only, without ? or #"
+STAR = "may have * only at the end, as /*"
+REPLICAS = "must be a whole number from 1 to 64"
+ONE_OPTION = "must be one option, or one value, per entry"
+JOB_NAME = "must not set --job-name: it is how the orchestrator knows its jobs"
+ARRAY = "must not set --array: each replica is a job of its own"
+CLUSTERS = (
+    "must not set --clusters: a cluster is a login of its own: name its login host as remote_host"
+)
+WAIT = "must not set --wait: the orchestrator follows the job itself"
+WRAP = "must not set --wrap: bash_file is what is run"
+PARSABLE = "must not set --parsable: the orchestrator sets it itself"
+TEST_ONLY = "must not set --test-only: no job would be started"
+GPU = '"gpu" is neither an option nor the value of one: sbatch would run it'
+X = '"x" is neither an option nor the value of one: sbatch would run it'
+STOPS = "must be an option or its value: sbatch stops reading options here"
+PRINTABLE = "must be one line of printable characters"
+OBJECT = 'must be an object of names and string values, as in {"MODEL": "small"}'
+ENV_NAME = "must be a name of letters, digits and '_', not beginning with a digit"
+ENV_OWN = "must not begin with SLURM_, SBATCH_ or ORCHESTRATOR_: these are set already"
+SIZE = "must be a whole number of bytes from 1 to 1 TiB, or one with a unit, as in 100MB or 1GiB"
+
+# key, value, key as told, rule, nearest valid spelling
+BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
+    ("check_health_path", "/a b", "check_health_path", PATH, ""),
+    ("check_health_path", "/h?x=$(id)", "check_health_path", QUERY, ""),
+    ("check_health_path", "/h/*", "check_health_path", "must be one path, without *", ""),
+    ("check_health_path", "", "check_health_path", "must not be empty", ""),
+    ("check_health_path", "/../x", "check_health_path", SEGMENTS, '"/x"'),
+    ("check_health_path", 5, "check_health_path", STRING, '"5"'),
+    ("timeout", "600", "timeout", SECONDS, "600"),
+    ("timeout", 0, "timeout", SECONDS, ""),
+    ("timeout", -1, "timeout", SECONDS, ""),
+    ("timeout", True, "timeout", SECONDS, ""),
+    ("timeout", float("nan"), "timeout", SECONDS, ""),
+    ("timeout", float("inf"), "timeout", SECONDS, ""),
+    ("timeout", 2592001, "timeout", SECONDS, ""),
+    ("timeout", None, "timeout", SECONDS, ""),
+    ("timeout", "10m", "timeout", SECONDS, ""),
+    ("timeout", 10**400, "timeout", SECONDS, ""),
+    ("hold_timeout", -1, "hold_timeout", SECONDS_OR_NONE, ""),
+    ("startup_timeout", 0, "startup_timeout", SECONDS, ""),
+    ("queue_timeout", "1.5", "queue_timeout", SECONDS, "1.5"),
+    ("request_timeout", [], "request_timeout", SECONDS, ""),
+    ("api_paths", [], "api_paths", NO_PATH, ""),
+    ("api_paths", "/predict", "api_paths", LIST, '["/predict"]'),
+    ("api_paths", "/", "api_paths", LIST, '["/"]'),
+    ("api_paths", ["predict"], "api_paths[0]", SLASH, '"/predict"'),
+    ("api_paths", [""], "api_paths[0]", "must not be empty", ""),
+    ("api_paths", [3], "api_paths[0]", STRING, '"3"'),
+    ("api_paths", ["/items/{id}"], "api_paths[0]", LITERAL, '"/items/*"'),
+    ("api_paths", ["/items/<id>/x"], "api_paths[0]", LITERAL, '"/items/*"'),
+    ("api_paths", ["/a?b=1"], "api_paths[0]", NO_QUERY, '"/a"'),
+    ("api_paths", ["/a#b"], "api_paths[0]", NO_QUERY, '"/a"'),
+    ("api_paths", ["/a//b"], "api_paths[0]", SEGMENTS, '"/a/b"'),
+    ("api_paths", ["/a/../b"], "api_paths[0]", SEGMENTS, '"/a/b"'),
+    ("api_paths", ["/a/./b"], "api_paths[0]", SEGMENTS, '"/a/b"'),
+    ("api_paths", ["/a*"], "api_paths[0]", STAR, '"/*"'),
+    ("api_paths", ["/*/a"], "api_paths[0]", STAR, '"/*"'),
+    ("api_paths", ["/a b"], "api_paths[0]", PATH, ""),
+    ("api_paths", ["/%41"], "api_paths[0]", PATH, ""),
+    ("api_paths", ["/a;b"], "api_paths[0]", PATH, ""),
+    ("api_paths", ["/a$b"], "api_paths[0]", PATH, ""),
+    ("api_paths", ["/a", "/b", "/a"], "api_paths", "names a path more than once: /a", ""),
+    ("api_paths", {"/a": 1}, "api_paths", LIST, ""),
+    ("api_paths", ["*"], "api_paths[0]", SLASH, '"/*"'),
+    ("quiet_paths", "/metrics", "quiet_paths", LIST, '["/metrics"]'),
+    ("quiet_paths", ["a", "/a"], "quiet_paths", "names a path more than once: /a", ""),
+    ("quiet_paths", ["/m?x"], "quiet_paths[0]", NO_QUERY, '"/m"'),
+    ("min_replicas", 2, "min_replicas", "must not be more than max_replicas, which is 1", "1"),
+    ("min_replicas", -1, "min_replicas", "must be a whole number from 0 to 64", ""),
+    ("max_replicas", 0, "max_replicas", REPLICAS, ""),
+    ("max_replicas", 65, "max_replicas", REPLICAS, ""),
+    ("max_replicas", 1.5, "max_replicas", REPLICAS, ""),
+    ("target_inflight", 0, "target_inflight", "must be a whole number from 1 to 100000", ""),
+    ("max_replicas", "2", "max_replicas", REPLICAS, "2"),
+    ("sbatch_args", "--gres=gpu:1", "sbatch_args", LIST, '["--gres=gpu:1"]'),
+    ("sbatch_args", [1], "sbatch_args[0]", STRING, '"1"'),
+    ("sbatch_args", ["--gres gpu:1"], "sbatch_args[0]", ONE_OPTION, '"--gres=gpu:1"'),
+    ("sbatch_args", ["-p gpu"], "sbatch_args[0]", ONE_OPTION, '"-pgpu"'),
+    ("sbatch_args", ["--job-name=x"], "sbatch_args[0]", JOB_NAME, ""),
+    ("sbatch_args", ["--job-na", "x"], "sbatch_args[0]", JOB_NAME, ""),
+    ("sbatch_args", ["-Jx"], "sbatch_args[0]", JOB_NAME, ""),
+    ("sbatch_args", ["-HJ", "x"], "sbatch_args[0]", JOB_NAME, ""),
+    ("sbatch_args", ["--array=1-3"], "sbatch_args[0]", ARRAY, ""),
+    ("sbatch_args", ["-M", "other"], "sbatch_args[0]", CLUSTERS, ""),
+    ("sbatch_args", ["-W"], "sbatch_args[0]", WAIT, ""),
+    ("sbatch_args", ["--wrap=id"], "sbatch_args[0]", WRAP, ""),
+    ("sbatch_args", ["--parsable"], "sbatch_args[0]", PARSABLE, ""),
+    ("sbatch_args", ["--test-only"], "sbatch_args[0]", TEST_ONLY, ""),
+    ("sbatch_args", ["-h"], "sbatch_args[0]", "must not set --help: no job would be started", ""),
+    ("sbatch_args", ["gpu"], "sbatch_args", GPU, ""),
+    ("sbatch_args", ["--mem=1G", "x"], "sbatch_args", X, ""),
+    ("sbatch_args", ["--"], "sbatch_args[0]", STOPS, ""),
+    ("sbatch_args", ["--comment=a\nb"], "sbatch_args[0]", PRINTABLE, ""),
+    ("env", ["A=1"], "env", OBJECT, ""),
+    ("env", {"A": 1}, "env.A", STRING, '"1"'),
+    ("env", {"1A": "x"}, "env.1A", ENV_NAME, ""),
+    ("env", {"A-B": "x"}, "env.A-B", ENV_NAME, '"A_B"'),
+    ("env", {"SLURM_CONF": "x"}, "env.SLURM_CONF", ENV_OWN, ""),
+    ("env", {"SBATCH_WAIT": "1"}, "env.SBATCH_WAIT", ENV_OWN, ""),
+    ("env", {"ORCHESTRATOR_X": "x"}, "env.ORCHESTRATOR_X", ENV_OWN, ""),
+    ("env", {"A": "a\x00b"}, "env.A", "must not have a NUL character", ""),
+    ("env", {"A": None}, "env.A", STRING, ""),
+    ("env", {"": "x"}, "env.", ENV_NAME, ""),
+    ("max_body", 0, "max_body", SIZE, ""),
+    ("max_body", "1000", "max_body", SIZE, "1000"),
+    ("max_body", "100 megs", "max_body", SIZE, ""),
+    ("max_body", "100mb!", "max_body", SIZE, ""),
+    ("max_body", True, "max_body", SIZE, ""),
+    ("max_body", "2TiB", "max_body", SIZE, ""),
+    ("max_body", "1.5GB", "max_body", SIZE, ""),
+    ("max_body", None, "max_body", SIZE, ""),
+    ("max_body", "10XB", "max_body", SIZE, ""),
+]  # fmt: skip

@@ -1,0 +1,50 @@
+"""Good values, and what they become."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# key, value, what a service has
+GOOD: list[tuple[str, Any, Any]] = [
+    ("name", "数字 – Ziffern; {$(1)}'\"", "数字 – Ziffern; {$(1)}'\""),
+    ("ssh_username", "_jo.b-2", "_jo.b-2"),
+    ("remote_host", "10.0.0.1", "10.0.0.1"),
+    ("remote_host", "fd00::1", "fd00::1"),
+    ("remote_host", "login_1", "login_1"),
+    ("remote_port", "auto", "auto"),
+    ("remote_port", 65535, 65535),
+    ("local_host", "localhost", "127.0.0.1"),
+    ("local_host", "0:0:0:0:0:0:0:1", "::1"),
+    ("bash_file", "/home/jo/my models/run 'it'; $(x).sh", "/home/jo/my models/run 'it'; $(x).sh"),
+    ("check_health_path", "health", "/health"),
+    ("check_health_path", "/", "/"),
+    ("check_health_path", "v1/health?deep=0&x=a", "/v1/health?deep=0&x=a"),
+    ("timeout", 0.5, 0.5),
+    ("timeout", 2592000, 2592000.0),
+    ("route_name", "a", "a"),
+    ("route_name", "Digits_v1.2~beta-3", "Digits_v1.2~beta-3"),
+    ("route_name", "informatics", "informatics"),
+    ("api_paths", ["/"], ("/",)),
+    ("api_paths", ["/*"], ("/*",)),
+    ("api_paths", ["/", "/a/", "/a/*", "/v1/x:y@z"], ("/", "/a/", "/a/*", "/v1/x:y@z")),
+    ("hold_timeout", 0, 0.0),
+    ("sbatch_args", ["--partition=gpu", "-p", "gpu", "--gres", "gpu:1", "-HvN2"],
+     ("--partition=gpu", "-p", "gpu", "--gres", "gpu:1", "-HvN2")),
+    ("sbatch_args", ["--wait-all-nodes=1", "--comment=a 'b' $(c)"],
+     ("--wait-all-nodes=1", "--comment=a 'b' $(c)")),
+    ("env", {"A_1": "two\nlines; $(x)", "_": ""}, {"A_1": "two\nlines; $(x)", "_": ""}),
+    ("proxy_jump", "gate,jo@[fd00::1]:2222,10.0.0.1:22", "gate,jo@[fd00::1]:2222,10.0.0.1:22"),
+    ("proxy_jump", None, None),
+    ("max_body", 1, 1),
+    ("max_body", "100MB", 100_000_000),
+    ("max_body", "1GiB", 2**30),
+    ("max_body", "512k", 512_000),
+    ("max_body", "1 TiB", 2**40),
+    ("max_body", "7 b", 7),
+    ("quiet_paths", [], ()),
+    ("quiet_paths", ["metrics", "/debug/*"], ("/metrics", "/debug/*")),
+    ("ssh_key_file", "sub/id_jo@cluster", "/keys/sub/id_jo@cluster"),
+    ("ssh_key_file", "/etc/keys/id", "/etc/keys/id"),
+    ("ssh_key_file", "/app/ssh/id", "/keys/id"),
+    ("known_hosts_file", "known_hosts", "/keys/known_hosts"),
+]  # fmt: skip

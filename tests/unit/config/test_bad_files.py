@@ -1,0 +1,184 @@
+"""Files that are wrong as a whole, or in how their parts go together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from service_management.config import load
+from tests.unit.config.samples import KEY_DIR, digits, file_of, other, problems
+
+RESERVED = "admin, favicon.ico, healthz, info, metrics, robots.txt, static"
+
+NOT_JSON = [
+    ("", "(file): line 1, column 1: is not JSON: the file is empty"),
+    (
+        "{",
+        '(file): line 1, column 2 = "{": is not JSON: '
+        "expecting property name enclosed in double quotes",
+    ),
+    (
+        '{"Services": [],}',
+        '(file): line 1, column 17 = "{\\"Services\\": [],}": is not JSON: '
+        "a comma before the closing }",
+    ),
+    (
+        '{"Services": [\n  // none\n]}',
+        '(file): line 2, column 3 = "// none": is not JSON: it knows no comments',
+    ),
+    (
+        "{'Services': []}",
+        "(file): line 1, column 2 = \"{'Services': []}\": is not JSON: it takes double quotes only",
+    ),
+    (
+        '{"Services": []} x',
+        '(file): line 1, column 18 = "{\\"Services\\": []} x": is not JSON: extra data',
+    ),
+    ("[" * 5000, "(file): must not be nested deeper than 16 levels"),
+    ('{"a":' * 20 + "1" + "}" * 20, "(file): must not be nested deeper than 16 levels"),
+    ('{"Services": ' + "9" * 5000 + "}", "(file): has a number of too many digits"),
+]
+
+WRONG_SHAPE = [
+    ("[]", '(file): []: must be an object, as in {"Services": [ … ]}'),
+    ("null", '(file): null: must be an object, as in {"Services": [ … ]}'),
+    ("{}", "(file): Services: must be given"),
+    ('{"Services": {}}', "(file): Services = {}: must be a list of services"),
+    ('{"Services": [3]}', "Services[0]: 3: must be an object of keys"),
+    ('{"Services": [], "Defaults": []}', "(file): Defaults = []: must be an object of keys"),
+    ('{"Services": [], "$schema": 1}', "(file): $schema = 1: must be a string"),
+    ('{"services": []}', "(file): services = []: unknown key (nearest valid: Services)"),
+    (
+        '{"Services": [], "default": {}}',
+        "(file): default = {}: unknown key (nearest valid: Defaults)",
+    ),
+    ('{"Services": [], "Version": 2}', "(file): Version = 2: unknown key"),
+    (
+        '{"Services": [], "Services": []}',
+        "(file): Services = []: is given more than once in one object",
+    ),
+]
+
+TOGETHER = [
+    (
+        [digits(local_host=...)],
+        'Digits: local_host: must be given together with local_port (nearest valid: "127.0.0.1")',
+    ),
+    ([digits(local_port=...)], "Digits: local_port: must be given together with local_host"),
+    (
+        [digits(min_replicas=3, max_replicas=2)],
+        "Digits: min_replicas = 3: must not be more than max_replicas, which is 2 "
+        "(nearest valid: 2)",
+    ),
+    (
+        [digits(), other(route_name="digits")],
+        'Text: route_name = "digits": must be unique; it is the route of Digits already '
+        '(nearest valid: "digits-2")',
+    ),
+    (
+        [digits(), other(local_port=9001)],
+        "Text: local_port = 9001: must be free; Digits has 127.0.0.1 port 9001 already",
+    ),
+    (
+        [digits(local_host="0.0.0.0"), other(local_port=9001)],
+        "Text: local_port = 9001: must be free; Digits has 0.0.0.0 port 9001 already",
+    ),
+    (
+        [digits(local_host="localhost"), other(local_port=9001)],
+        "Text: local_port = 9001: must be free; Digits has 127.0.0.1 port 9001 already",
+    ),
+    (
+        [digits(local_port=8090)],
+        "Digits: local_port = 8090: must not be a port of the gateway's own",
+    ),
+    (
+        [digits(route_name="healthz")],
+        f'Digits: route_name = "healthz": must not be a path of the gateway\'s own: {RESERVED} '
+        '(nearest valid: "healthz-service")',
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), NOT_JSON, ids=lambda value: ascii(value)[:30])
+def test_what_is_not_json_is_told_with_its_place(text: str, expected: str) -> None:
+    assert problems(text) == [expected]
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG_SHAPE)
+def test_what_is_json_but_no_such_file(text: str, expected: str) -> None:
+    assert problems(text) == [expected]
+
+
+@pytest.mark.parametrize(("services", "expected"), TOGETHER)
+def test_what_does_not_go_together(services: list[object], expected: str) -> None:
+    assert problems(file_of(*services), gateway_ports=frozenset({8090})) == [expected]
+
+
+def test_every_missing_key_is_listed() -> None:
+    assert problems('{"Services": [{}]}') == [
+        f"Services[0]: {key}: must be given" for key in digits(local_host=..., local_port=...)
+    ]
+
+
+def test_a_misspelt_key_is_not_told_as_missing_too() -> None:
+    assert problems(file_of(digits(timeout=..., tiemout=30))) == [
+        "Digits: tiemout = 30: unknown key (nearest valid: timeout)"
+    ]
+
+
+def test_all_problems_of_all_services_come_in_one_run() -> None:
+    text = json.dumps(
+        {"services": [digits(timeout="600", ssh_port=0), other(api_paths=[], x=1), 5]}
+    )
+    assert [line.partition(" = ")[0] for line in problems(text)] == [
+        "(file): services",
+        "Services[2]: 5: must be an object of keys",
+        "Digits: timeout",
+        "Digits: ssh_port",
+        "Text: x",
+        "Text: api_paths",
+    ]
+
+
+def test_a_bad_value_is_not_held_against_the_others() -> None:
+    text = file_of(digits(max_replicas="4", min_replicas=2), other(local_host="nowhere"))
+    assert [line.partition(" = ")[0] for line in problems(text)] == [
+        "Digits: max_replicas",
+        "Text: local_host",
+    ]
+
+
+def test_keys_given_twice_are_named_where_they_are() -> None:
+    text = file_of(digits(env={"A": "1"})).replace('"A": "1"', '"A": "1", "A": "2"')
+    text = text.replace('"timeout": 600', '"timeout": 600, "timeout": 700')
+    assert problems(text) == [
+        "Digits: timeout = 700: is given more than once in one object",
+        'Digits: env.A = "2": is given more than once in one object',
+    ]
+
+
+def test_a_service_is_called_by_name_or_route_or_place() -> None:
+    bad = {"max_body": 0}
+    services = [digits(**bad), digits(**bad), digits(name=..., **bad), {}]
+    labels = [
+        line.partition(": max_body")[0]
+        for line in problems(file_of(*services))
+        if "max_body" in line
+    ]
+    assert labels == ["Digits (Services[0])", "Digits (Services[1])", "digits"]
+    assert any(line.startswith("Services[3]: ") for line in problems(file_of(*services)))
+
+
+def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "services_config.json"
+    missing = load(path, key_dir=KEY_DIR)
+    path.write_bytes(b'{"Services": "\xff"}')
+    latin = load(path, key_dir=KEY_DIR)
+    assert isinstance(missing, list)
+    assert isinstance(latin, list)
+    assert [str(missing[0]), str(latin[0])] == [
+        f"(file): {path}: cannot be read: No such file or directory",
+        f"(file): {path}: must be UTF-8, which its byte 15 is not",
+    ]
