@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from service_management.lifecycle.observations import JobEnd, JobView
+from service_management.lifecycle.record import Job
 from service_management.lifecycle.states import Reason
 
 
@@ -68,6 +69,13 @@ class JobOver:
 
 
 @dataclass(frozen=True)
+class Adopted:
+    """A job that carries our prefix, and that no record knows: the store was lost."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
 class Probed:
     health: Health
 
@@ -120,6 +128,7 @@ Event = (
     | JobAbsent
     | JobSeen
     | JobOver
+    | Adopted
     | Probed
     | StartAsked
     | StopAsked

@@ -8,6 +8,7 @@ from service_management.lifecycle import moves, timing
 from service_management.lifecycle import states as st
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import (
+    Adopted,
     JobAbsent,
     JobOver,
     JobSeen,
@@ -108,6 +109,14 @@ def _running(record: Record, context: Context) -> Record:
 
 _BY_PHASE = {JobPhase.WAITING: _waiting, JobPhase.RUNNING: _running}
 JOB_SEEN = dict.fromkeys((State.QUEUED, State.STARTING, State.READY, State.DRAINING), _seen)
+
+
+def _adopted(record: Record, event: Adopted, context: Context) -> Record:
+    now = context.now
+    return record.to(State.QUEUED, Reason.ADOPTED, now, job=event.job, last_demand=now)
+
+
+ADOPTED = dict.fromkeys((State.COLD, State.FAILED), _adopted)
 
 
 def _over(record: Record, event: JobOver, context: Context) -> Record | None:

@@ -8,8 +8,7 @@ from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 
 # A submission whose answer was lost can still take effect until its deadline on the
-# login host has passed and its sbatch has ended.
-SUBMIT_DEADLINE = 15.0
+# login host has passed and its sbatch has ended (25 s and 22 s, see cluster/client.py).
 SUBMIT_SETTLED = 60.0
 ABSENT_CONFIRMED = 5.0  # and Slurm must deny knowing the name twice, this far apart
 

@@ -31,6 +31,7 @@ _COLUMNS: Mapping[type, Mapping[State, Callable[..., Record | None]]] = {
     ev.JobAbsent: slurm.JOB_ABSENT,
     ev.JobSeen: slurm.JOB_SEEN,
     ev.JobOver: slurm.JOB_OVER,
+    ev.Adopted: slurm.ADOPTED,
     ev.StartAsked: operator.START,
     ev.StopAsked: operator.STOP,
     ev.RestartAsked: operator.RESTART,

@@ -1,0 +1,75 @@
+"""What operators may do, with the admin token."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+
+from flask import Blueprint, Response, jsonify, request
+
+from service_management.api import problems
+from service_management.api.problems import problem
+from service_management.cluster.errors import ClusterError
+from service_management.controller.board import Board
+from service_management.controller.loop import Controller
+from service_management.controller.output import Outputs
+from service_management.lifecycle import events as ev
+from service_management.lifecycle.states import State
+
+VERBS: dict[str, Callable[[bool], ev.Event]] = {
+    "start": lambda _hurry: ev.StartAsked(),
+    "stop": ev.StopAsked,
+    "restart": lambda _hurry: ev.RestartAsked(),
+    "enable": lambda _hurry: ev.EnableAsked(),
+    "disable": lambda _hurry: ev.DisableAsked(),
+}
+MOST_LINES = 1000
+
+
+def blueprint(controller: Controller, board: Board, outputs: Outputs, token: str) -> Blueprint:
+    admin = Blueprint("admin", __name__, url_prefix="/admin/services/<route>")
+
+    @admin.before_request
+    def authorize() -> Response | None:
+        given = request.headers.get("Authorization", "").encode()
+        if token and hmac.compare_digest(given, f"Bearer {token}".encode()):
+            return None
+        text = "Send 'Authorization: Bearer <ADMIN_TOKEN>'; the token stands in .env."
+        refused = problem(problems.UNAUTHORIZED, text)
+        refused.headers["WWW-Authenticate"] = "Bearer"
+        return refused
+
+    @admin.post("/<any(start, stop, restart, enable, disable):verb>")
+    def change(route: str, verb: str) -> Response:
+        view = board.view(route)
+        if view is None:
+            return _unknown(route)
+        if verb in ("start", "restart") and view.record.state is State.DISABLED:
+            text = f"{route} is disabled: enable it first."
+            return problem(problems.CONFLICT, text, **problems.about(view))
+        if not controller.ask(route, VERBS[verb](request.args.get("now") == "1")):
+            return problem(problems.BUSY, "No decision within 5 s.", retry_after=2, service=route)
+        return jsonify(_state(board, route))
+
+    @admin.get("/logs")
+    def logs(route: str) -> Response:
+        view = board.view(route)
+        if view is None:
+            return _unknown(route)
+        lines = request.args.get("lines", default=100, type=int)
+        try:
+            text = outputs.last_lines(view.record, max(1, min(lines, MOST_LINES)))
+        except ClusterError as error:
+            return problem(problems.CLUSTER, error.text, **problems.about(view))
+        return Response(text, content_type="text/plain; charset=utf-8")
+
+    return admin
+
+
+def _state(board: Board, route: str) -> dict[str, object]:
+    view = board.view(route)
+    return problems.about(view) if view else {"service": route, "state": None}
+
+
+def _unknown(route: str) -> Response:
+    return problem(problems.UNKNOWN_SERVICE, f"No service has the route {route!r}.", service=route)

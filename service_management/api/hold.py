@@ -1,0 +1,197 @@
+"""demand_service() and the hold: what a request for a service that is not running meets.
+
+nginx comes here when it could not connect (see nginx/). The answer is either "replay it
+now" (X-Accel-Redirect) or an honest refusal. The body never comes here: nginx keeps it.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from dataclasses import dataclass
+
+from flask import Request, Response, render_template
+
+from service_management.api import problems
+from service_management.api.problems import problem
+from service_management.api.words import explain
+from service_management.controller.board import Board, View
+from service_management.controller.loop import Controller
+from service_management.lifecycle.events import Demanded
+from service_management.lifecycle.record import Record
+from service_management.lifecycle.states import State
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110: asking twice does nothing twice
+REPLAYS = 3  # nginx follows ten internal redirects, two for each replay
+LOOK_AFTER_CLIENT = 2.0  # how often a waiting thread checks that its client is still there
+
+
+@dataclass(frozen=True)
+class Held:
+    """What nginx tells about the request that it keeps."""
+
+    method: str
+    attempts: tuple[int, ...]  # bytes sent in each attempt to reach an upstream
+    patience: float | None  # the client's own, from Prefer: wait=N
+    html: bool
+    request_id: str
+
+    @property
+    def sent(self) -> bool:
+        """The last attempt reached the service: it may have been executed."""
+        return bool(self.attempts) and self.attempts[-1] > 0
+
+    @property
+    def replays(self) -> int:
+        """Attempts alternate between the service and this place here."""
+        return len(self.attempts) // 2
+
+
+def read(request: Request) -> Held:
+    accept = request.accept_mimetypes
+    return Held(
+        method=request.headers.get("X-Original-Method", "GET"),
+        attempts=_attempts(request.headers.get("X-Hold-Sent", "")),
+        patience=_patience(request.headers.get("Prefer", "")),
+        html=accept.best_match(["application/json", "text/html"]) == "text/html"
+        and "text/html" in accept.values(),
+        request_id=request.headers.get("X-Request-ID", ""),
+    )
+
+
+def _attempts(header: str) -> tuple[int, ...]:
+    """nginx's "0 : 312, 15 : 0": one number per attempt, the latest last."""
+    words = header.replace(",", " ").replace(":", " ").split()
+    return tuple(int(word) if word.isdigit() else 0 for word in words)
+
+
+def _patience(prefer: str) -> float | None:
+    for part in prefer.split(","):
+        name, _, value = part.strip().partition("=")
+        if name.strip().lower() == "wait" and value.strip().isascii() and value.strip().isdigit():
+            return float(value)
+    return None
+
+
+def settled(record: Record | None) -> bool:
+    """Waiting longer would not change the answer."""
+    if record is None or record.state in (State.READY, State.DISABLED):
+        return True
+    return record.state is State.FAILED and record.retry_at > time.time()
+
+
+class Hold:
+    def __init__(self, board: Board, controller: Controller) -> None:
+        self._board, self._controller = board, controller
+
+    def demand(self, route: str, request_id: str) -> None:
+        """The mirror's word: reset the idle timer, or start the service."""
+        self._controller.post(route, Demanded(request_id))
+
+    def hold(self, route: str, held: Held, client: socket.socket | None) -> Response:
+        started = time.monotonic()
+        if held.sent and held.method not in SAFE:
+            return self._broke_off(route)
+        with self._board.holding(route):
+            if not self._controller.ask(route, Demanded(held.request_id)):
+                text = "No decision within 5 s; the control plane is overloaded or starting."
+                return problem(problems.BUSY, text, retry_after=2, service=route)
+            view = self._board.view(route)
+            if view is None:
+                return _unknown(route)
+            if held.replays:
+                self._look_again(route, held)
+            self._wait(route, _time_left(view, held), client)
+        return self._answer(route, held, time.monotonic() - started)
+
+    def _wait(self, route: str, patience: float, client: socket.socket | None) -> None:
+        end = time.monotonic() + patience
+        while (left := end - time.monotonic()) > 0:
+            if self._board.wait(route, settled, min(left, LOOK_AFTER_CLIENT)) or _gone(client):
+                return
+
+    def _look_again(self, route: str, held: Held) -> None:
+        """It was ready, and still could not be reached: have its health checked now, and give
+        the controller a moment to take its route away."""
+        self._controller.suspect(route)
+        self._board.wait(route, _not_ready, 1.5 * held.replays)
+
+    def _answer(self, route: str, held: Held, waited: float) -> Response:
+        view, now = self._board.view(route), time.time()
+        if view is None:
+            return _unknown(route)
+        if view.record.state is State.READY:
+            return self._replay(route, held, waited)
+        if held.html and held.method == "GET":
+            return waiting_page(view, now)
+        return problems.not_served(view, now)
+
+    def _replay(self, route: str, held: Held, waited: float) -> Response:
+        if held.replays >= REPLAYS:
+            return self._broke_off(route)
+        response = Response(status=200)
+        response.headers["X-Accel-Redirect"] = f"@ready_{route}"
+        response.headers["X-Cold-Start"] = f"{waited:.3f}"
+        return response
+
+    def _broke_off(self, route: str) -> Response:
+        """What was sent may have been executed: it is not repeated on the client's behalf."""
+        self._controller.suspect(route)
+        view = self._board.view(route)
+        text = (
+            "The connection to the service broke before it answered. The request may have been "
+            "executed, so it was not repeated."
+        )
+        about = problems.about(view) if view else {"service": route}
+        return problem(problems.BROKE_OFF, text, retry_after=1, **about)
+
+
+def _time_left(view: View, held: Held) -> float:
+    """A browser is given the waiting page at once; it waits better than a spinner does."""
+    if held.html and held.method == "GET" and held.patience is None:
+        return 0.0
+    limit = view.service.hold_timeout
+    return limit if held.patience is None else min(held.patience, limit)
+
+
+def _not_ready(record: Record | None) -> bool:
+    return record is None or record.state is not State.READY
+
+
+def _gone(client: socket.socket | None) -> bool:
+    """nginx closes its connection to us when its client has left."""
+    if client is None:
+        return False
+    try:
+        poll = select.poll()  # not select: thousands of held requests are thousands of descriptors
+        poll.register(client, select.POLLIN)
+        return bool(poll.poll(0)) and client.recv(1, socket.MSG_PEEK) == b""
+    except (OSError, ValueError):
+        return True
+
+
+def _unknown(route: str) -> Response:
+    text = f"No service has the route {route!r}. GET /info lists those there are."
+    return problem(problems.UNKNOWN_SERVICE, text, service=route)
+
+
+def waiting_page(view: View, now: float) -> Response:
+    """Status 503, so that no cache and no script takes it for the service's answer."""
+    html = render_template("waiting.html", **_waiting(view, now))
+    response = Response(html, status=503, content_type="text/html; charset=utf-8")
+    wait = problems.retry_after(view, now)
+    if wait is not None:
+        response.headers["Retry-After"] = str(int(wait))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _waiting(view: View, now: float) -> dict[str, object]:
+    return {
+        "name": view.service.name,
+        "route": view.record.route,
+        "state": view.record.state.value,
+        "text": explain(view, now),
+        "info_url": f"/info/{view.record.route}",
+    }

@@ -1,0 +1,87 @@
+"""/info: what every service is doing, why, since when, and what happens next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service_management.api.problems import last_failure
+from service_management.api.words import explain, upcoming
+from service_management.controller.board import Board, View
+from service_management.lifecycle.states import State
+from service_management.store import LogEntry
+
+
+def everything(board: Board, now: float) -> dict[str, Any]:
+    return {
+        "services": [service(view, now) for view in board.views()],
+        "config_error": config_error(board),
+        "config_version": board.version,
+    }
+
+
+def config_error(board: Board) -> dict[str, Any] | None:
+    problems = board.config_error
+    if not problems:
+        return None
+    return {
+        "text": "\n".join(str(problem) for problem in problems),
+        "problems": [problem.to_json() for problem in problems],
+    }
+
+
+def service(view: View, now: float) -> dict[str, Any]:
+    record = view.record
+    ready = record.state is State.READY
+    busy = bool(view.inflight)
+    return {
+        "name": view.service.name,
+        "route_name": record.route,
+        "state": record.state.value,
+        "reason": record.reason.value,
+        "text": explain(view, now),
+        "next": upcoming(view, now),
+        "since": record.since or None,
+        "api_paths": list(view.service.api_paths),
+        "url": f"/{record.route}/",
+        "timeout": view.service.timeout,
+        "replicas": replicas(view),
+        "inflight": view.inflight,
+        "held": view.held,
+        "idle_seconds": max(0.0, now - record.last_activity) if ready and not busy else None,
+        "estimated_start": estimated_start(view),
+        "last_error": last_failure(view),
+        "failures": record.failures,
+        "retry_at": record.retry_at if record.state is State.FAILED else None,
+        "cluster_trouble": view.trouble or None,
+    }
+
+
+def details(view: View, entries: list[LogEntry], now: float) -> dict[str, Any]:
+    return {**service(view, now), "events": [vars(entry) for entry in entries]}
+
+
+def replicas(view: View) -> list[dict[str, Any]]:
+    job = view.record.job
+    if job is None:
+        return []
+    return [
+        {
+            "slot": 0,
+            "job_id": job.job_id or None,
+            "job_name": job.name,
+            "node": job.node or None,
+            "port": job.port,
+            "slurm_state": job.slurm_state or None,
+            "slurm_reason": job.slurm_reason or None,
+            "estimated_start": job.estimated_start,
+            "started_at": job.started_at,
+            "end_time": job.end_time,
+            "inflight": view.inflight,
+        }
+    ]
+
+
+def estimated_start(view: View) -> float | None:
+    """When Slurm expects to start its job; None where it runs, or has no estimate."""
+    job = view.record.job
+    return job.estimated_start if job and view.record.state is State.QUEUED else None

@@ -1,0 +1,57 @@
+"""/metrics for Prometheus: a picture of the board. Scrapes wake nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from service_management.controller.board import Board, View
+from service_management.lifecycle.states import State
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+def exposition(board: Board) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(_BoardCollector(board))
+    return generate_latest(registry)
+
+
+class _BoardCollector(Collector):
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        views = self._board.views()
+        yield _states(views)
+        yield _gauge("inflight", "Requests being answered", views, lambda v: v.inflight or 0)
+        yield _gauge("held", "Requests being held", views, lambda v: v.held)
+        yield _gauge("failures", "Attempts failed in a row", views, lambda v: v.record.failures)
+        config = GaugeMetricFamily(
+            "orchestrator_config_valid", "1 while the configuration file is valid"
+        )
+        config.add_metric([], 0 if self._board.config_error else 1)
+        yield config
+
+
+def _states(views: list[View]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "orchestrator_service_state", "1 for the state a service is in", labels=["service", "state"]
+    )
+    for view in views:
+        for state in State:
+            family.add_metric([view.record.route, state.value], int(view.record.state is state))
+    return family
+
+
+def _gauge(
+    name: str, text: str, views: list[View], value: Callable[[View], float]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"orchestrator_{name}", text, labels=["service"])
+    for view in views:
+        family.add_metric([view.record.route], value(view))
+    return family

@@ -1,0 +1,132 @@
+"""The one shape of an error: application/problem+json (RFC 9457), and when to try again."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response
+
+from service_management.api.words import explain
+from service_management.controller.board import View
+from service_management.lifecycle.states import State
+
+PREFIX = "urn:inference-orchestrator:problem:"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of problem. `docs/errors.md` lists them all; a test compares."""
+
+    name: str
+    status: int
+    title: str
+
+
+NOT_READY = Kind("not-ready", 503, "The service is not ready yet")
+FAILED = Kind("failed", 503, "The service could not be started")
+DISABLED = Kind("disabled", 503, "The service is disabled")
+BROKE_OFF = Kind("broke-off", 502, "The service broke off while answering")
+UNKNOWN_SERVICE = Kind("unknown-service", 404, "No such service")
+NOT_FOUND = Kind("not-found", 404, "No such path")
+UNAUTHORIZED = Kind("unauthorized", 401, "The admin token is missing or wrong")
+CONFLICT = Kind("conflict", 409, "That cannot be done now")
+BAD_REQUEST = Kind("bad-request", 400, "The request cannot be understood")
+NOT_ALLOWED = Kind("method-not-allowed", 405, "This path does not take that method")
+CLUSTER = Kind("cluster", 502, "The cluster could not be asked")
+BUSY = Kind("busy", 503, "The control plane is busy")
+INTERNAL = Kind("internal", 500, "The control plane made a mistake")
+
+KINDS = (
+    NOT_READY,
+    FAILED,
+    DISABLED,
+    BROKE_OFF,
+    UNKNOWN_SERVICE,
+    NOT_FOUND,
+    UNAUTHORIZED,
+    CONFLICT,
+    BAD_REQUEST,
+    NOT_ALLOWED,
+    CLUSTER,
+    BUSY,
+    INTERNAL,
+)
+_OF_STATE = {State.FAILED: FAILED, State.DISABLED: DISABLED}
+
+
+def problem(
+    kind: Kind, detail: str, *, retry_after: float | None = None, **members: Any
+) -> Response:
+    body = {
+        "type": PREFIX + kind.name,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        **members,
+    }
+    response = Response(
+        json.dumps(body, ensure_ascii=False) + "\n",
+        status=kind.status,
+        content_type="application/problem+json",
+    )
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def not_served(view: View, now: float) -> Response:
+    """Why this service does not answer now, in words, with its job and when to ask again."""
+    kind = _OF_STATE.get(view.record.state, NOT_READY)
+    wait = retry_after(view, now)
+    return problem(kind, explain(view, now), retry_after=wait, **about(view))
+
+
+def about(view: View) -> dict[str, Any]:
+    record, job = view.record, view.record.job
+    failure = record.last_failure if record.state is State.FAILED else None
+    return {
+        "service": record.route,
+        "state": record.state.value,
+        "reason": record.reason.value,
+        "job": {
+            "id": (job.job_id if job else failure.job_id if failure else "") or None,
+            "state": (job.slurm_state if job else failure.slurm_state if failure else "") or None,
+            "reason": (job.slurm_reason if job else "") or None,
+            "estimated_start": job.estimated_start if job else None,
+        },
+        **({"failure": last_failure(view)} if failure else {}),
+    }
+
+
+def last_failure(view: View) -> dict[str, Any] | None:
+    failure = view.record.last_failure
+    if failure is None:
+        return None
+    return {
+        "at": failure.at,
+        "reason": failure.reason.value,
+        "text": failure.text,
+        "job_id": failure.job_id or None,
+        "slurm_state": failure.slurm_state or None,
+        "exit_code": failure.exit_code,
+        "signal": failure.signal,
+        "node": failure.node or None,
+        "output": list(failure.output),
+        "output_file": failure.output_file or None,
+        "command": failure.command or None,
+    }
+
+
+def retry_after(view: View, now: float) -> float | None:
+    record, job = view.record, view.record.job
+    if record.state is State.DISABLED:
+        return None
+    if record.state is State.FAILED:
+        return max(record.retry_at - now, 1.0)
+    if record.state is State.QUEUED and job and job.estimated_start:
+        return min(max(job.estimated_start - now, 5.0), 300.0)
+    return 5.0

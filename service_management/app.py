@@ -1,0 +1,103 @@
+"""The control plane put together. gunicorn loads `create()` in its one worker."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask
+
+from service_management import layout, lock, logs, settings
+from service_management.api.app import Parts, create_app
+from service_management.catalogue import read_catalogue
+from service_management.cluster.openssh import OpenSshBackend
+from service_management.config import Catalogue, Service
+from service_management.controller.board import Board
+from service_management.controller.catalogue import CatalogueWatcher, ServeRefused
+from service_management.controller.effects import Effects
+from service_management.controller.hands import Hands
+from service_management.controller.inbox import Inbox
+from service_management.controller.ledger import Ledger
+from service_management.controller.loop import Controller, World
+from service_management.controller.output import Outputs
+from service_management.controller.traffic import Traffic, look
+from service_management.controller.tunnels import Sockets
+from service_management.gateway import routes
+from service_management.gateway.errors import NginxRefused
+from service_management.gateway.nginx import Nginx
+from service_management.gateway.render import render
+from service_management.settings import Settings
+from service_management.store import Store
+
+
+@dataclass(frozen=True)
+class PublishedRoutes:
+    """Routes as files; one replica each."""
+
+    run_dir: Path
+
+    def published(self) -> Iterable[str]:
+        return [route for route, _slot in routes.published(self.run_dir)]
+
+    def publish(self, route: str, sockets: Sockets) -> None:
+        routes.publish(self.run_dir, route, 0, sockets.main, sockets.quiet)
+
+    def unpublish(self, route: str) -> None:
+        routes.unpublish(self.run_dir, route, 0)
+
+
+def create() -> Flask:
+    """Wait until an earlier process has let go, then take over what it left."""
+    chosen = settings.read()
+    logs.configure(chosen.log_format, chosen.log_level)
+    layout.prepare(chosen)
+    lock.take(chosen.state_dir / "controller.lock")
+    parts = build(chosen)
+    thread = threading.Thread(target=parts.controller.run, name="controller", daemon=True)
+    thread.start()
+    atexit.register(parts.controller.stop)
+    return create_app(parts)
+
+
+def build(chosen: Settings) -> Parts:
+    store, board, inbox = Store(chosen.database_url), Board(), Inbox()
+    ledger = Ledger(chosen.identity, chosen.key_dir, store.load())
+    ledger.configure(_last_good(store))
+    board.services = ledger.services
+    hands = Hands(OpenSshBackend(chosen.run_dir, chosen.state_dir, layout.socket_mask(chosen)))
+    world = World(
+        store=store,
+        board=board,
+        inbox=inbox,
+        ledger=ledger,
+        effects=Effects(hands, chosen.run_dir, inbox.put, ledger.service),
+        routes=PublishedRoutes(chosen.run_dir),
+        traffic=Traffic(lambda: look(chosen.run_dir / "tunnels")),
+        watcher=_watcher(chosen, inbox),
+    )
+    controller = Controller(world, chosen.identity)
+    return Parts(board, controller, store, Outputs(hands), chosen.admin_token)
+
+
+def _watcher(chosen: Settings, inbox: Inbox) -> CatalogueWatcher:
+    nginx = Nginx(layout.gateway_settings(chosen))
+
+    def serve(catalogue: Catalogue) -> None:
+        try:
+            nginx.apply(render(catalogue, nginx.settings))
+        except NginxRefused as refusal:
+            raise ServeRefused(f"nginx refused the configuration: {refusal}") from refusal
+
+    return CatalogueWatcher(
+        chosen.config_file, lambda file: read_catalogue(chosen, file), serve, inbox.put
+    )
+
+
+def _last_good(store: Store) -> dict[str, Service]:
+    """What was served last, until the file has been read."""
+    texts: list[str] = store.noted("catalogue") or []
+    services = [Service.model_validate_json(text) for text in texts]
+    return {service.route_name: service for service in services}

@@ -1,0 +1,68 @@
+"""One hand per login: its connection, its Slurm client, and the few threads that may use them.
+
+A login that hangs keeps its own threads waiting, and nobody else's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from service_management.cluster.client import SlurmClient
+from service_management.cluster.connection import Connection, SshBackend
+from service_management.cluster.login import Login
+
+THREADS = 8
+
+
+@dataclass
+class Hand:
+    login: Login
+    connection: Connection
+    client: SlurmClient
+    pool: ThreadPoolExecutor
+    _running: set[object] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def do(self, key: object, work: Callable[[], object]) -> bool:
+        """Start the work, unless the same is still under way."""
+        with self._lock:
+            if key in self._running:
+                return False
+            self._running.add(key)
+        self.pool.submit(self._run, key, work)
+        return True
+
+    def busy(self, key: object) -> bool:
+        with self._lock:
+            return key in self._running
+
+    def _run(self, key: object, work: Callable[[], object]) -> None:
+        try:
+            work()
+        finally:
+            with self._lock:
+                self._running.discard(key)
+
+
+class Hands:
+    def __init__(self, backend: SshBackend) -> None:
+        self._backend = backend
+        self._hands: dict[str, Hand] = {}
+
+    def of(self, login: Login) -> Hand:
+        """Only the controller's thread calls this."""
+        if login.id not in self._hands:
+            connection = self._backend.connection(login)
+            pool = ThreadPoolExecutor(THREADS, f"login-{login.id[:6]}")
+            self._hands[login.id] = Hand(login, connection, SlurmClient(connection), pool)
+        return self._hands[login.id]
+
+    def known(self, login_id: str) -> Hand | None:
+        return self._hands.get(login_id)
+
+    def close(self) -> None:
+        for hand in self._hands.values():
+            hand.pool.shutdown(wait=False, cancel_futures=True)

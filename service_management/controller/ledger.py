@@ -1,0 +1,145 @@
+"""The records during one pass: events are applied here, then all that changed is committed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from service_management.cluster.names import job_name
+from service_management.config import Service
+from service_management.controller.spec import JobSpec
+from service_management.lifecycle.actions import Action
+from service_management.lifecycle.decision import Context
+from service_management.lifecycle.events import Event, JobOver, SubmitFailed
+from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.states import TEXT, State
+from service_management.lifecycle.timing import Policy
+from service_management.lifecycle.transitions import decide
+from service_management.store import LogEntry
+
+SOFT_SAVE = 5.0  # seconds of activity that a crash may forget; never a lifecycle change
+
+
+@dataclass
+class Changes:
+    """What one pass did. `saved` counts only what has to reach the disk now."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    forgotten: set[str] = field(default_factory=set)
+    entries: list[LogEntry] = field(default_factory=list)
+    durable: set[str] = field(default_factory=set)
+    actions: list[tuple[str, Action]] = field(default_factory=list)
+
+
+class Ledger:
+    def __init__(self, identity: str, key_dir: Path, records: Mapping[str, Record]) -> None:
+        self.records = dict(records)
+        self.services: dict[str, Service] = {}
+        self.specs: dict[str, JobSpec] = {}
+        self._identity, self._key_dir = identity, key_dir
+        self._policies: dict[str, Policy] = {}
+        self._saved_at: dict[str, float] = {}
+        self._changes = Changes()
+
+    def configure(self, services: Mapping[str, Service]) -> None:
+        """Take the catalogue's word; a service never heard of begins cold."""
+        self.services = dict(services)
+        self.specs = {r: JobSpec.of(s, self._key_dir) for r, s in services.items()}
+        self._policies = {route: _policy(service) for route, service in services.items()}
+        for route in services:
+            self.records.setdefault(route, Record(route))
+
+    def service(self, route: str) -> Service | None:
+        return self.services.get(route)
+
+    def apply(self, route: str, event: Event, now: float) -> None:
+        record = self.records.get(route)
+        if record is None:
+            return
+        decision = decide(record, event, self.context(record, now))
+        after = decision.record
+        if after is None:
+            self._forget(route, record, now)
+            return
+        self._changes.actions += [(route, action) for action in decision.actions]
+        if after != record:
+            self._keep(record, after, event, now)
+
+    def context(self, record: Record, now: float) -> Context:
+        # A service that has left the configuration is only ever drained.
+        policy = self._policies.get(record.route, Policy(timeout=0.0, drain_timeout=60.0))
+        return Context(now, policy, self.fresh_job(record.route, now))
+
+    def fresh_job(self, route: str, now: float) -> Job:
+        spec = self.specs.get(route)
+        if spec is None:
+            return Job("", 0, now)
+        nonce = secrets.token_hex(4)
+        port = spec.port(nonce)
+        return Job(job_name(self._identity, route, 0, port, nonce), port, now, spec.dump())
+
+    def take(self) -> Changes:
+        changes, self._changes = self._changes, Changes()
+        return changes
+
+    def give_back(self, changes: Changes) -> None:
+        """They could not be committed: the next pass tries again."""
+        changes.records |= self._changes.records
+        changes.forgotten |= self._changes.forgotten
+        changes.entries += self._changes.entries
+        changes.durable |= self._changes.durable
+        changes.actions += self._changes.actions
+        self._changes = changes
+
+    def _forget(self, route: str, record: Record, now: float) -> None:
+        del self.records[route]
+        self._changes.records.pop(route, None)
+        self._changes.forgotten.add(route)
+        if route in self.services:  # removed and added again before it was gone
+            self._keep(record, Record(route, since=now), None, now)
+
+    def _keep(self, before: Record, after: Record, event: Event | None, now: float) -> None:
+        route = after.route
+        self.records[route] = self._changes.records[route] = after
+        if (entry := _entry(before, after, event, now)) is not None:
+            self._changes.entries.append(entry)
+        soft = _without_activity(before) == _without_activity(after)
+        if not soft or now - self._saved_at.get(route, 0.0) >= SOFT_SAVE:
+            self._saved_at[route] = now
+            self._changes.durable.add(route)
+
+
+def _policy(service: Service) -> Policy:
+    return Policy(
+        timeout=service.timeout,
+        startup_timeout=service.startup_timeout,
+        queue_timeout=service.queue_timeout,
+        drain_timeout=service.request_timeout,
+        always_on=service.min_replicas > 0,
+    )
+
+
+def _without_activity(record: Record) -> Record:
+    return replace(record, last_demand=0.0, last_activity=0.0)
+
+
+def _entry(before: Record, after: Record, event: Event | None, now: float) -> LogEntry | None:
+    """A line where something is committed: a state was entered, or Slurm named the job."""
+    named = bool(after.job and after.job.job_id) and not (before.job and before.job.job_id)
+    if before.state is after.state and not named:
+        return None
+    return LogEntry(after.route, now, after.state.value, after.reason.value, _line(after, event))
+
+
+def _line(record: Record, event: Event | None) -> str:
+    if isinstance(event, SubmitFailed):
+        return event.text
+    if isinstance(event, JobOver) and record.state is State.FAILED and record.last_failure:
+        return record.last_failure.text
+    text = TEXT[record.reason]
+    if record.job and record.job.job_id:
+        text += f" (job {record.job.job_id}{f' on {record.job.node}' if record.job.node else ''})"
+    request = getattr(event, "request_id", "")
+    return text + (f" (request {request})" if request else "")

@@ -1,0 +1,305 @@
+"""The controller: one thread that alone changes lifecycle state.
+
+A pass takes what arrived, looks at the clock and at the traffic, decides, writes down
+what was decided, and only then acts. In this order a crash at any point loses nothing:
+an intent is in the store before `sbatch` runs, and whatever was not done is a duty that
+the next pass, or the next process, finds again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from service_management.controller.board import Board
+from service_management.controller.catalogue import CatalogueWatcher
+from service_management.controller.effects import Effects
+from service_management.controller.inbox import (
+    CatalogueLive,
+    CatalogueRefused,
+    Happened,
+    Inbox,
+    Item,
+    LoginState,
+    Suspected,
+)
+from service_management.controller.ledger import Changes, Ledger
+from service_management.controller.matching import Answer, Stray, match
+from service_management.controller.polling import Polling, login_of
+from service_management.controller.spec import JobSpec, spec_of
+from service_management.controller.traffic import Traffic
+from service_management.controller.tunnels import Sockets
+from service_management.lifecycle import events as ev
+from service_management.lifecycle.actions import Find, Tunnel, routed
+from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.states import State
+from service_management.store import Store
+
+_LOG = structlog.get_logger(__name__)
+BUSY, STEADY, QUIET = 0.1, 0.2, 0.5  # longest wait for the next pass, seconds
+
+
+class Routes(Protocol):
+    """What is published is exactly what is ready."""
+
+    def published(self) -> Iterable[str]: ...
+    def publish(self, route: str, sockets: Sockets) -> None: ...
+    def unpublish(self, route: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything outside that the controller uses. It alone writes to any of it."""
+
+    store: Store
+    board: Board
+    inbox: Inbox
+    ledger: Ledger
+    effects: Effects
+    routes: Routes
+    traffic: Traffic
+    watcher: CatalogueWatcher
+
+
+class Controller:
+    def __init__(self, world: World, identity: str, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._board, self._inbox = world.store, world.board, world.inbox
+        self._ledger, self._effects, self._routes = world.ledger, world.effects, world.routes
+        self._traffic, self._watcher = world.traffic, world.watcher
+        self._identity, self._clock = identity, clock
+        self._polling = Polling()
+        self._stopped = threading.Event()
+        self._done: list[threading.Event] = []
+
+    # -- what others may call -------------------------------------------------------
+
+    def post(self, route: str, event: ev.Event) -> None:
+        self._inbox.put(Happened(route, event))
+
+    def ask(self, route: str, event: ev.Event, timeout: float = 5.0) -> bool:
+        """Post, and wait until the decision is committed and visible on the board."""
+        done = threading.Event()
+        self._inbox.put(Happened(route, event, done))
+        return done.wait(timeout)
+
+    def suspect(self, route: str) -> None:
+        """A ready service could not be reached: have its health checked now."""
+        self._inbox.put(Suspected(route))
+
+    def stop(self) -> None:
+        """Stop deciding. Jobs, tunnels and routes stay: the next process takes them over."""
+        self._stopped.set()
+        self._inbox.wake()
+
+    # -- the loop -------------------------------------------------------------------
+
+    def run(self) -> None:
+        self._restore()
+        while not self._stopped.is_set():
+            items = self._inbox.take(self._patience())
+            try:
+                self.step(items)
+            except Exception:
+                # The next pass starts from the same records: better late than never again.
+                _LOG.exception("a pass of the controller failed")
+                self._stopped.wait(1.0)
+
+    def step(self, items: Iterable[Item]) -> None:
+        now = self._clock()
+        for item in items:
+            self._take(item, now)
+        self._watcher.look(now)
+        self._tick(now)
+        self._commit_or_keep(self._ledger.take(), now)
+        self._ask_slurm(now)
+        self._board.beat = now
+
+    def _restore(self) -> None:
+        """Ready services are taken to have been busy until now: downtime is not silence."""
+        now = self._clock()
+        for record in self._ledger.records.values():
+            if routed(record):
+                self._ledger.apply(record.route, ev.Demanded(), now)
+        ready = {route for route, record in self._ledger.records.items() if routed(record)}
+        for route in set(self._routes.published()) - ready:
+            self._routes.unpublish(route)
+        for route in ready:
+            self._publish(self._ledger.records[route])
+        self._show()
+
+    def _patience(self) -> float:
+        states = {record.state for record in self._active()}
+        if states & {State.QUEUED, State.STARTING, State.DRAINING}:
+            return BUSY
+        return STEADY if states else QUIET
+
+    def _active(self) -> list[Record]:
+        return [record for record in self._ledger.records.values() if record.active]
+
+    # -- what arrived ---------------------------------------------------------------
+
+    def _take(self, item: Item, now: float) -> None:
+        if isinstance(item, Happened):
+            self._ledger.apply(item.route, item.event, now)
+            if isinstance(item.event, ev.Submitted):
+                self._polling.learned[item.event.job_name] = now
+            if item.done:
+                self._done.append(item.done)
+        elif isinstance(item, Answer):
+            self._take_answer(item, now)
+        elif isinstance(item, Suspected):
+            self._effects.probe_now(self._ledger.records.get(item.route))
+        elif isinstance(item, LoginState):
+            self._polling.trouble[item.login_id] = item.trouble
+        elif isinstance(item, CatalogueLive):
+            self._take_catalogue(item, now)
+        elif isinstance(item, CatalogueRefused):
+            self._board.config_error = item.problems
+
+    def _take_answer(self, answer: Answer, now: float) -> None:
+        self._polling.answered(answer.login_id)
+        records = [r for r in self._active() if login_of(r).id == answer.login_id]
+        found = match(answer, records, self._polling.learned, self._identity)
+        for route, view in found.seen:
+            self._ledger.apply(route, ev.JobSeen(view), now)
+        for route, job in found.missing:
+            self._effects.post_mortem(route, job)
+        for stray in found.strays:
+            self._take_stray(stray, answer, now)
+
+    def _take_stray(self, stray: Stray, answer: Answer, now: float) -> None:
+        """Adopt what a lost store forgot; cancel what nobody wants. Stale answers do neither."""
+        route, record = stray.name.route, self._ledger.records.get(stray.name.route)
+        if record is not None and record.since >= answer.asked_at:
+            return
+        spec = self._ledger.specs.get(route)
+        free = record is not None and record.state in (State.COLD, State.FAILED)
+        if free and spec is not None and spec.login.id == answer.login_id:
+            job = Job(stray.view.name, stray.name.port, now, spec.dump(), job_id=stray.view.job_id)
+            _LOG.warning("adopting a job that no record knows", job=job.job_id, route=route)
+            self._ledger.apply(route, ev.Adopted(job), now)
+        else:
+            _LOG.warning("cancelling a job that no record knows", job=stray.view.job_id)
+            self._effects.cancel_stray(answer.login_id, stray.view.job_id)
+
+    def _take_catalogue(self, item: CatalogueLive, now: float) -> None:
+        services, before = dict(item.catalogue.services), self._ledger.specs
+        self._ledger.configure(services)
+        for route, record in list(self._ledger.records.items()):
+            for event in self._config_events(record, before.get(route)):
+                self._ledger.apply(route, event, now)
+        self._polling.configure(spec.login for spec in self._ledger.specs.values())
+        self._store.note("catalogue", [s.model_dump_json() for s in services.values()])
+        self._board.services, self._board.config_error = services, ()
+        self._board.version = item.catalogue.version
+
+    def _config_events(self, record: Record, before: JobSpec | None) -> list[ev.Event]:
+        """A running job is compared with how it was submitted, whenever that was."""
+        spec = self._ledger.specs.get(record.route)
+        if spec is None:
+            return [ev.Removed()]
+        events: list[ev.Event] = [ev.Restored()] if record.after is None else []
+        submitted = spec_of(record.job) if record.job else before
+        if submitted is not None and submitted != spec:
+            events.append(ev.Changed())
+        return events
+
+    # -- time -----------------------------------------------------------------------
+
+    def _tick(self, now: float) -> None:
+        fresh = self._traffic.refresh(now)
+        for record in self._due(fresh):
+            tick = ev.Ticked(self._inflight(record), self._board.held(record.route))
+            self._ledger.apply(record.route, tick, now)
+
+    def _due(self, fresh: bool) -> list[Record]:
+        """Ready services have news only with a new sample; others may be owed something."""
+        return [
+            record
+            for record in self._ledger.records.values()
+            if (record.active and (fresh or record.state is not State.READY))
+            or (not record.active and self._wanted(record))
+        ]
+
+    def _wanted(self, record: Record) -> bool:
+        service = self._ledger.services.get(record.route)
+        return self._board.held(record.route) > 0 or bool(service and service.min_replicas)
+
+    def _inflight(self, record: Record) -> int | None:
+        if record.job is None or not record.job.node:
+            return 0
+        return self._traffic.inflight(self._effects.sockets(record.job).main)
+
+    # -- commit, then act -----------------------------------------------------------
+
+    def _commit_or_keep(self, changes: Changes, now: float) -> None:
+        """A disk that is full today must not make us forget what was decided."""
+        try:
+            self._commit(changes, now)
+        except Exception:
+            self._ledger.give_back(changes)
+            raise
+
+    def _commit(self, changes: Changes, now: float) -> None:
+        self._unroute(changes)
+        durable = [record for route, record in changes.records.items() if route in changes.durable]
+        if durable or changes.forgotten or changes.entries:
+            self._store.save(durable, changes.forgotten, changes.entries)
+        for entry in changes.entries:
+            _LOG.info(entry.text, route=entry.route, state=entry.state, reason=entry.reason)
+        for record in changes.records.values():
+            if routed(record) and self._was(record.route) is not State.READY:
+                self._publish(record)
+        self._show(changes)
+        self._act(changes, now)
+        for done in self._done:
+            done.set()
+        self._done.clear()
+
+    def _unroute(self, changes: Changes) -> None:
+        """First of all: no request goes where the decision says none should."""
+        for route, record in changes.records.items():
+            if not routed(record) and self._was(route) is State.READY:
+                self._routes.unpublish(route)
+        for route in changes.forgotten:
+            self._routes.unpublish(route)
+
+    def _was(self, route: str) -> State | None:
+        shown = self._board.records.get(route)
+        return shown.state if shown else None
+
+    def _publish(self, record: Record) -> None:
+        if record.job is not None:
+            self._routes.publish(record.route, self._effects.sockets(record.job))
+
+    def _show(self, changes: Changes | None = None) -> None:
+        shown = self._ledger.records if changes is None else changes.records
+        self._board.replace(shown, changes.forgotten if changes else set())
+        active = self._active()
+        self._board.inflight = {record.route: self._inflight(record) for record in active}
+        self._board.trouble = self._polling.troubles(self._ledger.specs, active)
+        self._effects.forget_all_but({record.job.name for record in active if record.job})
+
+    def _act(self, changes: Changes, now: float) -> None:
+        for route, action in changes.actions:
+            record = self._ledger.records.get(route)
+            if record is None or record.job is None or record.job.name != action.job.name:
+                continue
+            if isinstance(action, Tunnel) and self._tunnel_stands(action.job):
+                continue
+            if isinstance(action, Find) and self._effects.submitting(action.job):
+                continue
+            self._effects.dispatch(record, action, now)
+
+    def _tunnel_stands(self, job: Job) -> bool:
+        sockets = self._effects.sockets(job)
+        return self._traffic.stands(sockets.main) and self._traffic.stands(sockets.quiet)
+
+    def _ask_slurm(self, now: float) -> None:
+        for login in self._polling.due(self._active(), now):
+            self._effects.poll(login, now)

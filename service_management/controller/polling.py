@@ -1,0 +1,56 @@
+"""When each login is asked for its queue: one squeue for all of its jobs, as rarely as will do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from service_management.cluster.login import Login
+from service_management.controller.spec import JobSpec, spec_of
+from service_management.lifecycle.record import Record
+from service_management.lifecycle.timing import watch_interval
+
+UNSEEN_EVERY = 30.0
+
+
+class Polling:
+    def __init__(self) -> None:
+        self.trouble: dict[str, str] = {}  # login id → why it cannot be asked just now
+        self.learned: dict[str, float] = {}  # job name → when Slurm told its id
+        self._asked: dict[str, float] = {}  # login id → when it was last asked
+        self._unseen: dict[str, Login] = {}  # logins never looked at for jobs of ours
+        self._seen: set[str] = set()
+
+    def configure(self, logins: Iterable[Login]) -> None:
+        """Every login is looked at once, for jobs that a lost store does not know."""
+        for login in logins:
+            if login.id not in self._seen:
+                self._unseen[login.id] = login
+
+    def due(self, active: Iterable[Record], now: float) -> list[Login]:
+        wanted = {
+            login.id: login
+            for login in self._unseen.values()
+            if now - self._asked.get(login.id, 0.0) >= UNSEEN_EVERY
+        }
+        for record in active:
+            login = login_of(record)
+            if now - self._asked.get(login.id, 0.0) >= watch_interval(record, now):
+                wanted[login.id] = login
+        self._asked |= dict.fromkeys(wanted, now)
+        return list(wanted.values())
+
+    def answered(self, login_id: str) -> None:
+        self._seen.add(login_id)
+        self._unseen.pop(login_id, None)
+
+    def troubles(self, specs: Mapping[str, JobSpec], active: Iterable[Record]) -> dict[str, str]:
+        """By route. A service with a job is troubled by the login its job was submitted with."""
+        logins = {route: spec.login.id for route, spec in specs.items()}
+        logins |= {record.route: login_of(record).id for record in active}
+        return {r: text for r, login in logins.items() if (text := self.trouble.get(login))}
+
+
+def login_of(record: Record) -> Login:
+    """The login its job was submitted with. Only asked about active records."""
+    assert record.job is not None  # noqa: S101 - active means that it has a job
+    return spec_of(record.job).login

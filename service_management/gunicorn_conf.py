@@ -1,0 +1,19 @@
+"""gunicorn's configuration: one worker, because lifecycle state has one owner."""
+
+from service_management import settings
+
+_CHOSEN = settings.read()
+
+bind = f"127.0.0.1:{_CHOSEN.flask_port}"
+worker_class = "gthread"
+workers = 1
+threads = _CHOSEN.hold_threads + 64  # a held request waits in a thread
+worker_connections = threads + 256
+backlog = 4096
+keepalive = 5
+timeout = 90  # taking over from a killed worker may wait for its lock
+graceful_timeout = 3  # held requests are told to come back, not waited for
+control_socket_disable = True
+accesslog = None  # nginx has the access log
+errorlog = "-"
+loglevel = "warning"

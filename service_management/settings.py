@@ -1,0 +1,146 @@
+"""The environment: every variable the product reads, with its default and its meaning.
+
+`.env_template` and `docs/environment.md` are checked against `VARIABLES` by a test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """A variable that cannot be used. The text names it, its value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    name: str
+    default: str
+    meaning: str
+
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable("NGINX_PORT", "8090", "port at which clients reach the gateway"),
+    Variable("NGINX_LISTEN_PORT", "80", "port nginx listens on inside the container"),
+    Variable("ML_SERVICE_FLASK_PORT", "5001", "loopback port of the control plane"),
+    Variable("ML_SERVICE_SSH_BIND_MOUNT", "./ssh_bind_mnt", "directory of the SSH keys"),
+    Variable("ADMIN_TOKEN", "", "operators' bearer token; made at first start where unset"),
+    Variable(
+        "ORCHESTRATOR_ID",
+        "",
+        "first part of every job's name, unique per gateway; made at first start where unset",
+    ),
+    Variable("SERVICES_CONFIG", "./services_config.json", "the file of services"),
+    Variable("STATE_DIR", "./var", "what must survive: store, known hosts, logs"),
+    Variable("RUN_DIR", "", "sockets and nginx's files; a short path, by default below /run"),
+    Variable("DATABASE_URL", "", "the store; by default SQLite in STATE_DIR"),
+    Variable("SSH_BACKEND", "openssh", "how logins are made: openssh"),
+    Variable("HOLD_THREADS", "2200", "requests that can be held at one time"),
+    Variable("NGINX_USER", "www-data", "user of nginx's workers when started as root"),
+    Variable("LOG_FORMAT", "text", "text or json"),
+    Variable("LOG_LEVEL", "info", "debug, info, warning or error"),
+)
+DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
+
+
+@dataclass(frozen=True)
+class Settings:
+    nginx_port: int
+    listen_port: int
+    flask_port: int
+    key_dir: Path
+    admin_token: str
+    identity: str
+    config_file: Path
+    state_dir: Path
+    run_dir: Path
+    database_url: str
+    ssh_backend: str
+    hold_threads: int
+    nginx_user: str
+    log_format: str
+    log_level: str
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://127.0.0.1:{self.nginx_port}"
+
+
+def read(environment: Mapping[str, str] | None = None, root: Path = ROOT) -> Settings:
+    """`.env` beside the configuration, overridden by the process's own environment."""
+    given = os.environ if environment is None else environment
+    from_file = {key: value for key, value in dotenv_values(root / ".env").items() if value}
+    return parse({**DEFAULTS, **from_file, **_named(given)}, root)
+
+
+def _named(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: environment[name] for name in DEFAULTS if environment.get(name)}
+
+
+def parse(values: Mapping[str, str], root: Path) -> Settings:
+    state_dir = _path(values["STATE_DIR"], root)
+    return Settings(
+        nginx_port=_number(values, "NGINX_PORT", 1, 65535),
+        listen_port=_number(values, "NGINX_LISTEN_PORT", 1, 65535),
+        flask_port=_number(values, "ML_SERVICE_FLASK_PORT", 1, 65535),
+        key_dir=_path(values["ML_SERVICE_SSH_BIND_MOUNT"], root),
+        admin_token=values["ADMIN_TOKEN"],
+        identity=_identity(values["ORCHESTRATOR_ID"] or default_identity(root)),
+        config_file=_path(values["SERVICES_CONFIG"], root),
+        state_dir=state_dir,
+        run_dir=_path(values["RUN_DIR"], root) if values["RUN_DIR"] else default_run_dir(root),
+        database_url=values["DATABASE_URL"] or f"sqlite:///{state_dir / 'state.db'}",
+        ssh_backend=_choice(values, "SSH_BACKEND", ("openssh",)),
+        hold_threads=_number(values, "HOLD_THREADS", 8, 20000),
+        nginx_user=values["NGINX_USER"],
+        log_format=_choice(values, "LOG_FORMAT", ("text", "json")),
+        log_level=_choice(values, "LOG_LEVEL", ("debug", "info", "warning", "error")),
+    )
+
+
+def default_identity(root: Path) -> str:
+    """Stable for one installation on one machine, so that its jobs are found again."""
+    return "io-" + hashlib.sha256(f"{os.uname().nodename}:{root}".encode()).hexdigest()[:6]
+
+
+def default_run_dir(root: Path) -> Path:
+    """Short, because a unix socket's path has 107 bytes and carries a route's name."""
+    mark = hashlib.sha256(str(root).encode()).hexdigest()[:6]
+    base = "/run" if os.access("/run", os.W_OK) else os.environ.get("XDG_RUNTIME_DIR", "/tmp")  # noqa: S108 - last resort; the directory itself is made 0700
+    return Path(base) / f"io-{mark}"
+
+
+def _path(text: str, root: Path) -> Path:
+    path = Path(text).expanduser()
+    return path if path.is_absolute() else (root / path).resolve()
+
+
+def _number(values: Mapping[str, str], name: str, low: int, high: int) -> int:
+    text = values[name]
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise SettingsError(f"{name}={text!r}: must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def _choice(values: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    text = values[name].lower()
+    if text not in allowed:
+        raise SettingsError(f"{name}={values[name]!r}: must be one of {', '.join(allowed)}")
+    return text
+
+
+def _identity(text: str) -> str:
+    if not text.replace("-", "").isalnum() or not text.isascii() or len(text) > 32:
+        raise SettingsError(
+            f"ORCHESTRATOR_ID={text!r}: at most 32 letters, digits and hyphens "
+            "(it becomes the first part of every job's name)"
+        )
+    return text

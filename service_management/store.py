@@ -1,0 +1,139 @@
+"""What must survive: records, their last events, and the last valid catalogue.
+
+SQLite by default, PostgreSQL by URL. Only the controller writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from service_management.lifecycle.record import Record
+
+_METADATA = sa.MetaData()
+_SERVICES = sa.Table(
+    "services",
+    _METADATA,
+    sa.Column("route", sa.String(64), primary_key=True),
+    sa.Column("record", sa.Text, nullable=False),
+)
+_EVENTS = sa.Table(
+    "events",
+    _METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("route", sa.String(64), nullable=False, index=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+_NOTES = sa.Table(
+    "notes",
+    _METADATA,
+    sa.Column("key", sa.String(32), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+_RECORD = TypeAdapter(Record)
+EVENTS_KEPT = 50  # per service
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One commitment: a service entered a state, for a reason."""
+
+    route: str
+    at: float
+    state: str
+    reason: str
+    text: str
+
+
+class Store:
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(url)
+        if self._engine.dialect.name == "sqlite":
+            _prepare_sqlite(self._engine)
+        _METADATA.create_all(self._engine)
+
+    def load(self) -> dict[str, Record]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(_SERVICES.c.record)).scalars()
+            records = [_RECORD.validate_json(text) for text in rows]
+        return {record.route: record for record in records}
+
+    def save(
+        self,
+        records: Iterable[Record],
+        forgotten: Iterable[str] = (),
+        entries: Sequence[LogEntry] = (),
+    ) -> None:
+        """All of one pass in one transaction: intents are here before anything is done."""
+        with self._engine.begin() as connection:
+            for route in forgotten:
+                connection.execute(sa.delete(_SERVICES).where(_SERVICES.c.route == route))
+            for record in records:
+                text = _RECORD.dump_json(record).decode()
+                _upsert(connection, _SERVICES, {"route": record.route}, {"record": text})
+            if entries:
+                connection.execute(sa.insert(_EVENTS), [vars(entry) for entry in entries])
+
+    def events(self, route: str) -> list[LogEntry]:
+        """The last events of one service, oldest first."""
+        query = (
+            sa.select(*(_EVENTS.c[name] for name in LogEntry.__dataclass_fields__))
+            .where(_EVENTS.c.route == route)
+            .order_by(_EVENTS.c.id.desc())
+            .limit(EVENTS_KEPT)
+        )
+        with self._engine.connect() as connection:
+            return [LogEntry(*row) for row in connection.execute(query)][::-1]
+
+    def prune(self) -> None:
+        """Keep each service's last events only."""
+        newer = _EVENTS.alias()
+        rank = (
+            sa.select(sa.func.count())
+            .where(newer.c.route == _EVENTS.c.route, newer.c.id > _EVENTS.c.id)
+            .scalar_subquery()
+        )
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(_EVENTS).where(rank >= EVENTS_KEPT))
+
+    def note(self, key: str, value: Any) -> None:
+        with self._engine.begin() as connection:
+            _upsert(connection, _NOTES, {"key": key}, {"value": json.dumps(value)})
+
+    def noted(self, key: str) -> Any:
+        with self._engine.connect() as connection:
+            query = sa.select(_NOTES.c.value).where(_NOTES.c.key == key)
+            text = connection.execute(query).scalar_one_or_none()
+        return None if text is None else json.loads(text)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _prepare_sqlite(engine: sa.Engine) -> None:
+    if engine.url.database and engine.url.database != ":memory:":
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+
+    @sa.event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        # FULL: an intent must be on disk before `sbatch` runs, also when the power fails next.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA busy_timeout=5000")
+
+
+def _upsert(
+    connection: sa.Connection, table: sa.Table, key: dict[str, str], values: dict[str, str]
+) -> None:
+    where = [table.c[name] == value for name, value in key.items()]
+    if connection.execute(sa.update(table).where(*where).values(values)).rowcount == 0:
+        connection.execute(sa.insert(table).values({**key, **values}))
