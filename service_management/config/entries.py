@@ -12,6 +12,7 @@ from .checks import Checked, check, missing, service_of
 from .keyfiles import FileCheck, resolve_key
 from .models import Service
 from .problems import DEFAULTS, Fault, Problem, shown
+from .rules import FILE_RULE, is_plain_path
 
 FILE_KEYS = ("ssh_key_file", "known_hosts_file")
 
@@ -55,9 +56,16 @@ def resolved(service: Service, key_dir: Path) -> Service:
 def _file_faults(entry: Entry, around: Surroundings) -> Iterator[Fault]:
     for key in FILE_KEYS:
         given = getattr(entry.service, key)
-        if around.file_check is None or not given or not entry.has(key):
+        if not given or not entry.has(key):
             continue
-        rule = around.file_check(key, resolve_key(given, around.key_dir))
+        rule = _place_rule(key, resolve_key(given, around.key_dir), around)
         if rule:
             near = shown(given.removesuffix(".pub")) if given.endswith(".pub") else ""
             yield Fault(key, shown(given), rule, near)
+
+
+def _place_rule(key: str, place: Path, around: Surroundings) -> str | None:
+    """A service keeps its resolved path, so the key directory's own name counts as well."""
+    if not is_plain_path(str(place)):
+        return f"{FILE_RULE}; here it is {place}"
+    return around.file_check(key, place) if around.file_check else None

@@ -71,8 +71,8 @@ Host = Annotated[String, AfterValidator(rules.host)]
 Jump = Annotated[String, AfterValidator(rules.jump)]
 File = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9._~+@,=:/-]+$"),
-    Rule("must be a path of letters, digits and . _ ~ + @ , = : - / only", _text),
+    Field(pattern=rules.FILE_PATTERN),
+    Rule(rules.FILE_RULE, _text),
     AfterValidator(rules.file_path),
 ]
 Script = Annotated[

@@ -55,7 +55,7 @@ def _inside(value: Any) -> Iterable[tuple[str | int, Any]]:
 
 
 def _syntax_problem(error: json.JSONDecodeError) -> Problem:
-    line = error.doc.splitlines()[error.lineno - 1] if error.doc else ""
+    line = error.doc.split("\n")[error.lineno - 1]  # as JSON counts lines
     found = line[max(error.colno - 21, 0) : error.colno + 19].strip()
     where = f"line {error.lineno}, column {error.colno}"
     return Problem(FILE, where, shown(found) if found else "", f"is not JSON: {_why(error)}")

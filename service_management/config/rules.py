@@ -21,6 +21,12 @@ HOP = re.compile(
     rf"(?:{USER}@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^@:\[\]]+)(?::(?P<port>[0-9]{{1,5}}))?"
 )
 NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?", re.ASCII)
+# What a shell, ssh_config's quoting or ssh's own %-tokens would read as more than a path.
+FILE_PATTERN = r"""^[^\x00-\x1f\x7f'"`$%\\;&|<>(){}\[\]*?!#]+$"""
+FILE_RULE = (
+    "must be a path without control characters, quotes "
+    "or any of ` $ % \\ ; & | < > ( ) { } [ ] * ? ! #"
+)
 SIZE = re.compile(r"([0-9]{1,15}) ?([A-Za-z]{1,3})")
 UNITS = {"b": 1} | {
     f"{prefix}{suffix}": base**power
@@ -160,7 +166,13 @@ def size(value: Any) -> Any:
     return amount
 
 
+def is_plain_path(text: str) -> bool:
+    return text.isprintable() and re.fullmatch(FILE_PATTERN, text) is not None
+
+
 def file_path(text: str) -> str:
+    if not is_plain_path(text):
+        raise refusal(FILE_RULE)
     if ".." in text.split("/"):
         raise refusal("must not have .. segments")
     if text.startswith("-"):

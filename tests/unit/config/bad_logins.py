@@ -19,7 +19,10 @@ RESERVED = (
     "admin, favicon.ico, healthz, info, metrics, robots.txt, static"
 )
 JUMP = "must be a comma-separated list of [user@]host[:port], an IPv6 address in brackets"
-FILE = "must be a path of letters, digits and . _ ~ + @ , = : - / only"
+FILE = (
+    "must be a path without control characters, quotes "
+    "or any of ` $ % \\ ; & | < > ( ) { } [ ] * ? ! #"
+)
 DASH_SSH = "must not begin with '-': ssh would take it for an option"
 
 # key, value, key as told, rule, nearest valid spelling
@@ -89,7 +92,10 @@ BAD_LOGINS: list[tuple[str, Any, str, str, str]] = [
     ("proxy_jump", "jo@gate:99999", "proxy_jump", JUMP, ""),
     ("proxy_jump", "", "proxy_jump", JUMP, ""),
     ("proxy_jump", "::1", "proxy_jump", JUMP, ""),
-    ("ssh_key_file", "a b", "ssh_key_file", FILE, ""),
+    ("ssh_key_file", 7, "ssh_key_file", FILE, '"7"'),
+    ("ssh_key_file", "a;b", "ssh_key_file", FILE, ""),
+    ("ssh_key_file", "a%h", "ssh_key_file", FILE, ""),
+    ("known_hosts_file", "a\u2028b", "known_hosts_file", FILE, ""),
     ("ssh_key_file", "../id", "ssh_key_file", "must not have .. segments", ""),
     ("ssh_key_file", "-i", "ssh_key_file", DASH_SSH, '"./-i"'),
     ("ssh_key_file", "id$HOME", "ssh_key_file", FILE, ""),

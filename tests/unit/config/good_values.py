@@ -46,5 +46,6 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("ssh_key_file", "sub/id_jo@cluster", "/keys/sub/id_jo@cluster"),
     ("ssh_key_file", "/etc/keys/id", "/etc/keys/id"),
     ("ssh_key_file", "/app/ssh/id", "/keys/id"),
+    ("ssh_key_file", "Jürgens Schlüssel/id", "/keys/Jürgens Schlüssel/id"),
     ("known_hosts_file", "known_hosts", "/keys/known_hosts"),
 ]  # fmt: skip

@@ -42,7 +42,7 @@ def file_of(*services: Any, **sections: Any) -> str:
 
 
 def parsed(text: str, **options: Any) -> Catalogue | list[Problem]:
-    return parse(text, key_dir=KEY_DIR, **{"check_files": False, **options})
+    return parse(text, **{"key_dir": KEY_DIR, "check_files": False, **options})
 
 
 def problems(text: str, **options: Any) -> list[str]:

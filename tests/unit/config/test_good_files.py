@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service_management.config import KEYS, load
+from service_management.config import KEYS, Service, load
 from tests.unit.config.good_values import GOOD
 from tests.unit.config.samples import (
     DIGITS,
@@ -34,6 +34,12 @@ def test_a_file_of_the_twelve_keys_gets_every_default() -> None:
     assert {key: made[key] for key in defaults} == defaults
     assert made["max_body"] == 100_000_000
     assert made["queue_timeout"] == 3600
+
+
+def test_a_service_survives_being_stored_and_read_again() -> None:
+    for key, value, _ in GOOD:
+        made = service(**{key: value})
+        assert Service.model_validate_json(made.model_dump_json()) == made
 
 
 def test_services_stand_by_route_in_the_order_of_the_file() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service_management.config import Catalogue, parse, resolve_key
-from tests.unit.config.samples import digits, file_of
+from tests.unit.config.samples import digits, file_of, problems
 
 # Put together here, since a scanner for secrets takes the whole line for one.
 PRIVATE = f"-----BEGIN OPENSSH {'PRIVATE'} KEY-----\n"
@@ -80,6 +80,11 @@ def test_known_hosts_may_be_readable_by_all_but_must_exist(key: Path) -> None:
     (key.parent / "known").write_text("login ssh-ed25519 AAAA\n")
     assert found(key.parent, known_hosts_file="known") == ""
     assert "known_hosts_file" in found(key.parent, known_hosts_file="unknown")
+
+
+def test_the_key_directorys_own_path_has_to_be_plain_too() -> None:
+    (line,) = problems(file_of(digits()), key_dir=Path("/srv/$HOME"))
+    assert line.endswith("; here it is /srv/$HOME/id_cluster")
 
 
 def test_keys_are_found_relative_to_the_key_directory_and_to_home(tmp_path: Path) -> None:
