@@ -76,9 +76,16 @@ def status_command(
 
 
 @app.command("down")
-def down_command(shape: ShapeOption = ShapeName.host, directory: DirOption = None) -> None:
+def down_command(
+    shape: ShapeOption = ShapeName.host,
+    directory: DirOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Cancel its jobs, stop its daemons, remove its user, namespaces and files."""
-    down(directory or DEFAULT_DIRECTORIES[shape.value], _progress)
+    place = directory or DEFAULT_DIRECTORIES[shape.value]
+    down(place, _progress)
+    if as_json:
+        print(json.dumps({"directory": str(place), "up": False}))
 
 
 def _progress(line: str) -> None:

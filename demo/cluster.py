@@ -19,6 +19,8 @@ from demo.spec import DEFAULT_DIRECTORIES, DemoError, Login, Node, Shape, Spec, 
 Progress = Callable[[str], None]
 DEFAULT_USER = "iodemo"
 DEFAULT_SSH_PORT = 2222
+# What an `up` that was killed early leaves before there is a cluster.json.
+OWN_FIRST_ENTRIES = {"home", "python", "cluster.json.new"}
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ def up(
     machine.check_directory(place)
     fresh = not (place / "cluster.json").exists()
     place.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if fresh and not {entry.name for entry in place.iterdir()} <= OWN_FIRST_ENTRIES:
+        # `down` removes the directory with everything in it.
+        raise DemoError(f"{place} has something else in it: choose an empty or new --dir")
     with _locked(place):
         before = set(Table(place).living())
         try:

@@ -68,12 +68,12 @@ class Faults:
 
     def cut(self, host: str) -> None:
         """The host is unreachable and silent. For the login: its link to the gateway."""
-        links.set_link(self._table, host, up=False)
+        links.set_link(self.spec, self._table, host, up=False)
 
     def heal(self, host: str) -> None:
         """Undo `cut` and `slow`."""
         links.undo_slow(self.spec, self._table, host)
-        links.set_link(self._table, host, up=True)
+        links.set_link(self.spec, self._table, host, up=True)
 
     def slow(self, host: str, delay_ms: float = 0, loss_pct: float = 0) -> None:
         """Delay and loss in each direction of the host's link."""
@@ -86,6 +86,7 @@ class Faults:
         """As if the power failed: silent first, so that no connection is closed in order."""
         self.cut(host)
         holder = network.holder(self._table, host)
+        # More than one round: what is forked during one is found in the next.
         while running := processes.in_network_of(holder):
             processes.end_now(running)
 

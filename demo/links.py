@@ -16,10 +16,22 @@ def port(host: str) -> tuple[str, str]:
     return ("gw", "wan") if host == LOGIN else (host, "lan")
 
 
-def set_link(table: Table, host: str, *, up: bool) -> None:
+def set_link(spec: Spec, table: Table, host: str, *, up: bool) -> None:
     """The host's own end goes down: to the others its cable is dead, and nothing answers."""
     device = "gw" if host == LOGIN else "eth0"
     enter(holder(table, host), "ip", "link", "set", device, "up" if up else "down")
+    if up:
+        _forget_neighbour(spec, table, host)
+
+
+def _forget_neighbour(spec: Spec, table: Table, host: str) -> None:
+    """Who tried to reach the host while it was cut off remembers that it cannot."""
+    if host == LOGIN:
+        machine.run(["ip", "neighbour", "flush", "dev", network.gateway_link(spec)])
+        return
+    for other in spec.host_names:
+        device = "lan" if other == LOGIN else "eth0"
+        enter(holder(table, other), "ip", "neighbour", "flush", "dev", device)
 
 
 def slow(spec: Spec, table: Table, host: str, delay_ms: float, loss_pct: float) -> None:

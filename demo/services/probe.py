@@ -7,52 +7,18 @@ CRASH_AT_START exit code; CRASH_UNLESS_FILE path without which it crashes; REFUS
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import sys
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 
 from . import websocket
-from .httpd import PIECE, Dropped, Exchange, Handler, Routes, routed, serve
-
-# Looking at the service is not executing something on it.
-QUIET = {"/health", "/executed", "/connections", "/env", "/metrics"}
-
-
-@dataclass
-class Record:
-    """What this process has done so far."""
-
-    ready_at: float
-    total: int = 0
-    open: int = 0
-    ids: Counter[str] = field(default_factory=Counter)
-    bodies: Counter[str] = field(default_factory=Counter)
-    paths: Counter[str] = field(default_factory=Counter)
-
-
-RECORD = Record(ready_at=time.monotonic())
-
-
-def execution_id(exchange: Exchange) -> str:
-    return exchange.header("x-execution-id") or exchange.query.get("id", "")
+from .httpd import PIECE, Dropped, Exchange, Routes, routed, serve
+from .record import RECORD, digest, execution_id, recorded
 
 
 async def health(exchange: Exchange) -> None:
     ready = time.monotonic() >= RECORD.ready_at
     await exchange.send({"ready": ready}, 200 if ready else 503)
-
-
-async def digest(exchange: Exchange) -> tuple[str, int]:
-    state, length = hashlib.sha256(), 0
-    async for piece in exchange.pieces():
-        state.update(piece)
-        length += len(piece)
-    if exchange.method not in ("GET", "HEAD"):
-        RECORD.bodies[state.hexdigest()] += 1
-    return state.hexdigest(), length
 
 
 async def echo(exchange: Exchange) -> None:
@@ -182,22 +148,6 @@ ROUTES: Routes = {
     "/env": env,
     "/metrics": metrics,
 }
-
-
-def recorded(handler: Handler) -> Handler:
-    async def handle(exchange: Exchange) -> None:
-        if exchange.path not in QUIET:
-            RECORD.total += 1
-            RECORD.paths[exchange.path] += 1
-            if identity := execution_id(exchange):
-                RECORD.ids[identity] += 1
-        RECORD.open += 1
-        try:
-            await handler(exchange)
-        finally:
-            RECORD.open -= 1
-
-    return handle
 
 
 def crash_if_told() -> None:

@@ -1,0 +1,58 @@
+"""What the test service has executed, so that a test can prove: each request exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .httpd import Exchange, Handler
+
+# Looking at the service is not executing something on it.
+QUIET = {"/health", "/executed", "/connections", "/env", "/metrics"}
+
+
+@dataclass
+class Record:
+    """What this process has done so far."""
+
+    ready_at: float
+    total: int = 0
+    open: int = 0
+    ids: Counter[str] = field(default_factory=Counter)
+    bodies: Counter[str] = field(default_factory=Counter)
+    paths: Counter[str] = field(default_factory=Counter)
+
+
+RECORD = Record(ready_at=time.monotonic())
+
+
+def execution_id(exchange: Exchange) -> str:
+    return exchange.header("x-execution-id") or exchange.query.get("id", "")
+
+
+async def digest(exchange: Exchange) -> tuple[str, int]:
+    state, length = hashlib.sha256(), 0
+    async for piece in exchange.pieces():
+        state.update(piece)
+        length += len(piece)
+    if exchange.method not in ("GET", "HEAD"):
+        RECORD.bodies[state.hexdigest()] += 1
+    return state.hexdigest(), length
+
+
+def recorded(handler: Handler) -> Handler:
+    async def handle(exchange: Exchange) -> None:
+        if exchange.path not in QUIET:
+            RECORD.total += 1
+            RECORD.paths[exchange.path] += 1
+            if identity := execution_id(exchange):
+                RECORD.ids[identity] += 1
+        RECORD.open += 1
+        try:
+            await handler(exchange)
+        finally:
+            RECORD.open -= 1
+
+    return handle
