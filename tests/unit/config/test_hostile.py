@@ -30,7 +30,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 # How long an example takes says more of the machine's load than of the parser.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
