@@ -3,7 +3,6 @@ only this user, and the user of nginx's workers, get through."""
 
 from __future__ import annotations
 
-import grp
 import os
 import pwd
 import shutil
@@ -50,14 +49,8 @@ def gateway_settings(chosen: Settings) -> GatewaySettings:
         run_dir=chosen.run_dir,
         listen=default_listen(chosen.listen_port),
         flask=f"127.0.0.1:{chosen.flask_port}",
-        nginx_user=_with_group(nginx_user(chosen)),
+        nginx_user=nginx_user(chosen),
     )
-
-
-def _with_group(user: str | None) -> str | None:
-    if user is None:
-        return None
-    return f"{user} {grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name}"
 
 
 def remove_run_dir(chosen: Settings) -> None:

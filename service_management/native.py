@@ -131,9 +131,11 @@ class Native:
     def _healthy(self) -> bool:
         try:
             url = f"http://127.0.0.1:{self.chosen.listen_port}"
-            return all(requests.get(url + p, timeout=2).ok for p in ("/healthz", "/healthz/nginx"))
-        except requests.RequestException:
+            alive = all(requests.get(url + p, timeout=2).ok for p in ("/healthz", "/healthz/nginx"))
+            info = requests.get(f"{url}/info", timeout=2).json()
+        except (requests.RequestException, ValueError):
             return False
+        return alive and bool(info["config_version"] or info["config_error"])
 
     def _supervisord_conf(self) -> str:
         nginx = " ".join(_quoted(word) for word in self.nginx.argv())

@@ -49,7 +49,8 @@ class Ledger:
         self.specs = {r: JobSpec.of(s, self._key_dir) for r, s in services.items()}
         self._policies = {route: _policy(service) for route, service in services.items()}
         for route in services:
-            self.records.setdefault(route, Record(route))
+            if route not in self.records:
+                self.records[route] = self._changes.records[route] = Record(route)
 
     def service(self, route: str) -> Service | None:
         return self.services.get(route)
