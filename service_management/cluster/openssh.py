@@ -18,6 +18,8 @@ from service_management.cluster.tunnels import Tunnels
 
 SESSIONS = 6  # sshd's MaxSessions is 10; forwards do not count, an operator's shell may
 SOCKET_MASK = 0o177
+# What ssh says when, finding no master, it fell back to the `ProxyCommand false` of that name.
+_NO_MASTER = "kex_exchange_identification"
 _DRAFT_SUFFIX = 17  # while binding it, ssh appends a dot and 16 characters to its control socket
 
 
@@ -46,10 +48,7 @@ class OpenSshConnection:
             text = f"{SESSIONS} commands are still running on {self._login}; none ended in time."
             raise SshError(SshProblem.BUSY, text)
         try:
-            started = time.monotonic()
-            self._master.ensure()
-            logging_in = time.monotonic() - started
-            return self._run(script, max(deadline + logging_in - time.monotonic(), 0.1))
+            return self._run_on_live_master(script, deadline)
         finally:
             self._sessions.release()
 
@@ -75,6 +74,21 @@ class OpenSshConnection:
     def close(self) -> None:
         self._master.stop()
 
+    def _run_on_live_master(self, script: str, deadline: float) -> Result:
+        """Once more where the master turned out dead before the script started."""
+        try:
+            return self._run(script, self._ensure(deadline))
+        except SshError as error:
+            if error.problem is not SshProblem.MASTER_LOST or error.maybe_ran:
+                raise
+        return self._run(script, self._ensure(deadline))
+
+    def _ensure(self, deadline: float) -> float:
+        """The seconds left for the script: logging in is not its time."""
+        left = deadline - time.monotonic()
+        self._master.ensure()
+        return max(left, 0.1)
+
     def _run(self, script: str, timeout: float) -> Result:
         envelope = Envelope.around(script)
         argv = ["ssh", "-F", str(self._files.config), "-T", SHARED, REMOTE_COMMAND]
@@ -88,19 +102,22 @@ class OpenSshConnection:
     def _failure(self, envelope: Envelope, done: Completed) -> SshError:
         """There was no end marker: say how far it came."""
         said = done.stderr.strip()
+        began = envelope.began(done.stdout)
         if done.exit_code is None:
             text = f"{self._login} did not answer a command in time."
             return SshError(SshProblem.TIMEOUT, text, said, maybe_ran=True)
+        if "session request failed" in said and not began:
+            text = f"{self._login} allows no more sessions on this connection (MaxSessions)."
+            return SshError(SshProblem.BUSY, text, said)
+        if not began and _NO_MASTER in said:
+            text = f"The connection to {self._login} has ended."
+            return SshError(SshProblem.MASTER_LOST, text, said)
         if not self._master.alive():
             text = f"The connection to {self._login} ended during a command; a new one is made."
             error = SshError(SshProblem.MASTER_LOST, text, said, maybe_ran=True)
             self._master.backoff.failed(error)
             return error
-        if "session request failed" in said or "open refused" in said:
-            text = f"{self._login} allows no more sessions on this connection (MaxSessions)."
-            return SshError(SshProblem.BUSY, text, said)
-        ran = envelope.began(done.stdout)
-        text = f"A command on {self._login} was cut off." if ran else self._no_shell(done)
+        text = f"A command on {self._login} was cut off." if began else self._no_shell(done)
         return SshError(SshProblem.COMMAND, text, said, maybe_ran=True)
 
     def _no_shell(self, done: Completed) -> str:

@@ -32,10 +32,11 @@ def run_process(argv: Sequence[str], data: str, timeout: float) -> Completed:
     with process:
         try:
             out, err = process.communicate(data.encode(), timeout)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as late:
+            # Not read to their end: ssh hands its pipes to the master, which keeps them open for
+            # as long as the command over there runs.
             _kill_group(process)
-            out, err = process.communicate()
-            return Completed(None, _text(out), _text(err))
+            return Completed(None, _text(late.stdout), _text(late.stderr))
         except BaseException:
             _kill_group(process)
             raise
@@ -77,5 +78,5 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", errors="replace")
+def _text(data: bytes | None) -> str:
+    return (data or b"").decode("utf-8", errors="replace")

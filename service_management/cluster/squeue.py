@@ -92,7 +92,9 @@ def slurm_unknown(result: Result, program: str) -> Unknown:
             f"(before its check for interactive shells) or ask the cluster's admin."
         )
         return Unknown(text, "command")
-    said = one_line(result.stderr) or f"exit code {result.exit_code}, without a word"
+    said = (
+        one_line(result.stderr or result.stdout) or f"exit code {result.exit_code}, without a word"
+    )
     return Unknown(f"Slurm gave no answer to {program}: {said}", "slurm")
 
 

@@ -75,7 +75,7 @@ limited env {env} "$sbatch" {_arguments(spec)}"""
 
 
 def parse_submit(result: Result, spec: SubmitSpec) -> SubmitOutcome:
-    said = one_line(result.stderr) or one_line(result.stdout)
+    said = _said(result)
     found = _JOB_ID.search(result.stdout)
     if result.exit_code == 0:
         return Submitted(found[1]) if found else Unknown(f"sbatch gave no job id: {said}", "slurm")
@@ -83,7 +83,8 @@ def parse_submit(result: Result, spec: SubmitSpec) -> SubmitOutcome:
         return NotSubmitted("The login node was reached too late; nothing was submitted.", "late")
     if result.exit_code in (MISSING, NO_HOME):
         return Rejected(_cannot(result.exit_code), submit_command(spec))
-    if result.exit_code == TIMED_OUT or result.exit_code > 128 or UNDECIDED.search(said):
+    killed = result.exit_code == TIMED_OUT or 128 < result.exit_code < 160
+    if killed or UNDECIDED.search(said):
         return Unknown(f"sbatch did not say whether it submitted: {said or 'no answer'}", "slurm")
     return Rejected(said or f"sbatch ended with {result.exit_code}", submit_command(spec))
 
@@ -94,6 +95,12 @@ def _arguments(spec: SubmitSpec) -> str:
     # The last of two equal options wins: the name must, for the job is found again by it.
     words = ["--parsable", *given, *comment, quote(f"--job-name={spec.job_name}")]
     return " ".join([*words, quote_path(spec.bash_file), str(spec.port)])
+
+
+def _said(result: Result) -> str:
+    """sbatch's own words, without its name before each of them."""
+    lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
+    return "; ".join(one_line(re.sub(r"^\S*sbatch: (error: )?", "", line)) for line in lines)
 
 
 def _cannot(code: int) -> str:

@@ -103,4 +103,8 @@ def _check_socket(socket: Path) -> None:
 
 def _make_parent(socket: Path) -> None:
     """Others may pass through to a socket they are allowed to open, but not look around."""
-    socket.parent.mkdir(mode=0o710, parents=True, exist_ok=True)
+    try:
+        socket.parent.mkdir(mode=0o710, parents=True, exist_ok=True)
+    except OSError as error:
+        text = f"The directory of the tunnel's socket {socket} cannot be made: {error.strerror}."
+        raise SshError(SshProblem.FORWARD_FAILED, text, str(error)) from error

@@ -35,6 +35,13 @@ def make_key(path: Path) -> Path:
     return path
 
 
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
 @dataclass
 class Sshd:
     """root may log in with `client_key`; `extra` lines go into sshd_config."""
@@ -113,6 +120,15 @@ class Sshd:
             except ProcessLookupError:
                 continue
 
+    def knocks(self) -> int:
+        """Connections so far; needs LogLevel VERBOSE."""
+        return (self.home / "sshd.log").read_text().count("Connection from ")
+
+    def commands(self, words: str) -> list[int]:
+        """The sessions' processes with that command line."""
+        wanted = words.replace(" ", "\0") + "\0"
+        return [pid for pid in self._descendants() if _command_line(pid) == wanted]
+
     def _descendants(self) -> list[int]:
         found = self.children()
         for pid in found:
@@ -123,9 +139,12 @@ class Sshd:
         return found
 
     def _answers(self) -> bool:
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        """Up to its greeting, so that this connection is in the log before a test counts."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:
+                return probe.recv(4) == b"SSH-"
+        except OSError:
+            return False
 
     def _config(self) -> str:
         lines = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import threading
 from collections.abc import Iterator
@@ -86,3 +85,220 @@ def test_a_tunnel_leads_to_the_port_until_it_is_closed(backend, sshd: Sshd, shor
         connection.close_tunnel(path, "127.0.0.1", port)
     assert not path.exists()
     assert not connection.tunnel_alive(path)
+
+
+def test_two_tunnels_are_independent_and_opening_again_changes_nothing(
+    backend, sshd: Sshd, short_dir
+) -> None:
+    connection = backend.connection(sshd.login())
+    first, second = short_dir / "first.sock", short_dir / "second.sock"
+    with greeter(b"one") as one, greeter(b"two") as two:
+        for _ in range(2):
+            connection.open_tunnel(first, "127.0.0.1", one)
+            connection.open_tunnel(second, "127.0.0.1", two)
+        connection.close_tunnel(first, "127.0.0.1", one)
+        connection.close_tunnel(first, "127.0.0.1", one)
+        assert not connection.tunnel_alive(first)
+        assert heard_through(second) == b"two"
+
+
+def test_the_same_socket_can_be_led_elsewhere(backend, sshd: Sshd, short_dir: Path) -> None:
+    connection = backend.connection(sshd.login())
+    path = short_dir / "a.sock"
+    with greeter(b"one") as one, greeter(b"two") as two:
+        connection.open_tunnel(path, "127.0.0.1", one)
+        connection.open_tunnel(path, "127.0.0.1", two)
+        assert heard_through(path) == b"two"
+        connection.close_tunnel(path, "127.0.0.1", two)
+        assert not connection.tunnel_alive(path)
+
+
+def test_a_tunnel_whose_socket_was_removed_is_opened_anew(backend, sshd: Sshd, short_dir) -> None:
+    connection = backend.connection(sshd.login())
+    path = short_dir / "a.sock"
+    with greeter(b"one") as one:
+        connection.open_tunnel(path, "127.0.0.1", one)
+        path.unlink()
+        assert not connection.tunnel_alive(path)
+        connection.open_tunnel(path, "127.0.0.1", one)
+        assert heard_through(path) == b"one"
+
+
+def test_looking_whether_a_tunnel_is_alive_opens_no_connection_through_it(
+    backend, sshd: Sshd, short_dir: Path
+) -> None:
+    connection = backend.connection(sshd.login())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.3)
+        connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", server.getsockname()[1])
+        assert all(connection.tunnel_alive(short_dir / "a.sock") for _ in range(20))
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+@pytest.mark.parametrize("path", ["relative.sock", "/tmp/a:b.sock", "/tmp/$HOME.sock", "/" * 108])
+def test_a_path_that_ssh_would_misread_is_no_socket(backend, sshd: Sshd, path: str) -> None:
+    with pytest.raises(SshError) as caught:
+        backend.connection(sshd.login()).open_tunnel(Path(path), "127.0.0.1", 80)
+    assert caught.value.problem is SshProblem.FORWARD_FAILED
+
+
+def test_thirty_commands_at_once_stay_within_the_sites_session_limit(
+    backend, make_sshd: SshdMaker
+) -> None:
+    connection = backend.connection(make_sshd("MaxSessions 10").login())
+    with ThreadPoolExecutor(30) as pool:
+        results = list(pool.map(lambda n: connection.run(f"sleep 0.1; echo {n}", 20), range(30)))
+    assert [result.stdout for result in results] == [f"{n}\n" for n in range(30)]
+
+
+def test_a_silent_command_is_ended_at_its_time_limit(backend, sshd: Sshd) -> None:
+    connection = backend.connection(sshd.login())
+    connection.run("true", 10)
+    with pytest.raises(SshError) as caught:
+        connection.run("exec sleep 20", 0.3)
+    assert (caught.value.problem, caught.value.maybe_ran) == (SshProblem.TIMEOUT, True)
+    assert connection.run("echo on", 10).stdout == "on\n"
+
+
+def test_a_connection_lost_during_a_command_says_so_and_is_made_anew(backend, sshd: Sshd) -> None:
+    connection = backend.connection(sshd.login())
+    connection.run("true", 10)
+    with ThreadPoolExecutor(1) as pool:
+        cut = pool.submit(connection.run, "echo started; exec sleep 20", 15)
+        wait_until(lambda: len(sshd.commands("sleep 20")) == 1)
+        sshd.hang_up()
+        error = cut.exception(10)
+    assert isinstance(error, SshError)
+    assert (error.problem, error.maybe_ran) == (SshProblem.MASTER_LOST, True)
+    connection.retry_now()
+    assert connection.run("echo again", 10).stdout == "again\n"
+
+
+def test_tunnels_of_a_lost_connection_are_dead_and_can_be_opened_again(
+    backend, sshd: Sshd, short_dir: Path
+) -> None:
+    connection = backend.connection(sshd.login())
+    path = short_dir / "a.sock"
+    with greeter(b"hello") as port:
+        connection.open_tunnel(path, "127.0.0.1", port)
+        sshd.hang_up()
+        wait_until(lambda: not connection.alive())
+        assert not connection.tunnel_alive(path)
+        connection.open_tunnel(path, "127.0.0.1", port)
+        assert heard_through(path) == b"hello"
+
+
+def test_after_close_nothing_is_alive_and_the_next_call_logs_in_again(backend, sshd) -> None:
+    connection = backend.connection(sshd.login())
+    assert not connection.alive()
+    connection.run("true", 10)
+    assert connection.alive()
+    connection.close()
+    wait_until(lambda: not connection.alive())
+    assert connection.run("echo back", 10).stdout == "back\n"
+
+
+def test_first_contact_is_recorded_and_a_changed_key_refused_with_file_and_line(
+    backend, sshd: Sshd, short_dir: Path
+) -> None:
+    connection = backend.connection(sshd.login())
+    connection.run("true", 10)
+    known_hosts = short_dir / "state" / "known_hosts"
+    assert sshd.host_key_line().strip() in known_hosts.read_text()
+    connection.close()
+    sshd.stop()
+    sshd.new_host_key()
+    sshd.start()
+    wait_until(lambda: not connection.alive())
+    error = problem(backend, sshd.login())
+    assert error.problem is SshProblem.HOST_KEY_CHANGED
+    assert f"delete line 1 of {known_hosts}" in error.text
+    assert not error.maybe_ran
+
+
+def test_a_pinned_key_is_used_and_another_refused(backend, sshd: Sshd, short_dir: Path) -> None:
+    pinned = short_dir / "pinned hosts"
+    pinned.write_text(sshd.host_key_line())
+    login = sshd.login(known_hosts_file=str(pinned))
+    assert backend.connection(login).run("echo in", 10).stdout == "in\n"
+    assert not (short_dir / "state" / "known_hosts").exists()
+
+
+def test_a_host_missing_from_the_pinned_file_is_refused(backend, sshd: Sshd, short_dir) -> None:
+    pinned = short_dir / "pinned"
+    pinned.write_text("")
+    error = problem(backend, sshd.login(known_hosts_file=str(pinned)))
+    assert error.problem is SshProblem.HOST_KEY_UNKNOWN
+    assert str(pinned) in error.text
+    assert pinned.read_text() == ""
+
+
+def test_a_wrong_key_is_an_auth_error_that_names_the_key(backend, sshd: Sshd, short_dir) -> None:
+    key = make_key(short_dir / "other")
+    error = problem(backend, sshd.login(key_file=str(key)))
+    assert error.problem is SshProblem.AUTH
+    assert str(key) in error.text
+
+
+def test_a_key_file_others_can_read_is_an_auth_error(backend, sshd: Sshd) -> None:
+    sshd.client_key.chmod(0o644)
+    assert "chmod 600" in problem(backend, sshd.login()).text
+
+
+def test_nobody_listening_and_an_unknown_host_are_told_apart(backend, sshd: Sshd) -> None:
+    refused = problem(backend, sshd.login(port=free_port()))
+    unknown = problem(backend, sshd.login(host="no-such-host.invalid"))
+    assert refused.problem is SshProblem.REFUSED
+    assert unknown.problem is SshProblem.UNREACHABLE
+    assert "no-such-host.invalid" in unknown.text
+
+
+def test_a_server_that_hangs_up_at_once_is_refused(backend, sshd: Sshd) -> None:
+    with greeter(b"") as port:
+        assert problem(backend, sshd.login(port=port)).problem is SshProblem.REFUSED
+
+
+def test_after_a_failure_nobody_knocks_again_until_the_pause_is_over(backend, make_sshd) -> None:
+    sshd = make_sshd("LogLevel VERBOSE")
+    key = make_key(sshd.home / "other")
+    login = sshd.login(key_file=str(key))
+    before = sshd.knocks()
+    for _ in range(20):
+        assert problem(backend, login).problem is SshProblem.AUTH
+    assert sshd.knocks() == before + 1
+    backend.connection(login).retry_now()
+    problem(backend, login)
+    assert sshd.knocks() == before + 2
+
+
+def test_jump_hosts_use_the_same_key_and_check_their_host_keys(backend, make_sshd) -> None:
+    jump, target = make_sshd("LogLevel VERBOSE"), make_sshd()
+    (target.home / "authorized_keys").write_text((jump.home / "client.pub").read_text())
+    login = target.login(key_file=str(jump.client_key), proxy_jump=f"127.0.0.1:{jump.port}")
+    before = jump.knocks()
+    assert backend.connection(login).run("echo through", 15).stdout == "through\n"
+    assert jump.knocks() == before + 1
+
+
+def test_a_jump_hosts_refusal_is_told_as_it_is(backend, make_sshd: SshdMaker) -> None:
+    jump, target = make_sshd(), make_sshd()
+    login = target.login(proxy_jump=f"127.0.0.1:{jump.port}")
+    error = problem(backend, login)
+    assert error.problem is SshProblem.AUTH
+
+
+def test_no_login_shell_parses_what_is_sent(backend, make_sshd: SshdMaker) -> None:
+    """csh, fish and friends agree on one thing: a plain word list. Nothing else is sent."""
+    sshd = make_sshd(
+        'ForceCommand test "$SSH_ORIGINAL_COMMAND" = "exec /bin/sh -s" && exec /bin/sh'
+    )
+    hostile = "printf '%s' '$(touch /tmp/x) `id` \"; \\'"
+    assert backend.connection(sshd.login()).run(hostile, 10).stdout.startswith("$(touch")
+
+
+def test_an_account_without_a_shell_is_told_from_a_broken_line(backend, make_sshd) -> None:
+    sshd = make_sshd("ForceCommand echo This account is currently not available.; exit 1")
+    error = problem(backend, sshd.login())
+    assert error.problem is SshProblem.COMMAND
+    assert "not available" in error.text

@@ -1,0 +1,161 @@
+"""What is particular to OpenSSH: a master process that belongs to nobody, and its files."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service_management.cluster.errors import LoginError, SshError, SshProblem
+from service_management.cluster.login import Login
+from service_management.cluster.openssh import OpenSshBackend
+from service_management.cluster.ssh_config import LoginFiles, render_config
+from tests.cluster_ssh.conftest import process_exists
+from tests.cluster_ssh.sshd import Sshd, wait_until
+from tests.cluster_ssh.test_contract import greeter, heard_through
+
+LOG_IN = """
+import sys
+from pathlib import Path
+from service_management.cluster.login import Login
+from service_management.cluster.openssh import OpenSshBackend
+
+backend = OpenSshBackend(Path(sys.argv[1]) / "run", Path(sys.argv[1]) / "state")
+connection = backend.connection(Login.from_json(sys.argv[2]))
+connection.run("true", 10)
+connection.open_tunnel(Path(sys.argv[1]) / "a.sock", "127.0.0.1", int(sys.argv[3]))
+print(connection.master_pid())
+"""
+
+
+@pytest.fixture
+def connection(openssh_backend: OpenSshBackend, sshd: Sshd):
+    return openssh_backend.connection(sshd.login())
+
+
+def test_the_master_and_its_tunnels_outlive_the_process_that_made_them(
+    openssh_backend: OpenSshBackend, sshd: Sshd, short_dir: Path
+) -> None:
+    with greeter(b"still here") as port, greeter(b"elsewhere") as other:
+        argv = [sys.executable, "-c", LOG_IN, str(short_dir), sshd.login().to_json(), str(port)]
+        made = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
+        connection = openssh_backend.connection(sshd.login())
+        assert connection.master_pid() == int(made.stdout)
+        assert connection.run("echo hello", 10).stdout == "hello\n"
+        assert connection.master_pid() == int(made.stdout)
+        assert heard_through(short_dir / "a.sock") == b"still here"
+        connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", other)
+        assert heard_through(short_dir / "a.sock") == b"elsewhere"
+        connection.close_tunnel(short_dir / "a.sock", "127.0.0.1", other)
+        assert not connection.tunnel_alive(short_dir / "a.sock")
+
+
+def test_many_threads_at_first_contact_make_one_master(openssh_backend, make_sshd) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    sshd = make_sshd("LogLevel VERBOSE")
+    before = sshd.knocks()
+    with ThreadPoolExecutor(12) as pool:
+        connections = [openssh_backend.connection(sshd.login()) for _ in range(12)]
+        list(pool.map(lambda connection: connection.run("true", 20), connections))
+    assert sshd.knocks() == before + 1
+
+
+def test_a_killed_masters_stale_socket_is_no_obstacle(connection) -> None:
+    connection.run("true", 10)
+    pid = connection.master_pid()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not connection.alive())
+    assert connection.config_file.with_suffix(".ctl").exists()
+    assert connection.run("echo new", 10).stdout == "new\n"
+    assert connection.master_pid() != pid
+
+
+def test_close_all_also_ends_masters_of_earlier_processes(
+    openssh_backend: OpenSshBackend, connection, short_dir: Path
+) -> None:
+    connection.run("true", 10)
+    pid = connection.master_pid()
+    OpenSshBackend(short_dir / "run", short_dir / "state").close_all()
+    wait_until(lambda: not process_exists(pid))
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o177, 0o600), (0o117, 0o660)])
+def test_the_tunnels_socket_has_the_mode_asked_for(short_dir, sshd: Sshd, mask, mode) -> None:
+    backend = OpenSshBackend(short_dir / "run", short_dir / "state", socket_mask=mask)
+    try:
+        path = short_dir / "new" / "a.sock"
+        backend.connection(sshd.login()).open_tunnel(path, "127.0.0.1", sshd.port)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        assert stat.S_IMODE(path.parent.stat().st_mode) & 0o027 == 0
+    finally:
+        backend.close_all()
+
+
+def test_files_are_readable_by_their_owner_only(connection) -> None:
+    connection.run("true", 10)
+    assert stat.S_IMODE(connection.config_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(connection.config_file.parent.stat().st_mode) == 0o700
+
+
+def test_an_operator_can_use_the_same_connection_by_hand(connection) -> None:
+    connection.run("true", 10)
+    argv = ["ssh", "-F", str(connection.config_file), "shared", "echo by hand"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=True)
+    assert done.stdout == "by hand\n"
+
+
+def test_directories_with_every_odd_character_work_also_through_a_jump_host(
+    make_sshd, short_dir: Path
+) -> None:
+    odd = short_dir / "a b'c\"d %h$(touch x);\\"
+    jump, target = make_sshd(), make_sshd()
+    (target.home / "authorized_keys").write_text((jump.home / "client.pub").read_text())
+    login = target.login(key_file=str(jump.client_key), proxy_jump=f"127.0.0.1:{jump.port}")
+    backend = OpenSshBackend(odd / "r", odd / "s")
+    try:
+        assert backend.connection(login).run("echo fine", 15).stdout == "fine\n"
+        assert (odd / "s" / "known_hosts").read_text().count("\n") == 2
+    finally:
+        backend.close_all()
+
+
+def test_a_run_directory_too_long_for_a_socket_is_refused(short_dir: Path, sshd: Sshd) -> None:
+    backend = OpenSshBackend(short_dir / ("x" * 90), short_dir)
+    with pytest.raises(LoginError, match="shorter"):
+        backend.connection(sshd.login())
+
+
+def test_a_tunnel_to_a_closed_port_opens_and_hangs_up_on_connect(connection, short_dir) -> None:
+    """Why a replica is routed on its health check's word and not on a connect."""
+    connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", 1)
+    assert heard_through(short_dir / "a.sock") == b""
+
+
+def test_a_directory_that_cannot_be_written_fails_the_tunnel(connection) -> None:
+    with pytest.raises(SshError) as caught:
+        connection.open_tunnel(Path("/proc/nowhere/a.sock"), "127.0.0.1", 1)
+    assert caught.value.problem is SshProblem.FORWARD_FAILED
+
+
+@pytest.mark.parametrize(
+    "path", ["/k/plain", "/k/a b", "/k/%h %d", "/k/q\"u'o", "/k/back\\slash", "/k/#x", "/k/$(id)"]
+)
+def test_ssh_reads_back_the_paths_that_were_written(short_dir: Path, path: str) -> None:
+    login = Login("DOM\\user", "h.example", 2222, path, known_hosts_file=path + ".known")
+    files = LoginFiles.of(login, short_dir, short_dir)
+    config = short_dir / "config"
+    config.write_text(render_config(login, files, 0o117))
+    argv = ["ssh", "-G", "-F", str(config), "login"]
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=True).stdout
+    words = dict(line.split(" ", 1) for line in said.splitlines())
+    assert words["user"] == "DOM\\user"
+    assert (words["hostname"], words["port"]) == ("h.example", "2222")
+    assert words["identityfile"].replace("%%", "%") == path
+    assert words["userknownhostsfile"].replace("%%", "%") == path + ".known"
+    assert words["streamlocalbindmask"] == "0117"
