@@ -233,6 +233,23 @@ def test_a_silent_controller_leaves_everything_unknown_and_find_settles_it(
     wait_until(lambda: isinstance(client.find(job.job_name), JobView), 15)
 
 
+def test_a_silent_login_node_is_waited_for_with_the_same_connection(
+    client: SlurmClient, cluster: Cluster, connection
+) -> None:
+    hasty = SlurmClient(connection, timeout=1)
+    assert not isinstance(hasty.queue(), Unknown)
+    master = connection.master_pid()
+    cluster.freeze_ssh()
+    try:
+        assert hasty.queue() == Unknown(hasty.queue().message, "timeout")
+        assert isinstance(hasty.submit(spec()), Unknown | NotSubmitted)
+        assert connection.alive()
+    finally:
+        cluster.thaw_ssh()
+    wait_until(lambda: not isinstance(client.queue(), Unknown))
+    assert connection.master_pid() == master
+
+
 def test_a_stopped_controller_is_no_answer(
     client: SlurmClient, cluster: Cluster, connection
 ) -> None:

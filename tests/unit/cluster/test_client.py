@@ -1,0 +1,106 @@
+"""The client on connections that fail in one particular way each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from service_management.cluster.client import SlurmClient
+from service_management.cluster.connection import Result
+from service_management.cluster.counts import CallCounts
+from service_management.cluster.errors import SshError, SshProblem
+from service_management.cluster.login import Login
+from service_management.cluster.outcomes import NotSubmitted, Submitted, Unknown
+from service_management.cluster.submit import SubmitSpec
+
+SPEC = SubmitSpec("orc.r.0.8000.n", "run.sh", 8000)
+LOGIN = Login("alice", "login.example", 22, "/keys/id")
+CLOCK = Result(0, "1000000\n", "")
+
+
+@dataclass
+class Scripted:
+    """Answers in turn; an error is raised."""
+
+    answers: list[Result | SshError]
+    login: Login = LOGIN
+    scripts: list[str] = field(default_factory=list)
+
+    def run(self, script: str, timeout: float) -> Result:
+        self.scripts.append(script)
+        answer = self.answers.pop(0)
+        if isinstance(answer, SshError):
+            raise answer
+        return answer
+
+    def open_tunnel(self, socket: Path, host: str, port: int) -> None: ...
+
+    def close_tunnel(self, socket: Path, host: str, port: int) -> None: ...
+
+    def tunnel_alive(self, socket: Path) -> bool:
+        return False
+
+    def alive(self) -> bool:
+        return True
+
+    def retry_now(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def broken(problem: SshProblem, *, maybe_ran: bool) -> SshError:
+    return SshError(problem, "it broke", maybe_ran=maybe_ran)
+
+
+def test_the_login_nodes_own_clock_gives_the_deadline() -> None:
+    connection = Scripted([CLOCK, Result(0, "7\n", ""), Result(0, "8\n", "")])
+    client = SlurmClient(connection, timeout=20)
+    assert client.submit(SPEC) == Submitted("7")
+    assert client.submit(SPEC) == Submitted("8")
+    assert len(connection.scripts) == 3
+    for script in connection.scripts[1:]:
+        assert "-le 1000020 ]" in script or "-le 1000021 ]" in script
+
+
+def test_a_connection_lost_after_sending_leaves_the_submission_unknown() -> None:
+    lost = broken(SshProblem.MASTER_LOST, maybe_ran=True)
+    outcome = SlurmClient(Scripted([CLOCK, lost])).submit(SPEC)
+    assert outcome == Unknown("it broke", "master_lost")
+
+
+@pytest.mark.parametrize("answers", [[], [CLOCK]])
+def test_an_error_before_sending_certainly_submitted_nothing(answers: list[Result]) -> None:
+    refused = broken(SshProblem.REFUSED, maybe_ran=False)
+    outcome = SlurmClient(Scripted([*answers, refused])).submit(SPEC)
+    assert outcome == NotSubmitted("it broke", "refused")
+
+
+def test_no_question_raises_and_every_one_is_counted() -> None:
+    lost = broken(SshProblem.TIMEOUT, maybe_ran=True)
+    counts = CallCounts()
+    client = SlurmClient(Scripted([lost] * 6), counts)
+    answers = [
+        client.queue(),
+        client.find("n"),
+        client.cancel(["1"]),
+        client.post_mortem("1"),
+        client.output("1", 5),
+        client.node_address("gpu1"),
+    ]
+    assert answers == [Unknown("it broke", "timeout")] * 6
+    assert sum(counts.failures().values()) == 6
+
+
+def test_cancelling_nothing_asks_nobody() -> None:
+    assert SlurmClient(Scripted([])).cancel([]) is True
+
+
+def test_a_nodes_address_is_asked_once() -> None:
+    node = Result(0, "LoginName=vm\nNodeName=gpu1\n   NodeAddr=10.0.0.7 NodeHostName=gpu1\n", "")
+    connection = Scripted([node])
+    client = SlurmClient(connection)
+    assert client.node_address("gpu1") == "10.0.0.7"
+    assert client.node_address("gpu1") == "10.0.0.7"
+    assert len(connection.scripts) == 1
