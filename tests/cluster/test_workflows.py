@@ -1,0 +1,61 @@
+"""The two workflows of the product, on the real cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from tests.stack.stack import Stack
+from tests.stack.waiting import wait_for
+
+
+def test_request_while_not_running_opens_the_tunnel_submits_the_job_and_starts_the_timer(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service(timeout=30)
+    assert stack.state(route) == "cold"
+    assert not stack.jobs(route)
+
+    answer = stack.client.post(f"/{route}/echo?q=1", content=b"cold")
+
+    assert answer.status_code == 200
+    assert answer.json()["length"] == 4
+    assert float(answer.headers["X-Cold-Start"]) > 0
+    assert [job["state"] for job in stack.jobs(route)] == ["RUNNING"]
+    info = stack.info(route)
+    assert info["state"] == "ready"
+    assert (stack.run_dir / "routes" / f"{route}.0.sock").exists()
+    assert info["inflight"] or info["idle_seconds"] < 30
+
+
+def test_request_while_running_is_forwarded_and_resets_the_timer(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service(timeout=30)
+    stack.client.get(f"/{route}/echo")
+    wait_for("some idleness", lambda: (stack.info(route)["idle_seconds"] or 0) > 1.5)
+
+    answer = stack.client.get(f"/{route}/echo")
+
+    assert answer.status_code == 200
+    assert "X-Cold-Start" not in answer.headers
+    wait_for("idle since this request", lambda: (stack.info(route)["idle_seconds"] or 9) < 1.5, 3)
+    assert stack.submissions(route) == 1
+
+
+def test_idle_service_is_gone_within_1500_ms_of_its_timeout_and_cold_again(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    timeout = 3
+    route = service(timeout=timeout)
+    stack.client.get(f"/{route}/echo")
+    ended = time.monotonic()
+
+    wait_for("the job is gone", lambda: not stack.jobs(route), timeout + 10, pause=0.02)
+
+    assert timeout <= time.monotonic() - ended <= timeout + 1.5
+    stack.wait_for_state(route, "cold", seconds=2)
+    assert not (stack.run_dir / "routes" / f"{route}.0.sock").exists()
+    again = stack.client.get(f"/{route}/echo")
+    assert again.status_code == 200
+    assert stack.submissions(route) == 2

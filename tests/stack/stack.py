@@ -1,0 +1,169 @@
+"""A gateway of its own: nginx, gunicorn and their supervisor, on ports and paths of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from demo.cluster import Cluster
+from tests.stack.waiting import wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "test-token"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stack:
+    """`up()`, then `configure(...)` and talk to `url`."""
+
+    def __init__(self, cluster: Cluster, directory: Path, run_dir: Path) -> None:
+        self.cluster, self.directory, self.run_dir = cluster, directory, run_dir
+        self.port, self.flask_port = free_port(), free_port()
+        self.config = directory / "services_config.json"
+        self.identity = f"io-{run_dir.name[-6:].replace('_', 'x')}"
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx.Client(base_url=self.url, timeout=60)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "NGINX_PORT": str(self.port),
+            "NGINX_LISTEN_PORT": str(self.port),
+            "ML_SERVICE_FLASK_PORT": str(self.flask_port),
+            "ML_SERVICE_SSH_BIND_MOUNT": str(self.cluster.key_file.parent),
+            "ADMIN_TOKEN": TOKEN,
+            "ORCHESTRATOR_ID": self.identity,
+            "SERVICES_CONFIG": str(self.config),
+            "STATE_DIR": str(self.directory / "var"),
+            "RUN_DIR": str(self.run_dir),
+            "LOG_LEVEL": "debug",
+        }
+
+    # -- running it -----------------------------------------------------------------
+
+    def up(self) -> None:
+        if not self.config.exists():
+            self.write([])
+        self.orchestrator("up")
+
+    def down(self) -> None:
+        self.client.close()
+        self.orchestrator("down", check=False)
+
+    def orchestrator(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "service_management.cli", *words]
+        return subprocess.run(
+            argv, env=self.environment, cwd=ROOT, check=check, text=True, capture_output=True
+        )
+
+    def control_pids(self) -> list[int]:
+        """gunicorn's arbiter and its worker."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (process / "cmdline").read_bytes().decode().replace("\0", " ")
+                environment = (process / "environ").read_bytes()
+            except OSError:
+                continue
+            ours = f"RUN_DIR={self.run_dir}\0".encode() in environment
+            if ours and "gunicorn_conf" in command:
+                found.append(int(process.name))
+        return sorted(found)
+
+    def kill_control_plane(self) -> None:
+        """kill -9 of all of it at once; the supervisor starts it again."""
+        for pid in self.control_pids():
+            os.kill(pid, signal.SIGKILL)
+
+    def wait_until_alive(self) -> None:
+        wait_for("the control plane is back", self._alive, 40)
+
+    def _alive(self) -> bool:
+        try:
+            return self.client.get("/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def log(self, name: str = "control") -> str:
+        return (self.directory / "var" / "log" / f"{name}.log").read_text()
+
+    # -- its configuration ----------------------------------------------------------
+
+    def entry(self, route: str, **keys: Any) -> dict[str, Any]:
+        """The test service, unless told otherwise."""
+        return {
+            "name": route,
+            "route_name": route,
+            "ssh_username": self.cluster.ssh_user,
+            "ssh_key_file": str(self.cluster.key_file),
+            "remote_host": self.cluster.ssh_host,
+            "ssh_port": self.cluster.ssh_port,
+            "remote_port": "auto",
+            "bash_file": "probe.sh",
+            "check_health_path": "/health",
+            "timeout": 120,
+            "api_paths": ["/"],
+            **keys,
+        }
+
+    def write(self, services: list[dict[str, Any]]) -> None:
+        draft = self.config.with_suffix(".new")
+        draft.write_text(json.dumps({"Services": services}, indent=1))
+        draft.replace(self.config)
+
+    def configure(self, *services: dict[str, Any]) -> None:
+        """Write the file, and wait until exactly these services are served."""
+        self.write(list(services))
+        wanted = {service["route_name"] for service in services}
+        wait_for(f"{wanted} served", lambda: self._served() == wanted, 15)
+
+    def _served(self) -> set[str]:
+        info = self.info()
+        assert info["config_error"] is None, info["config_error"]["text"]
+        return {service["route_name"] for service in info["services"]}
+
+    # -- looking at it --------------------------------------------------------------
+
+    def info(self, route: str = "") -> dict[str, Any]:
+        answer = self.client.get(f"/info/{route}" if route else "/info")
+        answer.raise_for_status()
+        result: dict[str, Any] = answer.json()
+        return result
+
+    def state(self, route: str) -> str:
+        return str(self.info(route)["state"])
+
+    def wait_for_state(self, route: str, *states: str, seconds: float = 30) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            info = self.info(route)
+            return info if info["state"] in states else None
+
+        return wait_for(f"{route} is {' or '.join(states)}", look, seconds)
+
+    def admin(self, route: str, verb: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        return self.client.post(f"/admin/services/{route}/{verb}", headers=headers)
+
+    def jobs(self, route: str = "") -> list[dict[str, Any]]:
+        """What is in Slurm's queue of this gateway, pending, running or completing."""
+        prefix = f"{self.identity}.{route}." if route else f"{self.identity}."
+        return [job for job in self.cluster.jobs() if job["name"].startswith(prefix)]
+
+    def submissions(self, route: str) -> int:
+        """Every job that Slurm was ever given for the route, and still remembers."""
+        text = self.cluster.run("squeue -h -t all -o %j")
+        return sum(name.startswith(f"{self.identity}.{route}.") for name in text.split())

@@ -1,0 +1,21 @@
+"""Tests wait for something to be true, within a bound; they never just sleep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_for(what: str, look: Callable[[], T], seconds: float = 20.0, pause: float = 0.05) -> T:
+    """The first true value of `look`; what it saw last where it never was."""
+    end = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        if time.monotonic() >= end:
+            raise AssertionError(f"not within {seconds} s: {what}; last seen: {seen!r}")
+        time.sleep(pause)
