@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,8 +59,9 @@ def up_command(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> None:
     """Start the cluster, or what is missing of it. Quick where it is up already."""
     options = Options(ssh_port, user, export_key)
-    cluster = up(shape.value, directory, _progress, options)
-    _show(cluster, as_json)
+    with _in_plain_words():
+        cluster = up(shape.value, directory, _progress, options)
+        _show(cluster, as_json)
 
 
 @app.command("status")
@@ -69,8 +71,9 @@ def status_command(
     as_json: JsonOption = False,
 ) -> None:
     """Daemons, nodes and jobs. Exit code 1 where the cluster is not (wholly) up."""
-    cluster = Cluster.load(directory or DEFAULT_DIRECTORIES[shape.value])
-    _show(cluster, as_json)
+    with _in_plain_words():
+        cluster = Cluster.load(directory or DEFAULT_DIRECTORIES[shape.value])
+        _show(cluster, as_json)
     if not all(cluster.daemon_states().values()):
         raise typer.Exit(1)
 
@@ -83,7 +86,8 @@ def down_command(
 ) -> None:
     """Cancel its jobs, stop its daemons, remove its user, namespaces and files."""
     place = directory or DEFAULT_DIRECTORIES[shape.value]
-    down(place, _progress)
+    with _in_plain_words():
+        down(place, _progress)
     if as_json:
         print(json.dumps({"directory": str(place), "up": False}))
 
@@ -128,17 +132,24 @@ def _jobs(cluster: Cluster) -> list[dict[str, str]] | str:
         return f"unknown: {error}"
 
 
-def main() -> None:
-    # `kill` asks for the same clean end as Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+@contextmanager
+def _in_plain_words() -> Iterator[None]:
+    """What goes wrong is told in a sentence, with an exit code."""
     try:
-        app(standalone_mode=False)
+        yield
     except DemoError as error:
-        messages.print(f"[red]demo[/red]  {escape(str(error))}", highlight=False)
-        sys.exit(1)
-    except (KeyboardInterrupt, typer.Abort):
+        messages.print(f"[red]demo[/red]  {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
         messages.print("[red]demo[/red]  interrupted: what this call started is gone again")
-        sys.exit(130)
+        raise typer.Exit(130) from None
+
+
+def main() -> None:
+    # `kill` asks for the same clean end as Ctrl-C; a script's background job ignores SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    app()
 
 
 if __name__ == "__main__":

@@ -104,7 +104,8 @@ class Faults:
         processes.send([self._daemon("slurmctld")], signal.SIGCONT)
 
     def stop_slurmctld(self) -> None:
-        processes.end([self._daemon("slurmctld")], grace=10)
+        # It writes its jobs down when it ends, after it has waited for nodes that do not answer.
+        processes.end([self._daemon("slurmctld")], grace=20)
 
     def start_slurmctld(self) -> None:
         daemons.start(self.spec, self._table, daemons.slurmctld(self.spec))

@@ -62,7 +62,7 @@ def build(spec: Spec, table: Table) -> bool:
     """Make the hosts and their links, unless they are there; half of it is made anew."""
     if all(table.get(f"holder.{host}") for host in spec.host_names):
         return False
-    remove(table)
+    remove(spec, table)
     for host in spec.host_names:
         _start_holder(spec, table, host)
     login = holder(table, LOGIN)
@@ -74,12 +74,12 @@ def build(spec: Spec, table: Table) -> bool:
     return True
 
 
-def remove(table: Table) -> None:
-    """The hosts with everything on them; the links vanish with their ends."""
-    holders = table.living("holder.").values()
-    for entry in holders:
-        processes.end_now(processes.in_network_of(entry))
-    processes.end_now(holders)
+def remove(spec: Spec, table: Table) -> None:
+    """The hosts with everything on them, also of a host whose holder is gone already; the
+    links vanish with their ends."""
+    processes.end_now(table.living().values())
+    processes.end_now(processes.daemons_of(spec.slurm_conf))
+    processes.end_now(processes.of_user(spec.uid))
 
 
 def _start_holder(spec: Spec, table: Table, host: str) -> None:
