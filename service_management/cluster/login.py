@@ -6,15 +6,14 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service_management.cluster.errors import LoginError
+from service_management.config import resolve_key
 
 if TYPE_CHECKING:
     from service_management.config.models import Service
-
-CONTAINER_KEY_DIR = PurePosixPath("/app/ssh")  # where ML_SERVICE_SSH_BIND_MOUNT is mounted
 
 # "DOMAIN\user" and "user@realm" are real login names; a leading "-" would be an option.
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\+-]*\$?")
@@ -68,9 +67,9 @@ class Login:
             username=service.ssh_username,
             host=service.remote_host,
             port=service.ssh_port,
-            key_file=resolve_key_path(service.ssh_key_file, key_dir),
+            key_file=str(resolve_key(service.ssh_key_file, key_dir)),
             proxy_jump=service.proxy_jump,
-            known_hosts_file=None if pinned is None else resolve_key_path(pinned, key_dir),
+            known_hosts_file=None if pinned is None else str(resolve_key(pinned, key_dir)),
         )
 
 
@@ -81,14 +80,6 @@ class Jump:
     username: str
     host: str
     port: int
-
-
-def resolve_key_path(value: str, key_dir: Path) -> str:
-    """Relative paths start in the key directory; so does the path it has in the container."""
-    path = Path(value).expanduser()
-    if path.is_relative_to(CONTAINER_KEY_DIR) and not path.exists():
-        path = path.relative_to(CONTAINER_KEY_DIR)
-    return str((key_dir / path).absolute())
 
 
 def require_user(value: str) -> None:

@@ -13,7 +13,7 @@ from service_management.lifecycle.observations import JobPhase, JobView
 # Explicit columns, whose meaning does not change between releases as --json's shape does. The
 # name comes last: it is the only one that other programs' jobs may fill with anything.
 _COLUMNS = "%i|%T|%B|%S|%e|%r|%j"
-_NONE = frozenset({"", "N/A", "n/a", "(null)", "None", "NONE", "Unknown", "UNLIMITED"})
+_NONE = frozenset({"", "N/A", "n/a", "(null)", "None", "None assigned", "Unknown"})
 
 
 def queue_script(seconds: float) -> str:

@@ -223,6 +223,13 @@ def test_a_pinned_key_is_used_and_another_refused(backend, sshd: Sshd, short_dir
     login = sshd.login(known_hosts_file=str(pinned))
     assert backend.connection(login).run("echo in", 10).stdout == "in\n"
     assert not (short_dir / "state" / "known_hosts").exists()
+    other = make_key(short_dir / "other").with_suffix(".pub").read_text().split()[1]
+    pinned.write_text(f"[127.0.0.1]:{sshd.port} ssh-ed25519 {other}\n")
+    backend.connection(login).close()
+    wait_until(lambda: not backend.connection(login).alive())
+    error = problem(backend, login)
+    assert error.problem is SshProblem.HOST_KEY_CHANGED
+    assert f"line 1 of {pinned}" in error.text
 
 
 def test_a_host_missing_from_the_pinned_file_is_refused(backend, sshd: Sshd, short_dir) -> None:
