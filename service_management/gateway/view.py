@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
@@ -48,6 +48,7 @@ class ServiceView:
     quiet_socket: Path
     whole: Entry | None  # set where the whole service is offered
     entries: tuple[Entry, ...]
+    bare: tuple[str, ...]  # not offered, though everything below them is
     max_body: int
     request_timeout: int  # ms
     hold_timeout: int  # ms
@@ -60,6 +61,9 @@ def view(service: Service, run_dir: Path) -> ServiceView:
     entries = {entry.match: entry for entry in _entries(service)}
     root = entries.get("/")
     whole = entries.pop("/") if root and root.below else None
+    bare = _bare(entries)
+    if whole:
+        entries |= {path: Entry(path, below=False, quiet=False) for path in bare}
     return ServiceView(
         route=route,
         upstream=_upstream_name(route),
@@ -67,6 +71,7 @@ def view(service: Service, run_dir: Path) -> ServiceView:
         quiet_socket=quiet_socket(run_dir, route, 0),
         whole=whole,
         entries=tuple(sorted(entries.values(), key=lambda entry: entry.match)),
+        bare=() if whole else bare,
         max_body=service.max_body,
         request_timeout=_milliseconds("request_timeout", service.request_timeout),
         # Flask's own patience ends first; nginx's is for a Flask that hangs.
@@ -82,10 +87,10 @@ def _route(route: object) -> str:
 
 
 def _upstream_name(route: str) -> str:
-    """Unlike paths, nginx compares upstreams without regard to case."""
-    if route == route.lower():
-        return f"{route}"
-    return f"{route}_{hashlib.sha256(route.encode()).hexdigest()[:12]}"
+    """nginx looks a proxy_pass with variables up by comparing one name after the other, without
+    regard to case: names that differ in their first letters are told apart at once, even the
+    names of two routes that differ in case only."""
+    return f"{hashlib.sha256(route.encode()).hexdigest()[:12]}_{route}"
 
 
 def _entries(service: Service) -> Iterator[Entry]:
@@ -94,6 +99,11 @@ def _entries(service: Service) -> Iterator[Entry]:
         yield _entry("/*" if service.whole_service and path == "/" else path, quiet=False)
     for path in service.effective_quiet_paths:
         yield _entry(path.partition("?")[0], quiet=True)
+
+
+def _bare(entries: Mapping[str, Entry]) -> tuple[str, ...]:
+    parents = (entry.match[:-1] for entry in entries.values() if entry.below)
+    return tuple(sorted(path for path in parents if path and path not in entries))
 
 
 def _entry(path: str, *, quiet: bool) -> Entry:

@@ -1,0 +1,61 @@
+"""One nginx for all tests that only send requests; one of its own for those that change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from service_management.config import Service
+from tests.gateway.gateway import Gateway, free_port
+from tests.gateway.services import service
+
+LOCAL_PORT = free_port()
+
+
+def _services() -> list[Service]:
+    # A route per method for the mirror's tests: its limit remembers a route for a second.
+    mirrored = [service(f"mirror-{method}", "/x") for method in ("get", "post", "put", "delete")]
+    return [
+        service("exact", "/predict", "/v1/*", "/deep/er/path"),
+        service("whole"),
+        service("classifier", "/x"),
+        service("classifier2", "/y"),
+        service("short", request_timeout=0.3, max_body=1000),
+        service("own", "/predict", "/files/*", local_host="127.0.0.1", local_port=LOCAL_PORT),
+        service("odd", "/", "/a+b,c=d@e:f!/*", "/caf~1"),
+        service("hung", "/x"),
+        service("scraped", quiet_paths=("/stats/*", "/live")),
+        service("Case"),
+        service("case"),
+        *mirrored,
+    ]
+
+
+@pytest.fixture(scope="session")
+def _shared() -> Iterator[Gateway]:
+    gateway = Gateway()
+    try:
+        yield gateway.start(*_services())
+    finally:
+        gateway.stop()
+
+
+@pytest.fixture
+def gateway(_shared: Gateway) -> Iterator[Gateway]:
+    yield _shared
+    _shared.cool()
+
+
+@pytest.fixture
+def make_gateway() -> Iterator[Callable[..., Gateway]]:
+    made: list[Gateway] = []
+
+    def make(*services: Service, **settings: Any) -> Gateway:
+        made.append(Gateway(**settings))
+        return made[-1].start(*services)
+
+    yield make
+    for gateway in made:
+        gateway.stop()

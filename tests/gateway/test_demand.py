@@ -1,0 +1,75 @@
+"""Requests tell the control plane of demand, once per second and service, and wait for nobody."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.gateway.client import connect
+from tests.gateway.control_plane import Asked, Reply
+from tests.gateway.gateway import Gateway
+from tests.gateway.waiting import until
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_many_requests_are_one_demand_per_second(gateway: Gateway, method: str) -> None:
+    route = f"mirror-{method.lower()}"
+    upstream = gateway.warm(route)
+    started = time.monotonic()
+    for _ in range(40):
+        assert gateway.call(f"/{route}/x", method).status == 200
+    seconds = time.monotonic() - started
+    until(lambda: gateway.control.demands()[route] >= 1)
+    assert gateway.control.demands()[route] <= 1 + seconds
+    assert len(upstream.seen) == 40
+
+
+def test_a_demand_carries_the_request_id_but_no_body(gateway: Gateway) -> None:
+    gateway.warm("classifier")
+    headers = [("X-Request-ID", "id-7"), ("Authorization", "secret")]
+
+    def asked() -> list[Asked]:
+        gateway.call("/classifier/x", "POST", headers, b"x" * 1000)
+        return gateway.control.of("demand")
+
+    until(asked)
+    demand = gateway.control.of("demand")[0]
+    assert (demand.method, demand.route) == ("GET", "classifier")
+    assert demand.get("X-Request-ID") == "id-7"
+    assert demand.get("Content-Length") is None
+    assert demand.get("Authorization") is None
+
+
+def test_a_hung_control_plane_costs_a_warm_connection_a_fifth_of_a_second(
+    gateway: Gateway,
+) -> None:
+    gateway.warm("hung")
+    release = threading.Event()
+    gateway.control.demand = lambda _asked: Reply(204 if release.wait(20) else 500)
+    request = b"GET /hung/x HTTP/1.1\r\nHost: x\r\n\r\n"
+    try:
+        with connect(gateway.port) as connection:
+            started = time.monotonic()
+            for _ in range(50):
+                connection.sendall(request)
+                assert b" 200 " in connection.recv(65536)
+            assert time.monotonic() - started < 2
+        assert len(gateway.control.of("demand")) >= 1
+    finally:
+        release.set()
+
+
+@pytest.mark.parametrize("status", [404, 429, 500, 503])
+def test_a_failing_demand_is_not_the_clients_concern(gateway: Gateway, status: int) -> None:
+    gateway.warm("whole")
+    gateway.control.demand = lambda _asked: Reply(status, body=b"broken")
+
+    def demanded() -> bool:
+        answer = gateway.call("/whole/x")
+        assert answer.status == 200
+        assert b"broken" not in answer.body
+        return bool(gateway.control.of("demand"))
+
+    until(demanded)
