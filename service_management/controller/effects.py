@@ -58,7 +58,6 @@ class Effects:
         self._hands, self._run_dir, self._tell, self._service = hands, run_dir, tell, service
         self._not_before: dict[tuple[str, str], float] = {}
         self._submitted: set[str] = set()
-        self._tunnels: dict[str, tuple[Hand, Job, str]] = {}  # by job: where they lead
 
     def sockets(self, job: Job) -> Sockets:
         return sockets(self._run_dir, job)
@@ -100,12 +99,17 @@ class Effects:
             hand.do(("stray", job_id), lambda: hand.client.cancel([job_id]))
 
     def forget_all_but(self, names: set[str]) -> None:
-        """What belonged to jobs that are gone: their pauses, and their tunnels."""
+        """The pauses of jobs that are gone."""
         for key in [key for key in self._not_before if key[0] not in names]:
             del self._not_before[key]
-        for name in [name for name in self._tunnels if name not in names]:
-            self._close(*self._tunnels.pop(name))
         self._submitted &= names
+
+    def close_tunnels(self, job: Job) -> None:
+        """Whoever opened them: a tunnel outlives the process that did."""
+        hand = self._hands.of(spec_of(job).login)
+        for socket in (self.sockets(job).quiet, self.sockets(job).main):
+            close = partial(hand.connection.close_tunnel, socket, "localhost", job.port)
+            hand.do((job.name, socket), close)
 
     # -- and in the background ------------------------------------------------------
 
@@ -177,22 +181,17 @@ class Effects:
         if isinstance(address, outcomes.Unknown):
             self._trouble(hand, address.message)
             return
-        self._tunnels[job.name] = (hand, job, address)
         for socket in (self.sockets(job).quiet, self.sockets(job).main):
             hand.connection.open_tunnel(socket, address, job.port)
 
     def _probe(self, errand: _Errand) -> None:
-        self._say(errand, ev.Probed(probe(self.sockets(errand.job).quiet, errand.health_path)))
+        health = probe(self.sockets(errand.job).quiet, errand.health_path)
+        self._say(errand, ev.Probed(errand.job.name, health))
 
     def _cancel(self, errand: _Errand) -> None:
         outcome = errand.hand.client.cancel([errand.job.job_id])
         if isinstance(outcome, outcomes.Unknown):
             self._trouble(errand.hand, outcome.message)
-
-    def _close(self, hand: Hand, job: Job, address: str) -> None:
-        for socket in (self.sockets(job).quiet, self.sockets(job).main):
-            close = partial(hand.connection.close_tunnel, socket, address, job.port)
-            hand.do((job.name, socket), close)
 
     def _bury(self, errand: _Errand) -> None:
         outcome = errand.hand.client.post_mortem(errand.job.job_id)

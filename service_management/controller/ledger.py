@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ from service_management.lifecycle.timing import Policy
 from service_management.lifecycle.transitions import decide
 from service_management.store import LogEntry
 
+# A service that is not (yet) in the configuration is only ever drained, and only when told to.
+_UNCONFIGURED = Policy(math.inf, math.inf, math.inf, drain_timeout=60.0)
 SOFT_SAVE = 5.0  # seconds of activity that a crash may forget; never a lifecycle change
 
 
@@ -69,14 +72,13 @@ class Ledger:
             self._keep(record, after, event, now)
 
     def context(self, record: Record, now: float) -> Context:
-        # A service that has left the configuration is only ever drained.
-        policy = self._policies.get(record.route, Policy(timeout=0.0, drain_timeout=60.0))
+        policy = self._policies.get(record.route, _UNCONFIGURED)
         return Context(now, policy, self.fresh_job(record.route, now))
 
-    def fresh_job(self, route: str, now: float) -> Job:
+    def fresh_job(self, route: str, now: float) -> Job | None:
         spec = self.specs.get(route)
         if spec is None:
-            return Job("", 0, now)
+            return None
         nonce = secrets.token_hex(4)
         port = spec.port(nonce)
         return Job(job_name(self._identity, route, 0, port, nonce), port, now, spec.dump())

@@ -27,6 +27,9 @@ class Polling:
                 self._unseen[login.id] = login
 
     def due(self, active: Iterable[Record], now: float) -> list[Login]:
+        active = list(active)
+        names = {record.job.name for record in active if record.job}
+        self.learned = {name: at for name, at in self.learned.items() if name in names}
         wanted = {
             login.id: login
             for login in self._unseen.values()

@@ -45,8 +45,11 @@ def _ready(record: Record, event: Ticked, context: Context) -> Record:
 
 
 def _draining(record: Record, event: Ticked, context: Context) -> Record:
-    """Unpublished one tick ago at least: cancel, unless somebody slipped in before."""
+    """Cancel, unless somebody slipped in. Never in the pass that stops routing: what was
+    counted in it was counted while requests still came through."""
     if record.job is None or record.job.cancelled or record.job.ending:
+        return record
+    if context.now <= record.since:
         return record
     if event.inflight == 0 or timing.drain_over(record, context.policy, context.now):
         return record.with_job(cancelled=True)
@@ -65,8 +68,13 @@ TICKED = {
 }
 
 
+def _asked_of(record: Record, event: Probed) -> bool:
+    """An answer can be slow enough to speak of a job that another one has followed."""
+    return record.job is not None and record.job.name == event.job_name
+
+
 def _probed_starting(record: Record, event: Probed, context: Context) -> Record:
-    if event.health is not Health.HEALTHY:
+    if event.health is not Health.HEALTHY or not _asked_of(record, event):
         return record
     now = context.now
     return record.to(
@@ -76,7 +84,7 @@ def _probed_starting(record: Record, event: Probed, context: Context) -> Record:
 
 def _probed_ready(record: Record, event: Probed, context: Context) -> Record:
     """Silence is not illness: a service may be too busy to answer its health path."""
-    if event.health is Health.SILENT:
+    if event.health is Health.SILENT or not _asked_of(record, event):
         return record
     if event.health is Health.HEALTHY:
         return moves.forgive(replace(record, strikes=0), context)

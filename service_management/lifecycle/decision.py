@@ -11,11 +11,12 @@ from service_management.lifecycle.timing import Policy
 
 @dataclass(frozen=True)
 class Context:
-    """The clock, the configuration's word, and the job to use if one is needed."""
+    """The clock, the configuration's word, and the job to use if one is needed: None while
+    nobody knows how one would be submitted."""
 
     now: float
     policy: Policy
-    fresh: Job
+    fresh: Job | None
 
 
 @dataclass(frozen=True)

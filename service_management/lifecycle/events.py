@@ -77,6 +77,7 @@ class Adopted:
 
 @dataclass(frozen=True)
 class Probed:
+    job_name: str
     health: Health
 
 

@@ -12,6 +12,8 @@ from service_management.lifecycle.timing import STABLE_AFTER, backoff
 
 def submit(record: Record, context: Context) -> Record:
     """Write the intent. `decide` turns a new job name into the one `Submit`."""
+    if context.fresh is None:
+        return record
     return record.to(
         State.QUEUED,
         Reason.SUBMITTING,

@@ -35,7 +35,8 @@ def _stop_failed(record: Record, _event: StopAsked, context: Context) -> Record:
 
 
 def _stop_draining(record: Record, event: StopAsked, _context: Context) -> Record:
-    return replace(record, again=False, hurry=record.hurry or event.hurry)
+    reason = Reason.STOPPED if record.after is State.COLD else record.reason
+    return replace(record, reason=reason, again=False, hurry=record.hurry or event.hurry)
 
 
 STOP = {
@@ -50,7 +51,10 @@ def _restart(record: Record, _event: Event, context: Context) -> Record:
 
 
 def _restart_draining(record: Record, _event: Event, _context: Context) -> Record:
-    return replace(record, again=record.after is State.COLD)
+    """A new job is meant: no request may reopen the way to the old one."""
+    if record.after is not State.COLD:
+        return record
+    return replace(record, reason=Reason.RESTARTED, again=True)
 
 
 RESTART = {
@@ -108,8 +112,11 @@ def _changed_failed(record: Record, _event: Event, context: Context) -> Record:
 
 
 def _changed_draining(record: Record, _event: Event, _context: Context) -> Record:
-    """From here no way leads back to the old job, whatever arrives."""
-    return replace(record, reason=Reason.CHANGED) if record.after is State.COLD else record
+    """From here no way leads back to the old job, whatever arrives. Where draining would
+    have ended in a failure, the edit may be its repair."""
+    if record.after not in (State.COLD, State.FAILED):
+        return record
+    return replace(record, reason=Reason.CHANGED, after=State.COLD)
 
 
 CHANGED = {

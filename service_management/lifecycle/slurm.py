@@ -59,8 +59,11 @@ JOB_ABSENT = dict.fromkeys((State.QUEUED, State.DRAINING), _absent)
 
 
 def _ours(record: Record, event: JobSeen) -> bool:
-    job = record.job
-    return job is not None and (job.job_id or event.view.job_id) == event.view.job_id
+    """By its id; by its unique name for as long as the id is not known."""
+    job, view = record.job, event.view
+    if job is None:
+        return False
+    return job.job_id == view.job_id if job.job_id else job.name == view.name
 
 
 def _noted(record: Record, event: JobSeen) -> Record:
@@ -72,6 +75,7 @@ def _noted(record: Record, event: JobSeen) -> Record:
         node=view.node if view.phase is JobPhase.RUNNING else "",
         estimated_start=view.estimated_start,
         end_time=view.end_time,
+        ending=False,
         absent_since=None,
     )
 
@@ -82,7 +86,7 @@ def _seen(record: Record, event: JobSeen, context: Context) -> Record:
         return record
     if phase in (JobPhase.ENDING, JobPhase.ENDED):
         return _ending(record, event, context)
-    return _BY_PHASE[phase](_noted(record, event), context)
+    return _BY_PHASE[phase](record, _noted(record, event), context)
 
 
 def _ending(record: Record, event: JobSeen, context: Context) -> Record:
@@ -93,18 +97,32 @@ def _ending(record: Record, event: JobSeen, context: Context) -> Record:
     return moves.drain(marked, Reason.ENDED, context) if record.state is State.READY else marked
 
 
-def _waiting(record: Record, context: Context) -> Record:
-    if record.state is State.QUEUED:
-        return replace(record, reason=Reason.WAITING)
-    if record.state in (State.STARTING, State.READY):
-        return record.to(State.QUEUED, Reason.REQUEUED, context.now, last_demand=context.now)
-    return record
+def _waiting(before: Record, noted: Record, context: Context) -> Record:
+    if noted.state is State.QUEUED:
+        return replace(noted, reason=Reason.WAITING)
+    if noted.state in (State.STARTING, State.READY) or _revived(before):
+        now = context.now
+        return noted.to(State.QUEUED, Reason.REQUEUED, now, last_demand=now, again=False)
+    return noted
 
 
-def _running(record: Record, context: Context) -> Record:
-    if record.state is not State.QUEUED:
-        return record
-    return record.to(State.STARTING, Reason.LOADING, context.now).with_job(started_at=context.now)
+def _running(before: Record, noted: Record, context: Context) -> Record:
+    if noted.state is State.QUEUED or _moved(before, noted) or _revived(before):
+        started = noted.to(State.STARTING, Reason.LOADING, context.now, strikes=0, again=False)
+        return started.with_job(started_at=context.now)
+    return noted
+
+
+def _moved(before: Record, noted: Record) -> bool:
+    """Put back and started elsewhere between two looks: its health must be shown anew."""
+    was, now = before.job, noted.job
+    elsewhere = bool(was and now and was.node and was.node != now.node)
+    return elsewhere and noted.state in (State.STARTING, State.READY)
+
+
+def _revived(before: Record) -> bool:
+    """It was ending by itself, and Slurm put it back instead: it is still wanted."""
+    return before.state is State.DRAINING and before.reason is Reason.ENDED
 
 
 _BY_PHASE = {JobPhase.WAITING: _waiting, JobPhase.RUNNING: _running}
