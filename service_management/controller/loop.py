@@ -255,7 +255,10 @@ class Controller:
         for record in changes.records.values():
             if routed(record) and self._was(record.route) is not State.READY:
                 self._publish(record)
+        parted = self._parted(changes)
         self._show(changes)
+        for job in parted:
+            self._effects.close_tunnels(job)
         self._act(changes, now)
         for done in self._done:
             done.set()
@@ -268,6 +271,18 @@ class Controller:
                 self._routes.unpublish(route)
         for route in changes.forgotten:
             self._routes.unpublish(route)
+
+    def _parted(self, changes: Changes) -> list[Job]:
+        """Jobs that this pass saw the end of."""
+        pairs = [
+            (self._board.records.get(route), changes.records.get(route))
+            for route in {*changes.records, *changes.forgotten}
+        ]
+        return [
+            old.job
+            for old, new in pairs
+            if old and old.job and not (new and new.job and new.job.name == old.job.name)
+        ]
 
     def _was(self, route: str) -> State | None:
         shown = self._board.records.get(route)
