@@ -218,11 +218,12 @@ class Controller:
             self._ledger.apply(record.route, tick, now)
 
     def _due(self, fresh: bool) -> list[Record]:
-        """Ready services have news only with a new sample; others may be owed something."""
+        """Ready and draining services have news only with a new sample: one that is older than
+        the end of routing cannot tell who slipped in. Others may be owed something."""
         return [
             record
             for record in self._ledger.records.values()
-            if (record.active and (fresh or record.state is not State.READY))
+            if (record.active and (fresh or record.state not in (State.READY, State.DRAINING)))
             or (not record.active and self._wanted(record))
         ]
 
