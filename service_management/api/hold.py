@@ -133,6 +133,8 @@ class Hold:
         response = Response(status=200)
         response.headers["X-Accel-Redirect"] = f"@ready_{route}"
         response.headers["X-Cold-Start"] = f"{waited:.3f}"
+        # nginx would add its charset, or all of it, to an answer of the service that has none.
+        del response.headers["Content-Type"]
         return response
 
     def _broke_off(self, route: str) -> Response:
