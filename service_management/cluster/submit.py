@@ -58,8 +58,9 @@ class SubmitSpec:
 
 
 def submit_command(spec: SubmitSpec) -> str:
-    """The command line, as a person would type it in the home directory there."""
-    env = [f"{name}={quote(value)}" for name, value in spec.env.items()]
+    """The command line, as a person would type it in the home directory there. Shown to
+    whoever asks, so without the environment's values: tokens are among them."""
+    env = [f"{name}=..." for name in spec.env]
     return " ".join([*(["env", *env] if env else []), "sbatch", _arguments(spec)])
 
 

@@ -13,8 +13,8 @@ from service_management.config import Service
 from service_management.controller.spec import JobSpec
 from service_management.lifecycle.actions import Action
 from service_management.lifecycle.decision import Context
-from service_management.lifecycle.events import Event, JobOver, SubmitFailed
-from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed
+from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import TEXT, State
 from service_management.lifecycle.timing import Policy
 from service_management.lifecycle.transitions import decide
@@ -22,6 +22,7 @@ from service_management.store import LogEntry
 
 # A service that is not (yet) in the configuration is only ever drained, and only when told to.
 _UNCONFIGURED = Policy(math.inf, math.inf, math.inf, drain_timeout=60.0)
+OUTPUT_LINES = 10  # of a failed attempt's output, kept with its event
 SOFT_SAVE = 5.0  # seconds of activity that a crash may forget; never a lifecycle change
 
 
@@ -137,12 +138,17 @@ def _entry(before: Record, after: Record, event: Event | None, now: float) -> Lo
 
 
 def _line(record: Record, event: Event | None) -> str:
-    if isinstance(event, SubmitFailed):
-        return event.text
-    if isinstance(event, JobOver) and record.state is State.FAILED and record.last_failure:
-        return record.last_failure.text
+    failed = record.state is State.FAILED and isinstance(event, JobOver | SubmitFailed | JobAbsent)
+    if failed and record.last_failure:
+        return _account(record.last_failure)
     text = TEXT[record.reason]
     if record.job and record.job.job_id:
         text += f" (job {record.job.job_id}{f' on {record.job.node}' if record.job.node else ''})"
     request = getattr(event, "request_id", "")
     return text + (f" (request {request})" if request else "")
+
+
+def _account(failure: Failure) -> str:
+    """All that is known of this attempt: the record itself remembers only the last one."""
+    command = [f"Command: {failure.command}"] if failure.command else []
+    return "\n".join([failure.text, *command, *failure.output[-OUTPUT_LINES:]])

@@ -94,9 +94,9 @@ def test_after_the_deadline_sbatch_is_not_called(home: Path) -> None:
 
 
 def test_the_unique_name_wins_over_one_in_sbatch_args() -> None:
-    spec = SubmitSpec("orc.r.0.1.n", "run.sh", 8000, ("-J", "mine"), {"A": "b c"}, "who's")
+    spec = SubmitSpec("orc.r.0.1.n", "run.sh", 8000, ("-J", "mine"), {"A": "secret"}, "who's")
     assert submit_command(spec) == (
-        "env A='b c' sbatch --parsable -J mine '--comment=who'\"'\"'s' "
+        "env A=... sbatch --parsable -J mine '--comment=who'\"'\"'s' "
         "--job-name=orc.r.0.1.n run.sh 8000"
     )
 
