@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo import daemons, files, machine, network, processes
+from demo import bringup, files, machine, network, processes
 from demo.faults import Faults
 from demo.processes import Table
 from demo.spec import DEFAULT_DIRECTORIES, DemoError, Login, Node, Shape, Spec, load, save, tag
@@ -64,6 +64,7 @@ def up(
     place = (directory or DEFAULT_DIRECTORIES[shape]).resolve()
     machine.check_directory(place)
     fresh = not (place / "cluster.json").exists()
+    os.umask(0o022)  # the login user reads most of what follows; secrets have modes of their own
     place.mkdir(mode=0o755, parents=True, exist_ok=True)
     if fresh and not {entry.name for entry in place.iterdir()} <= OWN_FIRST_ENTRIES:
         # `down` removes the directory with everything in it.
@@ -88,8 +89,8 @@ def _up(shape: Shape, place: Path, progress: Progress, options: Options) -> Spec
     files.write_all(spec, options.keys)
     if spec.shape == "hosts" and network.build(spec, table):
         progress(f"network: gateway {spec.login.gateway} to login {spec.login.ssh_address}")
-    if daemons.start_missing(spec, table, progress):
-        daemons.await_ready(spec, table)
+    if bringup.start_missing(spec, table, progress):
+        bringup.await_ready(spec, table)
     progress(f"ready: {len(spec.nodes)} nodes, ssh {spec.user}@{spec.login.ssh_address}")
     return spec
 

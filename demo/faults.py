@@ -6,7 +6,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from demo import daemons, files, links, machine, network, processes
+from demo import bringup, commands, daemons, files, links, machine, network, processes
 from demo.processes import Process, Table
 from demo.spec import DemoError, Spec
 
@@ -41,11 +41,11 @@ class Faults:
 
     def run(self, command: str, timeout: float = 15) -> str:
         """A shell command as the login user on the login host, but not through ssh."""
-        return daemons.run_as_user(self.spec, self._table, command, timeout)
+        return commands.run_as_user(self.spec, self._table, command, timeout)
 
     def admin(self, *argv: str, timeout: float = 15) -> str:
         """A Slurm command as root on the login host."""
-        return daemons.run_as_root(self.spec, self._table, argv, timeout)
+        return commands.run_as_root(self.spec, self._table, argv, timeout)
 
     def jobs(self) -> list[dict[str, str]]:
         lines = self.admin("squeue", "--noheader", "--format=%i|%j|%T|%N").splitlines()
@@ -92,8 +92,8 @@ class Faults:
 
     def revive(self, host: str) -> None:
         self.heal(host)
-        daemons.start_missing(self.spec, self._table, lambda _: None)
-        processes.wait_until(lambda: daemons.host_answers(self.spec, self._table, host), 20)
+        bringup.start_missing(self.spec, self._table, lambda _: None)
+        processes.wait_until(lambda: commands.host_answers(self.spec, self._table, host), 20)
 
     # -- daemons --------------------------------------------------------------------------
 
@@ -108,8 +108,11 @@ class Faults:
         processes.end([self._daemon("slurmctld")], grace=20)
 
     def start_slurmctld(self) -> None:
-        daemons.start(self.spec, self._table, daemons.slurmctld(self.spec))
-        daemons.await_ready(self.spec, self._table)
+        """It answers when this returns; its nodes report to it within some seconds."""
+        table = self._table
+        daemons.start(self.spec, table, daemons.slurmctld(self.spec))
+        if not processes.wait_until(lambda: commands.slurmctld_answers(self.spec, table), 20):
+            raise DemoError("slurmctld does not answer: see slurmctld.log")
 
     def freeze_ssh(self) -> None:
         processes.send(self._ssh_processes(), signal.SIGSTOP)

@@ -64,6 +64,14 @@ def test_twelve_jobs_run_at_once_and_the_gpus_are_countable(cluster, eventually)
     eventually(lambda: "2" in cluster.run("squeue --start --noheader --states=PD --format=%S"))
 
 
+def test_the_small_partition_is_full_with_one_job(cluster, eventually):
+    for _ in range(2):
+        cluster.run("sbatch --partition=small --output=/dev/null --wrap='exec sleep 600'")
+    states = ["PENDING", "RUNNING"]
+    eventually(lambda: sorted(job["state"] for job in cluster.jobs()) == states)
+    eventually(lambda: "20" in cluster.run("squeue --start --noheader --states=PD --format=%S"))
+
+
 def test_only_the_key_opens_the_door(cluster, ssh, tmp_path):
     assert ssh(cluster, "true").returncode == 0
     assert "publickey" in ssh_without_key(cluster)

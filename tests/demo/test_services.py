@@ -210,16 +210,16 @@ def test_it_crashes_until_its_file_exists(launch, tmp_path):
 
 def test_it_binds_late_or_becomes_healthy_late_or_never_binds(launch, eventually):
     began = time.monotonic()
-    launch("probe", START_DELAY="0.6").stop()
-    assert time.monotonic() - began >= 0.6
-    warming = launch("probe", ready=False, HEALTH_DELAY="0.8")
+    launch("probe", START_DELAY="0.4").stop()
+    assert time.monotonic() - began >= 0.4
+    warming = launch("probe", ready=False, HEALTH_DELAY="0.5")
     eventually(lambda: answers(warming), 10)
     assert not warming.healthy()
     eventually(warming.healthy, 5)
     warming.stop()
     deaf = launch("probe", ready=False, REFUSE_PORT="1")
     with pytest.raises(subprocess.TimeoutExpired):
-        deaf.process.wait(1)
+        deaf.process.wait(0.5)
     assert not answers(deaf)
 
 
