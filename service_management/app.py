@@ -12,11 +12,11 @@ from flask import Flask
 
 from service_management import layout, lock, logs, settings
 from service_management.api.app import Parts, create_app
-from service_management.catalogue import read_catalogue
+from service_management.catalogue import last_catalogue, read_catalogue
 from service_management.cluster.openssh import OpenSshBackend
-from service_management.config import Catalogue, Service
+from service_management.config import Catalogue
 from service_management.controller.board import Board
-from service_management.controller.catalogue import CatalogueWatcher, ServeRefused
+from service_management.controller.catalogue import CatalogueWatcher, Source
 from service_management.controller.effects import Effects
 from service_management.controller.hands import Hands
 from service_management.controller.inbox import Inbox
@@ -26,9 +26,8 @@ from service_management.controller.output import Outputs
 from service_management.controller.traffic import Traffic, look
 from service_management.controller.tunnels import Sockets
 from service_management.gateway import routes
-from service_management.gateway.errors import NginxRefused
 from service_management.gateway.nginx import Nginx
-from service_management.gateway.render import render
+from service_management.serving import Front
 from service_management.settings import Settings
 from service_management.store import Store
 
@@ -65,7 +64,8 @@ def create() -> Flask:
 def build(chosen: Settings) -> Parts:
     store, board, inbox = Store(chosen.database_url), Board(), Inbox()
     ledger = Ledger(chosen.identity, chosen.key_dir, store.load())
-    ledger.configure(_last_good(store))
+    last_good = last_catalogue(store)
+    ledger.configure(last_good.services)
     board.services = ledger.services
     hands = Hands(OpenSshBackend(chosen.run_dir, chosen.state_dir, layout.socket_mask(chosen)))
     world = World(
@@ -76,28 +76,19 @@ def build(chosen: Settings) -> Parts:
         effects=Effects(hands, chosen.run_dir, inbox.put, ledger.service),
         routes=PublishedRoutes(chosen.run_dir),
         traffic=Traffic(lambda: look(chosen.run_dir / "tunnels")),
-        watcher=_watcher(chosen, inbox),
+        watcher=_watcher(chosen, inbox, last_good),
     )
     controller = Controller(world, chosen.identity)
     return Parts(board, controller, store, Outputs(hands), chosen.admin_token)
 
 
-def _watcher(chosen: Settings, inbox: Inbox) -> CatalogueWatcher:
-    nginx = Nginx(layout.gateway_settings(chosen))
-
-    def serve(catalogue: Catalogue) -> None:
-        try:
-            nginx.apply(render(catalogue, nginx.settings))
-        except NginxRefused as refusal:
-            raise ServeRefused(f"nginx refused the configuration: {refusal}") from refusal
-
-    return CatalogueWatcher(
-        chosen.config_file, lambda file: read_catalogue(chosen, file), serve, inbox.put
+def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueWatcher:
+    front = Front(Nginx(layout.gateway_settings(chosen)))
+    source = Source(
+        file=chosen.config_file,
+        load=lambda file: read_catalogue(chosen, file),
+        serve=front.serve,
+        recycle=front.recycle,
+        last_good=last_good,
     )
-
-
-def _last_good(store: Store) -> dict[str, Service]:
-    """What was served last, until the file has been read."""
-    texts: list[str] = store.noted("catalogue") or []
-    services = [Service.model_validate_json(text) for text in texts]
-    return {service.route_name: service for service in services}
+    return CatalogueWatcher(source, inbox.put)

@@ -3,6 +3,7 @@ only this user, and the user of nginx's workers, get through."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -12,9 +13,13 @@ from service_management.gateway.settings import GatewaySettings, default_listen
 from service_management.settings import Settings, SettingsError
 
 OWNER_ONLY, OWNER_AND_GROUP = 0o177, 0o117  # masks for sockets
+OWN_ENTRIES = frozenset(
+    {"tunnels", "routes", "nginx", "log", "ssh", "supervisord.conf", "supervisord.pid"}
+)
 
 
 def prepare(chosen: Settings) -> None:
+    _refuse_foreign(chosen.run_dir)
     chosen.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     user = nginx_user(chosen)
     group = pwd.getpwnam(user).pw_gid if user else os.getegid()
@@ -54,14 +59,40 @@ def gateway_settings(chosen: Settings) -> GatewaySettings:
 
 
 def remove_run_dir(chosen: Settings) -> None:
-    shutil.rmtree(chosen.run_dir, ignore_errors=True)
+    """Only what is ours: RUN_DIR may by mistake name a directory that others use too."""
+    for name in OWN_ENTRIES:
+        path = chosen.run_dir / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        chosen.run_dir.rmdir()
 
 
-def pid_of(file: Path) -> int | None:
-    """The process a pid file names, if it runs."""
+def _refuse_foreign(run_dir: Path) -> None:
+    foreign = {path.name for path in run_dir.glob("*")} - OWN_ENTRIES
+    if foreign:
+        raise SettingsError(
+            f"RUN_DIR={str(run_dir)!r}: there is something else in it ({min(foreign)}); "
+            "name a directory of the gateway's own"
+        )
+
+
+def pid_of(file: Path, word: str = "") -> int | None:
+    """The process a pid file names, if it runs and `word` is in its command line."""
     try:
         pid = int(file.read_text())
-        os.kill(pid, 0)
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
-    return pid
+    return pid if runs(pid) and word.encode() in command else None
+
+
+def runs(pid: int) -> bool:
+    """A zombie only waits for its parent to take note of its end."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")

@@ -3,184 +3,208 @@
 from __future__ import annotations
 
 import os
-import secrets
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
+import shutil
+import signal
+from collections.abc import Mapping
+from typing import Any
 
 import requests
 
-from service_management import layout
+from service_management import layout, leftovers, ports, supervisor
 from service_management.cluster.openssh import OpenSshBackend
+from service_management.cluster.processes import write_private
 from service_management.gateway.nginx import Nginx
-from service_management.settings import ROOT, Settings
+from service_management.patience import Say, wait
+from service_management.settings import Settings
+from service_management.store import Store
 
-Say = Callable[[str], None]
-START_SECONDS, STOP_SECONDS = 60.0, 60.0
-_SECRETS: dict[str, Callable[[], str]] = {
-    "ADMIN_TOKEN": lambda: secrets.token_urlsafe(32),
-    "ORCHESTRATOR_ID": lambda: f"io-{secrets.token_hex(3)}",
-}
+START_SECONDS, STOP_SECONDS, KILL_SECONDS = 60.0, 30.0, 5.0
 
 
 class NativeError(Exception):
     """Something a person has to do; the text says what."""
 
 
-def make_secrets(env_file: Path, template: Path) -> list[str]:
-    """`.env` from its template, with the values that must not be the same everywhere."""
-    text = env_file.read_text() if env_file.exists() else template.read_text()
-    made = []
-    for name, make in _SECRETS.items():
-        lines = text.splitlines()
-        if any(line.startswith(f"{name}=") and line != f"{name}=" for line in lines):
-            continue
-        text = (
-            "\n".join([line for line in lines if line != f"{name}="] + [f"{name}={make()}"]) + "\n"
-        )
-        made.append(name)
-    if made or not env_file.exists():
-        _write_private(env_file, text)
-    return made
-
-
-def _write_private(path: Path, text: str) -> None:
-    draft = path.with_name(f"{path.name}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    draft.replace(path)
-
-
 class Native:
-    def __init__(self, chosen: Settings) -> None:
-        self.chosen = chosen
+    def __init__(self, chosen: Settings, say: Say) -> None:
+        self.chosen, self._say = chosen, say
         self.nginx = Nginx(layout.gateway_settings(chosen))
-        self._pid_file = chosen.run_dir / "supervisord.pid"
-        self._config = chosen.run_dir / "supervisord.conf"
-        self._log_dir = chosen.state_dir / "log"
+        self._session = requests.Session()
+        self._session.trust_env = False  # neither proxies nor .netrc stand between us
+        self._session.headers["Authorization"] = f"Bearer {chosen.admin_token}"
 
     def running(self) -> bool:
-        return layout.pid_of(self._pid_file) is not None
+        return self._supervisor() is not None
 
-    def up(self, say: Say) -> None:
+    def _supervisor(self) -> int | None:
+        return layout.pid_of(supervisor.pid_file(self.chosen), "supervisord")
+
+    # -- up -------------------------------------------------------------------------
+
+    def up(self, environment: Mapping[str, str]) -> None:
         if self.running():
-            say("the gateway is already running")
-        else:
-            self._start(say)
-        self._wait_until_healthy(say)
+            self._say("the gateway is already running")
+            self._wait_until_healthy()
+            return
+        self._check()
+        try:
+            self._start(environment)
+            self._wait_until_healthy()
+        except KeyboardInterrupt:
+            self._say("interrupted: taking down what was started")
+            self.down()
+            raise
+        except Exception:
+            self._end_processes()
+            raise
 
-    def down(self, say: Say) -> None:
-        """Everything of ours on this machine; jobs on clusters go on unless stopped before."""
-        pid = layout.pid_of(self._pid_file)
-        if pid is not None:
-            say("stopping nginx and the control plane")
-            os.kill(pid, 15)
-            _wait(lambda: layout.pid_of(self._pid_file) is None, STOP_SECONDS)
-        OpenSshBackend(self.chosen.run_dir, self.chosen.state_dir).close_all()
-        layout.remove_run_dir(self.chosen)
+    def _check(self) -> None:
+        """What would otherwise only show in a log, after a minute."""
+        for program in ("nginx", "ssh"):
+            if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
+                raise NativeError(
+                    f"{program} is not installed: run ./start.cmd, which installs it, or install "
+                    "the packages nginx-light and openssh-client"
+                )
+        self._end_processes()  # of a supervisor that was killed
+        addresses = (("NGINX_PORT", "0.0.0.0", self.chosen.listen_port),)  # noqa: S104 - tried, not kept
+        for name, host, port in (
+            *addresses,
+            ("ML_SERVICE_FLASK_PORT", "127.0.0.1", self.chosen.flask_port),
+        ):
+            if error := ports.complaint(host, port):
+                text = ports.sentence(host, port, error)
+                raise NativeError(f"{text}; free it, or choose another {name} in .env")
 
-    def stop_jobs(self, say: Say) -> None:
-        """Cancel what runs, and wait until Slurm says that it is gone."""
-        busy = self._busy()
-        for route in busy:
-            say(f"cancelling the job of {route}")
-            self._admin(f"{route}/stop?now=1")
-        if not _wait(lambda: not self._busy(), STOP_SECONDS):
+    def _start(self, environment: Mapping[str, str]) -> None:
+        layout.prepare(self.chosen)
+        supervisor.log_dir(self.chosen).mkdir(parents=True, exist_ok=True)
+        Store(self.chosen.database_url).close()  # refused here, where somebody reads it
+        self.nginx.ensure_config()
+        file = self.chosen.run_dir / "supervisord.conf"
+        write_private(file, supervisor.config(self.chosen, self.nginx.argv()))
+        self._say("starting nginx and the control plane")
+        if said := supervisor.start(file, environment):
+            raise NativeError(f"supervisord did not start: {said}")
+
+    def _wait_until_healthy(self) -> None:
+        info = wait(self._info, START_SECONDS, "the control plane", self._say)
+        if not info:
             raise NativeError(
-                f"still running on the cluster after {STOP_SECONDS:.0f} s: "
-                f"{', '.join(self._busy())}. Look with squeue, cancel with scancel."
+                f"not healthy after {START_SECONDS:.0f} s; its logs:\n"
+                + self._tail("control")
+                + self._tail("nginx")
+            )
+        self._say(f"the gateway answers at http://127.0.0.1:{self.chosen.listen_port}/")
+        if info["config_error"]:
+            count = len(info["services"])
+            self._say(
+                f"{self.chosen.config_file} is not valid; "
+                + (f"the last valid one is served ({count} services)" if count else "")
+                + ("" if count else "no service is served until it is repaired")
+                + f":\n{info['config_error']['text']}"
             )
 
-    def _busy(self) -> list[str]:
+    def _info(self) -> dict[str, Any] | None:
+        """Once everything answers, and the configuration has been read."""
+        url = f"http://127.0.0.1:{self.chosen.listen_port}"
         try:
-            info = requests.get(f"{self._flask()}/info", timeout=5).json()
-        except requests.RequestException:
-            return []
-        return [s["route_name"] for s in info["services"] if s["replicas"]]
+            paths = ("/healthz", "/healthz/nginx")
+            alive = all(self._session.get(url + path, timeout=2).ok for path in paths)
+            info: dict[str, Any] = self._session.get(f"{url}/info", timeout=2).json()
+        except (requests.RequestException, ValueError):
+            return None
+        return info if alive and (info["config_version"] or info["config_error"]) else None
 
-    def _admin(self, path: str) -> None:
-        headers = {"Authorization": f"Bearer {self.chosen.admin_token}"}
-        requests.post(f"{self._flask()}/admin/services/{path}", headers=headers, timeout=10)
+    def _tail(self, name: str, lines: int = 10) -> str:
+        file = supervisor.log_dir(self.chosen) / f"{name}.log"
+        if not file.exists():
+            return ""
+        text = file.read_text(errors="replace").splitlines()[-lines:]
+        return f"--- {file}\n" + "".join(f"{line}\n" for line in text)
+
+    # -- down -----------------------------------------------------------------------
+
+    def down(self, *, keep_jobs: bool = False) -> None:
+        """Nothing of ours stays on this machine; nor on a cluster, unless it is to be kept."""
+        if self.running() and not keep_jobs:
+            self._stop_jobs()
+        self._end_processes()
+        left = [] if keep_jobs else self._cancel_left()
+        OpenSshBackend(self.chosen.run_dir, self.chosen.state_dir).close_all()
+        layout.remove_run_dir(self.chosen)
+        if left:
+            raise NativeError("stopped here, but not on the cluster.\n" + "\n".join(left))
+
+    def _stop_jobs(self) -> None:
+        """By the controller, while it lives. A request may start a new one meanwhile: these
+        are not waited for, but cancelled once no controller is left."""
+        mine = self._jobs()
+        for name, route in mine.items():
+            self._say(f"cancelling the job of {route}" + (f" ({name})" if name else ""))
+            self._post(f"{route}/stop?now=1")
+        wait(
+            lambda: not mine.keys() & self._jobs().keys(),
+            STOP_SECONDS,
+            "Slurm to say that they are gone",
+            self._say,
+        )
+
+    def _jobs(self) -> dict[str, str]:
+        """Job name → route; nothing where the control plane does not answer."""
+        try:
+            info = self._session.get(f"{self._flask()}/info", timeout=5).json()
+        except (requests.RequestException, ValueError):
+            return {}
+        return {r["job_name"]: s["route_name"] for s in info["services"] for r in s["replicas"]}
+
+    def _post(self, path: str) -> None:
+        try:
+            self._session.post(f"{self._flask()}/admin/services/{path}", timeout=10)
+        except requests.RequestException:
+            return  # it died just now: what it leaves is cancelled later
 
     def _flask(self) -> str:
         return f"http://127.0.0.1:{self.chosen.flask_port}"
 
-    def _start(self, say: Say) -> None:
-        layout.prepare(self.chosen)
-        self._log_dir.mkdir(parents=True, exist_ok=True)
-        self.nginx.ensure_config()
-        self._config.write_text(self._supervisord_conf())
-        say("starting nginx and the control plane")
-        subprocess.run([_tool("supervisord"), "-c", str(self._config)], check=True, cwd=ROOT)
+    def _cancel_left(self) -> list[str]:
+        place = self.chosen.database_url.partition("sqlite:///")[2]
+        if place and not os.path.exists(place):  # noqa: PTH110 - a URL's text, not a path of ours
+            return []
+        return [str(left) for left in leftovers.cancel(self.chosen, self._say)]
 
-    def _wait_until_healthy(self, say: Say) -> None:
-        started = time.monotonic()
-        while not self._healthy():
-            if time.monotonic() - started > START_SECONDS:
-                raise NativeError(
-                    f"not healthy after {START_SECONDS:.0f} s; its logs are in {self._log_dir}:\n"
-                    + _tail(self._log_dir / "control.log")
-                    + _tail(self._log_dir / "nginx.log")
-                )
-            time.sleep(0.1)
-        say(f"the gateway answers at http://127.0.0.1:{self.chosen.listen_port}/")
+    def _end_processes(self) -> None:
+        pid = self._supervisor()
+        if pid is not None:
+            self._say("stopping nginx and the control plane")
+            self._end(pid, signal.SIGTERM, STOP_SECONDS)
+        for stray, polite in self._strays().items():
+            self._say(f"ending process {stray}, which a killed supervisor left")
+            self._end(stray, polite, KILL_SECONDS)
 
-    def _healthy(self) -> bool:
-        try:
-            url = f"http://127.0.0.1:{self.chosen.listen_port}"
-            alive = all(requests.get(url + p, timeout=2).ok for p in ("/healthz", "/healthz/nginx"))
-            info = requests.get(f"{url}/info", timeout=2).json()
-        except (requests.RequestException, ValueError):
-            return False
-        return alive and bool(info["config_version"] or info["config_error"])
+    def _strays(self) -> dict[int, signal.Signals]:
+        """nginx by its pid file, the control plane by its port."""
+        found = {
+            process.pid: signal.SIGTERM
+            for process in ports.holders(self.chosen.flask_port)
+            if supervisor.CONTROL[-1] in process.command
+        }
+        master = self.nginx.master.pid()
+        return found | ({master: signal.SIGQUIT} if master else {})
 
-    def _supervisord_conf(self) -> str:
-        nginx = " ".join(_quoted(word) for word in self.nginx.argv())
-        control = (
-            f"{_quoted(sys.executable)} -m gunicorn -c python:service_management.gunicorn_conf "
-            "service_management.app:create()"
-        )
-        return (
-            f"[supervisord]\nlogfile={self._log_dir}/supervisord.log\nlogfile_maxbytes=1MB\n"
-            f"pidfile={self._pid_file}\nchildlogdir={self._log_dir}\n"
-            + self._program("nginx", nginx, stop_signal="QUIT", stop_seconds=5)
-            + self._program("control", control, stop_signal="TERM", stop_seconds=10)
-        )
-
-    def _program(self, name: str, command: str, stop_signal: str, stop_seconds: int) -> str:
-        # A program that keeps failing is started again for ever: an outage may last.
-        return (
-            f"\n[program:{name}]\ncommand={command.replace('%', '%%')}\ndirectory={ROOT}\n"
-            f"autorestart=true\nstartretries=1000000\nstartsecs=1\n"
-            f"stopsignal={stop_signal}\nstopwaitsecs={stop_seconds}\nstopasgroup=false\n"
-            f"killasgroup=true\nredirect_stderr=true\nstdout_logfile={self._log_dir}/{name}.log\n"
-            f"stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=3\n"
-        )
+    def _end(self, pid: int, polite: signal.Signals, seconds: float) -> None:
+        for how in (polite, signal.SIGKILL):
+            _signal(pid, how)
+            if wait(lambda: not layout.runs(pid), seconds, f"process {pid} to end", self._say):
+                return
 
 
-def _tool(name: str) -> str:
-    return str(Path(sys.executable).with_name(name))
-
-
-def _quoted(word: str) -> str:
-    return f'"{word}"' if " " in word else word
-
-
-def _tail(file: Path, lines: int = 10) -> str:
+def _signal(pid: int, how: signal.Signals) -> None:
     try:
-        text = file.read_text(errors="replace").splitlines()[-lines:]
-    except OSError:
-        return ""
-    return f"--- {file.name}\n" + "".join(f"{line}\n" for line in text)
-
-
-def _wait(true: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
+        os.kill(pid, how)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        raise NativeError(
+            f"process {pid} belongs to another user: run this as the user who ran `up`"
+        ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -14,20 +15,30 @@ class GatewayError(Exception):
 
 
 class Gateway:
-    def __init__(self, chosen: Settings, session: requests.Session) -> None:
-        self._url, self._session = chosen.gateway_url, session
+    def __init__(self, chosen: Settings) -> None:
+        self._url, self._session = chosen.gateway_url, requests.Session()
+        # A .netrc would replace the token, and a proxy cannot reach this machine's loopback.
+        self._session.trust_env = False
         self._session.headers["Authorization"] = f"Bearer {chosen.admin_token}"
 
-    def get(self, path: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._ask("GET", path).json()
-        return answer
+    def info(self, route: str = "") -> dict[str, Any]:
+        return self._json("GET", f"/info/{quote(route, safe='')}" if route else "/info")
 
-    def post(self, path: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._ask("POST", path).json()
-        return answer
+    def change(self, route: str, verb: str, *, now: bool = False) -> dict[str, Any]:
+        return self._json("POST", _admin(route, verb) + ("?now=1" if now else ""))
 
-    def text(self, path: str) -> str:
-        return self._ask("GET", path).text
+    def logs(self, route: str, lines: int) -> str:
+        return self._ask("GET", f"{_admin(route, 'logs')}?lines={lines}").text
+
+    def _json(self, method: str, path: str) -> dict[str, Any]:
+        answer = self._ask(method, path)
+        try:
+            found = answer.json()
+        except ValueError:
+            raise self._stranger() from None
+        if not isinstance(found, dict):
+            raise self._stranger()
+        return found
 
     def _ask(self, method: str, path: str) -> requests.Response:
         try:
@@ -38,13 +49,27 @@ class Gateway:
                 f"NGINX_PORT right? ({type(error).__name__})"
             ) from None
         if not answer.ok:
-            raise GatewayError(_sentence(answer))
+            raise self._refusal(answer)
         return answer
 
+    def _refusal(self, answer: requests.Response) -> GatewayError:
+        try:
+            problem = answer.json()
+            title, detail = problem["title"], problem["detail"]
+        except (ValueError, KeyError, TypeError):
+            return self._stranger()
+        if answer.status_code == requests.codes.unauthorized:
+            return GatewayError(
+                "the gateway does not accept this ADMIN_TOKEN: use the one in the .env that it "
+                "was started with, or start it again after a change of it"
+            )
+        return GatewayError(f"{title}: {detail}")
 
-def _sentence(answer: requests.Response) -> str:
-    try:
-        problem = answer.json()
-        return f"{problem['title']}: {problem['detail']}"
-    except (ValueError, KeyError, TypeError):
-        return f"the gateway answered {answer.status_code}"
+    def _stranger(self) -> GatewayError:
+        return GatewayError(
+            f"what answers at {self._url} is not the orchestrator's gateway: check NGINX_PORT"
+        )
+
+
+def _admin(route: str, verb: str) -> str:
+    return f"/admin/services/{quote(route, safe='')}/{verb}"

@@ -38,6 +38,7 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Find, Tunnel, routed
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import State
+from service_management.lifecycle.timing import lingering
 from service_management.store import Store
 
 _LOG = structlog.get_logger(__name__)
@@ -214,7 +215,10 @@ class Controller:
     def _tick(self, now: float) -> None:
         fresh = self._traffic.refresh(now)
         for record in self._due(fresh):
-            tick = ev.Ticked(self._inflight(record), self._board.held(record.route))
+            inflight = self._inflight(record)
+            if lingering(record, inflight, now):
+                self._watcher.recycle(record.route, record.since)
+            tick = ev.Ticked(inflight, self._board.held(record.route))
             self._ledger.apply(record.route, tick, now)
 
     def _due(self, fresh: bool) -> list[Record]:

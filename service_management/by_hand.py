@@ -1,0 +1,56 @@
+"""What an operator can run by hand to see what the gateway sees."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+
+from service_management import layout
+from service_management.catalogue import read_catalogue
+from service_management.cluster.names import job_name
+from service_management.cluster.openssh import OpenSshBackend
+from service_management.cluster.ssh_config import LOGIN, SHARED
+from service_management.cluster.submit import submit_command
+from service_management.config import Catalogue
+from service_management.config.problems import nearest
+from service_management.controller.effects import submission
+from service_management.controller.spec import JobSpec
+from service_management.lifecycle.record import Job
+from service_management.settings import Settings
+
+
+class NotPossible(Exception):
+    """Why there is nothing to run."""
+
+
+def sbatch(chosen: Settings, route: str) -> str:
+    """The command that the next start of the service would run on the login node."""
+    spec, nonce = _spec(chosen, route), secrets.token_hex(4)
+    port = spec.port(nonce)
+    job = Job(job_name(chosen.identity, route, 0, port, nonce), port, 0.0)
+    return submit_command(submission(spec, job))
+
+
+def ssh(chosen: Settings, route: str) -> dict[str, str]:
+    """Three command lines: through the gateway's connection; logging in for it; looking at it."""
+    login = _spec(chosen, route).login
+    backend = OpenSshBackend(chosen.run_dir, chosen.state_dir, layout.socket_mask(chosen))
+    base = f"ssh -F {shlex.quote(str(backend.connection(login).config_file))}"
+    asking = "-o BatchMode=no -o PreferredAuthentications=publickey,keyboard-interactive,password"
+    return {
+        "use": f"{base} {SHARED}",
+        "login": f"{base} {asking} -M -N -f {LOGIN}",
+        "check": f"{base} -O check {SHARED}",
+    }
+
+
+def _spec(chosen: Settings, route: str) -> JobSpec:
+    outcome = read_catalogue(chosen)
+    if not isinstance(outcome, Catalogue):
+        problems = "\n".join(map(str, outcome))
+        raise NotPossible(f"{chosen.config_file} is not valid:\n{problems}")
+    if route not in outcome.services:
+        near = nearest(route, outcome.services)
+        hint = f" Did you mean {near!r}?" if near else ""
+        raise NotPossible(f"No service in {chosen.config_file} has the route {route!r}.{hint}")
+    return JobSpec.of(outcome.services[route], chosen.key_dir)

@@ -1,0 +1,134 @@
+"""Jobs that the controller could not cancel, because it is dead or was cut short: by the
+store's records, over SSH. Only while no controller runs: this is the one writer then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from service_management import lock
+from service_management.cluster.client import SlurmClient
+from service_management.cluster.errors import ClusterError
+from service_management.cluster.login import Login
+from service_management.cluster.names import parse_job_name
+from service_management.cluster.openssh import OpenSshBackend
+from service_management.cluster.outcomes import Unknown
+from service_management.controller.spec import spec_of
+from service_management.lifecycle import events as ev
+from service_management.lifecycle.decision import Context
+from service_management.lifecycle.observations import JobEnd, JobPhase, JobView
+from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.states import Reason
+from service_management.lifecycle.timing import Policy
+from service_management.lifecycle.transitions import decide
+from service_management.settings import Settings
+from service_management.store import Store
+
+GONE_SECONDS = 30.0
+LATE_SUBMISSION = 3.0  # an sbatch that was under way shows up within this time
+LOCK_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Left:
+    """What could not be cancelled at one login, and why."""
+
+    login: Login
+    records: tuple[Record, ...]
+    trouble: str
+
+    def __str__(self) -> str:
+        jobs = [record.job for record in self.records if record.job]
+        names = ", ".join(
+            f"{job.job_id} ({job.name})" if job.job_id else f"one named {job.name}" for job in jobs
+        )
+        name = jobs[0].name.partition(".")[0] if jobs else ""
+        return (
+            f"{self.login}: {self.trouble} Jobs that may still run there: {names}. Look with "
+            f"`squeue --me -o '%i %j' | grep {name}.`, cancel with `scancel <id>`."
+        )
+
+
+def cancel(chosen: Settings, say: Callable[[str], None]) -> list[Left]:
+    """Cancel what the store says may exist, and settle its records."""
+    store = Store(chosen.database_url)
+    records = [record for record in store.load().values() if record.active]
+    if not records:
+        return []
+    lock.take(chosen.state_dir / "controller.lock", LOCK_SECONDS)
+    backend = OpenSshBackend(chosen.run_dir, chosen.state_dir)
+    logins = _by_login(records)
+    say(f"cancelling by the store's records, over SSH: {', '.join(r.route for r in records)}")
+    with ThreadPoolExecutor(max(1, len(logins))) as pool:
+        left = [
+            *pool.map(lambda pair: _at(backend, chosen.identity, *pair), logins.items()),
+        ]
+    stuck = {record.route for one in left if one for record in one.records}
+    _settle(store, [record for record in records if record.route not in stuck])
+    store.close()
+    return [one for one in left if one]
+
+
+def _by_login(records: Sequence[Record]) -> dict[Login, tuple[Record, ...]]:
+    found: dict[Login, tuple[Record, ...]] = {}
+    for record in records:
+        if record.job is not None:
+            login = spec_of(record.job).login
+            found[login] = (*found.get(login, ()), record)
+    return found
+
+
+def _at(
+    backend: OpenSshBackend, identity: str, login: Login, records: tuple[Record, ...]
+) -> Left | None:
+    try:
+        client = SlurmClient(backend.connection(login))
+    except ClusterError as error:
+        return Left(login, records, error.text)
+    trouble = _until_gone(client, identity, late=any(not r.job.job_id for r in records if r.job))
+    return Left(login, records, trouble) if trouble else None
+
+
+def _until_gone(client: SlurmClient, identity: str, *, late: bool) -> str:
+    """Empty once Slurm shows no job of ours; else why not."""
+    begun = time.monotonic()
+    while True:
+        views = client.queue()
+        if isinstance(views, Unknown):
+            return views.message
+        ours = [view.job_id for view in views if _ours(view, identity)]
+        waited = time.monotonic() - begun
+        if not ours and (not late or waited >= LATE_SUBMISSION):
+            return ""
+        if waited >= GONE_SECONDS:
+            return f"They were cancelled, but are still there after {GONE_SECONDS:.0f} s."
+        outcome = client.cancel(ours)
+        if isinstance(outcome, Unknown):
+            return outcome.message
+        time.sleep(0.3)
+
+
+def _ours(view: JobView, identity: str) -> bool:
+    name = parse_job_name(view.name)
+    return name is not None and name.prefix == identity and view.phase is not JobPhase.ENDED
+
+
+def _settle(store: Store, records: Sequence[Record]) -> None:
+    settled = {record.route: settle(record, time.time()) for record in records}
+    kept = [record for record in settled.values() if record is not None]
+    store.save(kept, [route for route, record in settled.items() if record is None])
+
+
+def settle(record: Record, now: float) -> Record | None:
+    """As if an operator had stopped it and Slurm had said that its job is over."""
+    context = Context(now, Policy(timeout=0.0), Job("", 0, now))
+    stopped = decide(record, ev.StopAsked(hurry=True), context).record
+    if stopped is None or stopped.job is None:
+        return stopped
+    job = stopped.job
+    over: ev.Event = ev.JobOver(JobEnd(job.job_id, "CANCELLED"))
+    if not job.job_id:
+        over = ev.SubmitFailed(job.name, Reason.STOPPED, "")
+    return decide(stopped, over, context).record
