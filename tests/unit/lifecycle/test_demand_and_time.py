@@ -1,0 +1,206 @@
+"""What requests and the clock decide: one start, idleness, budgets, draining."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from service_management.lifecycle import events as ev
+from service_management.lifecycle.actions import Cancel, Submit, routed
+from service_management.lifecycle.observations import JobPhase
+from service_management.lifecycle.states import Reason, State
+
+from .samples import (
+    ALWAYS_ON,
+    COLD,
+    DISABLED,
+    DRAINING,
+    FAILED,
+    FRESH,
+    NOW,
+    POLICY,
+    QUEUED,
+    READY,
+    STARTING,
+    after,
+    cancelled,
+    decided,
+    draining,
+    over,
+    seen,
+)
+
+
+def submissions(record, event, **circumstances):
+    return [a for a in decided(record, event, **circumstances).actions if isinstance(a, Submit)]
+
+
+def test_the_first_request_submits_and_the_second_does_not() -> None:
+    first = decided(COLD, ev.Demanded())
+    assert Submit(FRESH) in first.actions
+    assert first.record is not None
+    assert not submissions(first.record, ev.Demanded(), fresh=replace(FRESH, name="another"))
+
+
+def test_nothing_is_submitted_while_nobody_knows_how() -> None:
+    for record in (COLD, replace(FAILED, retry_at=0.0)):
+        for event in (ev.Demanded(), ev.StartAsked(), ev.Ticked(0, held=1)):
+            assert not submissions(record, event, fresh=None)
+            assert after(record, event, fresh=None).job is None
+
+
+def test_a_request_during_backoff_starts_nothing() -> None:
+    assert after(FAILED, ev.Demanded(), now=FAILED.retry_at - 0.01) == FAILED
+
+
+def test_the_first_request_after_backoff_tries_again() -> None:
+    assert submissions(FAILED, ev.Demanded(), now=FAILED.retry_at)
+
+
+def test_whoever_is_held_starts_a_service_whose_demand_was_lost() -> None:
+    assert submissions(COLD, ev.Ticked(0, held=1))
+    assert submissions(FAILED, ev.Ticked(0, held=1), now=FAILED.retry_at)
+    assert not submissions(FAILED, ev.Ticked(0, held=1), now=FAILED.retry_at - 1)
+
+
+def test_a_service_with_min_replicas_starts_by_itself_and_is_never_idle() -> None:
+    assert submissions(COLD, ev.Ticked(0), policy=ALWAYS_ON)
+    assert after(READY, ev.Ticked(0), policy=ALWAYS_ON, now=NOW + 1e6) == READY
+
+
+def test_a_disabled_service_submits_on_nothing_but_being_enabled_first() -> None:
+    for event in (ev.Demanded(), ev.Ticked(0, held=5), ev.StartAsked(), ev.RestartAsked()):
+        assert after(DISABLED, event, policy=ALWAYS_ON) == DISABLED
+
+
+# -- idleness
+
+
+def test_idle_runs_from_the_last_request_and_then_drains() -> None:
+    end = READY.last_activity + POLICY.timeout
+    assert after(READY, ev.Ticked(0), now=end - 0.01).state is State.READY
+    idle = after(READY, ev.Ticked(0), now=end)
+    assert (idle.state, idle.reason) == (State.DRAINING, Reason.IDLE)
+
+
+def test_idle_runs_from_the_end_of_a_request_in_flight() -> None:
+    busy = after(READY, ev.Ticked(1), now=NOW + 1000)
+    assert busy.last_activity == NOW + 1000
+    assert after(busy, ev.Ticked(0), now=NOW + 1000 + POLICY.timeout - 1).state is State.READY
+    assert after(busy, ev.Ticked(0), now=NOW + 1000 + POLICY.timeout).state is State.DRAINING
+
+
+def test_a_held_request_is_activity() -> None:
+    assert after(READY, ev.Ticked(0, held=1), now=NOW + 1000).last_activity == NOW + 1000
+
+
+def test_requests_that_cannot_be_counted_end_nothing() -> None:
+    assert after(READY, ev.Ticked(None), now=NOW + 1e6) == READY
+    assert after(DRAINING, ev.Ticked(None)) == DRAINING
+
+
+@pytest.mark.parametrize("record", [QUEUED, STARTING])
+def test_idleness_is_not_counted_while_queued_or_starting(record) -> None:
+    kept = after(record, ev.Ticked(0), now=NOW + POLICY.timeout + 1)
+    assert kept.state is record.state
+
+
+def test_idleness_begins_when_the_service_becomes_ready() -> None:
+    ready = after(STARTING, ev.Probed(STARTING.job.name, ev.Health.HEALTHY), now=NOW + 250)
+    assert after(ready, ev.Ticked(0), now=NOW + 250 + POLICY.timeout - 1).state is State.READY
+
+
+# -- budgets
+
+
+def test_a_start_longer_than_timeout_is_not_killed() -> None:
+    late = STARTING.since + POLICY.startup_timeout - 0.01
+    assert late - STARTING.since > POLICY.timeout
+    assert after(STARTING, ev.Ticked(0), now=late) == STARTING
+
+
+def test_a_start_longer_than_startup_timeout_fails_with_its_last_words() -> None:
+    given_up = after(STARTING, ev.Ticked(0), now=STARTING.since + POLICY.startup_timeout)
+    assert (given_up.state, given_up.reason) == (State.DRAINING, Reason.STARTUP_TIMEOUT)
+    failed = after(cancelled(given_up), over(state="CANCELLED"))
+    assert (failed.state, failed.reason) == (State.FAILED, Reason.STARTUP_TIMEOUT)
+    assert failed.last_failure.output == ("Traceback", "no such model")
+    assert failed.last_failure.at == NOW
+
+
+def test_a_queued_job_is_kept_while_anyone_asks() -> None:
+    asked = after(QUEUED, ev.Ticked(0, held=1), now=NOW + 5000)
+    assert asked.state is State.QUEUED
+    assert after(asked, ev.Ticked(0), now=NOW + 5000 + POLICY.queue_timeout - 1) == asked
+
+
+def test_a_queued_job_is_given_back_queue_timeout_after_the_last_demand() -> None:
+    given_up = after(QUEUED, ev.Ticked(0), now=QUEUED.last_demand + POLICY.queue_timeout)
+    assert (given_up.state, given_up.reason) == (State.DRAINING, Reason.QUEUE_TIMEOUT)
+    assert after(cancelled(given_up), over(state="CANCELLED")).state is State.COLD
+
+
+# -- draining
+
+
+def test_routing_stops_before_the_job_is_cancelled() -> None:
+    """The pass that unpublishes has counted requests while they still came through."""
+    stopping = decided(READY, ev.Ticked(0), now=NOW + 60)
+    assert stopping.record is not None
+    assert not routed(stopping.record)
+    again = decided(stopping.record, ev.Ticked(0), now=NOW + 60)
+    assert Cancel not in {type(a) for a in stopping.actions + again.actions}
+    later = decided(stopping.record, ev.Ticked(0), now=NOW + 60.2)
+    assert Cancel in {type(a) for a in later.actions}
+
+
+def test_demand_while_draining_reopens_the_route_without_a_second_job() -> None:
+    decision = decided(DRAINING, ev.Demanded())
+    assert decision.record is not None
+    assert routed(decision.record)
+    assert decision.record.job == DRAINING.job
+    assert Submit not in {type(a) for a in decision.actions}
+
+
+def test_a_request_that_slipped_in_while_draining_reopens_the_route() -> None:
+    assert after(DRAINING, ev.Ticked(1)).state is State.READY
+
+
+def test_demand_for_a_cancelled_job_waits_for_its_end_and_then_starts_a_new_one() -> None:
+    asked = decided(cancelled(), ev.Demanded())
+    assert asked.record is not None
+    assert asked.record.state is State.DRAINING
+    assert not submissions(cancelled(), ev.Demanded())
+    assert submissions(asked.record, over()) == [Submit(FRESH)]
+
+
+def test_demand_for_a_job_that_is_ending_waits_for_its_end_and_then_starts_a_new_one() -> None:
+    ending = after(replace(READY, ready_since=NOW - 100), seen(JobPhase.ENDING))
+    assert (ending.state, ending.reason) == (State.DRAINING, Reason.ENDED)
+    asked = after(ending, ev.Demanded())
+    assert asked.job == ending.job
+    assert submissions(asked, over()) == [Submit(FRESH)]
+
+
+def test_demand_brings_a_job_back_into_its_queue_that_nobody_had_waited_for() -> None:
+    asked = after(draining(Reason.QUEUE_TIMEOUT, job=QUEUED.job), ev.Demanded())
+    assert (asked.state, asked.job) == (State.QUEUED, QUEUED.job)
+
+
+@pytest.mark.parametrize("reason", [Reason.STOPPED, Reason.RESTARTED, Reason.CHANGED])
+def test_demand_does_not_reopen_what_an_operator_ended(reason) -> None:
+    asked = after(draining(reason), ev.Demanded())
+    assert (asked.state, asked.again) == (State.DRAINING, True)
+
+
+def test_a_busy_service_drains_until_its_last_request_or_drain_timeout() -> None:
+    stopped = draining(Reason.STOPPED, since=NOW)
+    assert after(stopped, ev.Ticked(3), now=NOW + POLICY.drain_timeout - 1) == stopped
+    assert after(stopped, ev.Ticked(0), now=NOW + 1).job.cancelled
+    assert after(stopped, ev.Ticked(3), now=NOW + POLICY.drain_timeout).job.cancelled
+
+
+def test_a_hurried_stop_waits_for_nobody() -> None:
+    hurried = after(READY, ev.StopAsked(hurry=True))
+    assert after(hurried, ev.Ticked(3), now=NOW + 0.2).job.cancelled
