@@ -1,45 +1,71 @@
-"""`orchestrator`: the operator's command line."""
+"""`orchestrator`: the operator's command line. Exit code 0: done, 1: not, 2: misspelt."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import os
+import signal
 import sys
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import requests
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from service_management import settings
+from service_management import by_hand, display, mistakes, settings
 from service_management.catalogue import read_catalogue
 from service_management.config import Catalogue
 from service_management.config import schema as config_schema
-from service_management.native import Native, NativeError, make_secrets
-from service_management.remote import Gateway, GatewayError
-from service_management.settings import ROOT, Settings, SettingsError
+from service_management.env_file import make_secrets
+from service_management.native import Native
+from service_management.remote import Gateway
+from service_management.settings import ROOT, Settings
+from service_management.watching import Goal, watch
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="ML services that live on a Slurm cluster answer HTTP as if they were always on.",
 )
-out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
-Route = Annotated[str, typer.Argument(help="The service's route_name.")]
+Route = Annotated[str, typer.Argument(help="The service's route_name.", show_default=False)]
 Now = Annotated[bool, typer.Option("--now", help="Do not wait for requests in flight.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Return when it is done, saying how it goes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def main() -> None:
-    """A user's mistake gets a sentence and exit code 1, never a traceback."""
+    """A person's mistake gets a sentence and exit code 1, never a traceback."""
+    # A supervisor's or a script's TERM is an interruption like Ctrl-C: it cleans up too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
-    except (GatewayError, NativeError, SettingsError) as error:
-        err.print(f"[red]error:[/red] {error}", highlight=False, markup=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except mistakes.EXPECTED as error:
+        err.print(Text("error: ", style="red").append(mistakes.sentence(error), style="default"))
+        sys.exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(importlib.metadata.version("inference-orchestrator"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
 
 
 @app.command()
@@ -50,21 +76,19 @@ def validate(
     """Check services_config.json; print every problem, and exit 1 where there is one."""
     chosen = settings.read()
     outcome = read_catalogue(chosen, file)
-    if isinstance(outcome, Catalogue):
-        if as_json:
-            print(json.dumps({"valid": True, "services": list(outcome.services), "problems": []}))
-        else:
-            out.print(f"valid: {len(outcome.services)} services, version {outcome.version}")
-        return
+    problems = [] if isinstance(outcome, Catalogue) else outcome
+    services = list(outcome.services) if isinstance(outcome, Catalogue) else []
     if as_json:
-        problems = [problem.to_json() for problem in outcome]
-        print(json.dumps({"valid": False, "problems": problems}, indent=2))
+        found = [problem.to_json() for problem in problems]
+        print(json.dumps({"valid": not problems, "services": services, "problems": found}))
+    elif isinstance(outcome, Catalogue):
+        _print(f"valid: {len(services)} services, version {outcome.version}")
     else:
-        for problem in outcome:
-            err.print(str(problem), markup=False, highlight=False)
-        count = len(outcome)
-        err.print(f"{count} problem{'s' if count != 1 else ''} in {file or chosen.config_file}")
-    raise typer.Exit(1)
+        for problem in problems:
+            err.print(Text(str(problem)), soft_wrap=True)
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        err.print(Text(f"{count} in {file or chosen.config_file}"), soft_wrap=True)
+    raise typer.Exit(1 if problems else 0)
 
 
 @app.command()
@@ -79,43 +103,44 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """What every service is doing, why, and what happens next."""
-    info = _gateway().get(f"/info/{route}" if route else "/info")
+    info = _gateway().info(route or "")
     if as_json:
         print(json.dumps(info, indent=2))
     elif route:
-        _print_one(info)
+        display.one(info, out, time.time())
     else:
-        _print_all(info)
+        display.everything(info, out, time.time())
+        display.config_error(info, err)
 
 
 @app.command()
-def start(route: Route) -> None:
+def start(route: Route, wait: Wait = False, as_json: AsJson = False) -> None:
     """Start a service now, without waiting for a request or a back-off."""
-    _change(route, "start")
+    _change(route, "start", Goal.READY if wait else None, as_json=as_json)
 
 
 @app.command()
-def stop(route: Route, now: Now = False) -> None:
+def stop(route: Route, now: Now = False, wait: Wait = False, as_json: AsJson = False) -> None:
     """Stop a service; the next request starts it again (see disable)."""
-    _change(route, "stop", now=now)
+    _change(route, "stop", Goal.STOPPED if wait else None, now=now, as_json=as_json)
 
 
 @app.command()
-def restart(route: Route) -> None:
+def restart(route: Route, wait: Wait = False, as_json: AsJson = False) -> None:
     """Stop a service once nothing is in flight, then start it anew."""
-    _change(route, "restart")
+    _change(route, "restart", Goal.READY if wait else None, as_json=as_json)
 
 
 @app.command()
-def enable(route: Route) -> None:
+def enable(route: Route, as_json: AsJson = False) -> None:
     """Let requests start a service again."""
-    _change(route, "enable")
+    _change(route, "enable", as_json=as_json)
 
 
 @app.command()
-def disable(route: Route) -> None:
+def disable(route: Route, wait: Wait = False, as_json: AsJson = False) -> None:
     """Stop a service and refuse its requests until it is enabled."""
-    _change(route, "disable")
+    _change(route, "disable", Goal.STOPPED if wait else None, as_json=as_json)
 
 
 @app.command()
@@ -124,77 +149,79 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000, help="How many.")] = 100,
 ) -> None:
     """The last lines that a service's job wrote."""
-    sys.stdout.write(_gateway().text(f"/admin/services/{route}/logs?lines={lines}"))
+    sys.stdout.write(_gateway().logs(route, lines))
+
+
+@app.command()
+def sbatch(route: Route) -> None:
+    """Print the sbatch command a start would run on the login node; submit nothing."""
+    print(by_hand.sbatch(settings.read(), route))
+
+
+@app.command()
+def ssh(route: Route) -> None:
+    """Print the ssh commands that see what the gateway sees of a service's cluster."""
+    lines = by_hand.ssh(settings.read(), route)
+    print(f"# A shell through the gateway's own connection, or one command:\n{lines['use']}")
+    print(f"# Whether it is logged in:\n{lines['check']}")
+    print(f"# Log in for it, where a password or second factor is asked for:\n{lines['login']}")
 
 
 @app.command()
 def up() -> None:
     """Run nginx and the control plane on this machine, under a supervisor."""
-    made = make_secrets(ROOT / ".env", ROOT / ".env_template")
-    if made:
-        _say(f"made {' and '.join(made)} in .env")
-    Native(settings.read()).up(_say)
+    for change in make_secrets(ROOT / ".env", ROOT / ".env_template", os.environ):
+        _say(f".env: {change}")
+    chosen = _native()
+    Native(chosen, _say).up({**os.environ, "NGINX_LISTEN_PORT": str(chosen.listen_port)})
 
 
 @app.command()
 def down(
-    keep_jobs: Annotated[bool, typer.Option(help="Leave jobs running; `up` adopts them.")] = False,
+    keep_jobs: Annotated[
+        bool, typer.Option("--keep-jobs", help="Leave jobs running; `up` adopts them.")
+    ] = False,
 ) -> None:
     """Cancel all jobs, then stop nginx, the control plane and its SSH connections."""
-    native = Native(settings.read())
-    if native.running() and not keep_jobs:
-        native.stop_jobs(_say)
-    native.down(_say)
+    Native(_native(), _say).down(keep_jobs=keep_jobs)
     _say("stopped")
 
 
-def _say(text: str) -> None:
-    out.print(f"[cyan]•[/cyan] {text}", highlight=False)
+def _native() -> Settings:
+    """On this machine nginx listens where clients reach it; only a container has two ports."""
+    port = settings.read().nginx_port
+    return settings.read({**os.environ, "NGINX_LISTEN_PORT": str(port)})
 
 
 def _gateway() -> Gateway:
-    return Gateway(_chosen(), requests.Session())
+    return Gateway(settings.read())
 
 
-def _chosen() -> Settings:
-    return settings.read()
+def _change(
+    route: str, verb: str, goal: Goal | None = None, *, now: bool = False, as_json: bool = False
+) -> None:
+    gateway = _gateway()
+    answer = gateway.change(route, verb, now=now)
+    if goal is not None:
+        reached = watch(lambda: gateway.info(route), goal, _silent if as_json else _say)
+        answer = {"service": route, "state": reached}
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        _print(f"{route}: {answer['state'] or 'removed'}")
+    raise typer.Exit(0 if goal is None or goal.reached(answer["state"]) else 1)
 
 
-def _change(route: str, verb: str, *, now: bool = False) -> None:
-    path = f"/admin/services/{route}/{verb}" + ("?now=1" if now else "")
-    answer = _gateway().post(path)
-    out.print(f"{route}: {answer.get('state') or 'removed'}", highlight=False)
+def _silent(_text: str) -> None:
+    """Progress is for people."""
 
 
-def _print_all(info: dict[str, Any]) -> None:
-    table = Table("service", "route", "state", "job", "in flight", "what happens", "next")
-    for service in info["services"]:
-        table.add_row(*_row(service))
-    out.print(table)
-    if info["config_error"]:
-        err.print("[red]The configuration file is not valid; the last valid one stays in use:")
-        err.print(info["config_error"]["text"], markup=False, highlight=False)
+def _print(text: str) -> None:
+    out.print(Text(text), soft_wrap=True)
 
 
-def _row(service: dict[str, Any]) -> list[str]:
-    job = service["replicas"][0] if service["replicas"] else {}
-    where = f"{job.get('job_id') or '…'} {job.get('node') or ''}" if job else "–"
-    inflight = "?" if service["inflight"] is None else str(service["inflight"])
-    words = [service["name"], service["route_name"], service["state"], where, inflight]
-    return [*words, service["text"], service["next"]]
-
-
-def _print_one(service: dict[str, Any]) -> None:
-    for key in ("name", "route_name", "state", "reason", "text", "next", "inflight", "held"):
-        out.print(f"{key:12}", service[key], markup=False, highlight=False)
-    for replica in service["replicas"]:
-        out.print(f"{'job':12}", json.dumps(replica), markup=False, highlight=False)
-    if service["last_error"]:
-        out.print(f"{'last error':12}", service["last_error"]["text"], markup=False)
-        for line in service["last_error"]["output"]:
-            out.print("            |", line, markup=False, highlight=False)
-    for event in service["events"]:
-        out.print(f"{'event':12}", json.dumps(event, ensure_ascii=False), markup=False)
+def _say(text: str) -> None:
+    out.print(Text("• ", style="cyan").append(text, style="default"), soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -50,12 +50,15 @@ def socket_mask(chosen: Settings) -> int:
 
 
 def gateway_settings(chosen: Settings) -> GatewaySettings:
-    return GatewaySettings(
-        run_dir=chosen.run_dir,
-        listen=default_listen(chosen.listen_port),
-        flask=f"127.0.0.1:{chosen.flask_port}",
-        nginx_user=nginx_user(chosen),
-    )
+    try:
+        return GatewaySettings(
+            run_dir=chosen.run_dir,
+            listen=default_listen(chosen.listen_port),
+            flask=f"127.0.0.1:{chosen.flask_port}",
+            nginx_user=nginx_user(chosen),
+        )
+    except ValueError as error:
+        raise SettingsError(f"RUN_DIR: {error}") from None
 
 
 def remove_run_dir(chosen: Settings) -> None:

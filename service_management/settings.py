@@ -77,7 +77,10 @@ class Settings:
 def read(environment: Mapping[str, str] | None = None, root: Path = ROOT) -> Settings:
     """`.env` beside the configuration, overridden by the process's own environment."""
     given = os.environ if environment is None else environment
-    from_file = {key: value for key, value in dotenv_values(root / ".env").items() if value}
+    try:
+        from_file = {key: value for key, value in dotenv_values(root / ".env").items() if value}
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{root / '.env'} must be UTF-8 text: {error.reason}") from None
     return parse({**DEFAULTS, **from_file, **_named(given)}, root)
 
 
@@ -92,7 +95,7 @@ def parse(values: Mapping[str, str], root: Path) -> Settings:
         listen_port=_number(values, "NGINX_LISTEN_PORT", 1, 65535),
         flask_port=_number(values, "ML_SERVICE_FLASK_PORT", 1, 65535),
         key_dir=_path(values["ML_SERVICE_SSH_BIND_MOUNT"], root),
-        admin_token=values["ADMIN_TOKEN"],
+        admin_token=_token(values["ADMIN_TOKEN"]),
         identity=_identity(values["ORCHESTRATOR_ID"] or default_identity(root)),
         config_file=_path(values["SERVICES_CONFIG"], root),
         state_dir=state_dir,
@@ -134,6 +137,12 @@ def _choice(values: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> s
     text = values[name].lower()
     if text not in allowed:
         raise SettingsError(f"{name}={values[name]!r}: must be one of {', '.join(allowed)}")
+    return text
+
+
+def _token(text: str) -> str:
+    if not all("!" <= char <= "~" for char in text):
+        raise SettingsError("ADMIN_TOKEN: printable ASCII characters without blanks only")
     return text
 
 

@@ -1,0 +1,49 @@
+"""Every exception that a person's mistake can lead to, as a sentence."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from service_management.by_hand import NotPossible
+from service_management.cluster.errors import ClusterError
+from service_management.gateway.errors import GatewayRefused
+from service_management.lock import Locked
+from service_management.native import NativeError
+from service_management.remote import GatewayError
+from service_management.settings import SettingsError
+
+_SENTENCES = (
+    NotPossible,
+    ClusterError,
+    GatewayRefused,
+    Locked,
+    NativeError,
+    GatewayError,
+    SettingsError,
+)
+EXPECTED = (*_SENTENCES, SQLAlchemyError, ModuleNotFoundError, UnicodeError, OSError)
+
+
+def sentence(error: Exception) -> str:
+    """The text of ours says what to do; others' texts get the place where to do it."""
+    if isinstance(error, _SENTENCES):
+        return str(error)
+    if isinstance(error, OSError):
+        return _os_error(error)
+    if isinstance(error, UnicodeError):
+        return f"a file that should be UTF-8 text is not: {error}"
+    if isinstance(error, ModuleNotFoundError):
+        return f"DATABASE_URL needs a driver that is not installed: {error.name}"
+    return f"the store cannot be used, check DATABASE_URL and STATE_DIR: {_first_line(error)}"
+
+
+def _os_error(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    hint = ""
+    if isinstance(error, PermissionError):
+        hint = "; run this as the user who owns it, or as root"
+    return f"{place}{error.strerror or error}{hint}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
