@@ -1,0 +1,150 @@
+"""./start.cmd as a stranger uses it: from a clean clone, with the demo cluster it brings along."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from demo.cluster import Cluster
+from demo.spec import DEFAULT_DIRECTORIES
+from tests.stack.stack import free_port
+from tests.stack.waiting import wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = DEFAULT_DIRECTORIES["host"]
+IDLE = 3
+
+
+class Clone:
+    """A clean clone, on ports of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(directory)], check=True)
+        self.port, self.flask_port = free_port(), free_port()
+        config = directory / "services_config.json"
+        config.write_text(config.read_text().replace('"timeout": 60', f'"timeout": {IDLE}'))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        inherited = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH")}
+        ports = {"NGINX_PORT": str(self.port), "ML_SERVICE_FLASK_PORT": str(self.flask_port)}
+        return {**inherited, **ports}
+
+    def start_cmd(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["./start.cmd", *words],
+            cwd=self.directory,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def run(self, *words: str) -> str:
+        process = self.start_cmd(*words)
+        said, _ = process.communicate(timeout=280)
+        assert process.returncode == 0, said
+        return said
+
+    def processes(self) -> list[str]:
+        """Whatever runs from this clone, or from the demo cluster."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                where = str((entry / "cwd").readlink())
+            except OSError:
+                continue
+            if str(self.directory) in command + where or str(DEMO) in command:
+                found.append(command)
+        return found
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    if DEMO.exists():
+        pytest.fail(f"{DEMO} exists: take your demo cluster down (./start.cmd stop) and try again")
+    clone = Clone(tmp_path_factory.mktemp("start") / "clone")
+    try:
+        yield clone
+    finally:
+        clone.start_cmd("stop").communicate(timeout=120)
+        shutil.rmtree(clone.directory, ignore_errors=True)
+
+
+def assert_nothing_left(clone: Clone) -> None:
+    wait_for("no process is left", lambda: not clone.processes(), 10)
+    assert not DEMO.exists()
+    assert str(DEMO) not in Path("/proc/mounts").read_text()
+
+
+def test_one_command_then_one_curl_is_answered_by_a_job_that_goes_again(clone: Clone) -> None:
+    said = clone.run()
+    assert "What to try next" in said
+    jobs = Cluster.load(DEMO).jobs
+
+    answer = httpx.get(f"http://127.0.0.1:{clone.port}/classifier/example", timeout=120)
+
+    ended = time.monotonic()
+    assert answer.status_code == 200
+    assert "X-Cold-Start" in answer.headers
+    assert len(jobs()) == 1
+    wait_for("the job is gone", lambda: not jobs(), IDLE + 10, pause=0.02)
+    assert time.monotonic() - ended <= IDLE + 1.5
+    info = httpx.get(f"http://127.0.0.1:{clone.port}/info/classifier").json()
+    assert info["state"] == "cold"
+
+
+def test_second_start_changes_nothing_and_stop_leaves_nothing(clone: Clone) -> None:
+    clone.run()
+    httpx.get(f"http://127.0.0.1:{clone.port}/classifier/example", timeout=120)
+    before = {job["id"] for job in Cluster.load(DEMO).jobs()}
+    said = clone.run()
+    assert "already running" in said
+    assert {job["id"] for job in Cluster.load(DEMO).jobs()} == before
+    assert "classifier" in clone.run("status")
+
+    clone.run("stop")
+
+    assert_nothing_left(clone)
+    assert not subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=all"],
+        cwd=clone.directory,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.replace(" M services_config.json\n", "")
+
+
+@pytest.mark.parametrize("after", ["starting the demo cluster", "starting nginx"])
+def test_ctrl_c_during_the_start_leaves_nothing(clone: Clone, after: str) -> None:
+    process = clone.start_cmd()
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if after in line:
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    rest, _ = process.communicate(timeout=90)
+
+    assert process.returncode == 130, said + rest
+    assert_nothing_left(clone)
+
+
+def test_a_mistyped_word_is_named_with_the_usage(clone: Clone) -> None:
+    process = clone.start_cmd("strat")
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "there is no 'strat'" in said
+    assert "Usage" in said
