@@ -50,7 +50,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except mistakes.EXPECTED as error:
-        err.print(Text("error: ", style="red").append(mistakes.sentence(error), style="default"))
+        text = Text("error: ", style="red").append(mistakes.sentence(error), style="default")
+        err.print(text, soft_wrap=True)
         sys.exit(1)
 
 

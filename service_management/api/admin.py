@@ -14,6 +14,7 @@ from service_management.controller.board import Board
 from service_management.controller.loop import Controller
 from service_management.controller.output import Outputs
 from service_management.lifecycle import events as ev
+from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 
 VERBS: dict[str, Callable[[bool], ev.Event]] = {
@@ -31,8 +32,7 @@ def blueprint(controller: Controller, board: Board, outputs: Outputs, token: str
 
     @admin.before_request
     def authorize() -> Response | None:
-        given = request.headers.get("Authorization", "").encode()
-        if token and hmac.compare_digest(given, f"Bearer {token}".encode()):
+        if token and _is_bearer(request.headers.get("Authorization", ""), token):
             return None
         text = "Send 'Authorization: Bearer <ADMIN_TOKEN>'; the token stands in .env."
         refused = problem(problems.UNAUTHORIZED, text)
@@ -43,8 +43,8 @@ def blueprint(controller: Controller, board: Board, outputs: Outputs, token: str
     def change(route: str, verb: str) -> Response:
         view = board.view(route)
         if view is None:
-            return _unknown(route)
-        if verb in ("start", "restart") and view.record.state is State.DISABLED:
+            return problems.unknown_service(board, route)
+        if verb in ("start", "restart") and _disabled(view.record):
             text = f"{route} is disabled: enable it first."
             return problem(problems.CONFLICT, text, **problems.about(view))
         if not controller.ask(route, VERBS[verb](request.args.get("now") == "1")):
@@ -55,7 +55,7 @@ def blueprint(controller: Controller, board: Board, outputs: Outputs, token: str
     def logs(route: str) -> Response:
         view = board.view(route)
         if view is None:
-            return _unknown(route)
+            return problems.unknown_service(board, route)
         lines = request.args.get("lines", default=100, type=int)
         try:
             text = outputs.last_lines(view.record, max(1, min(lines, MOST_LINES)))
@@ -71,5 +71,14 @@ def _state(board: Board, route: str) -> dict[str, object]:
     return problems.about(view) if view else {"service": route, "state": None}
 
 
-def _unknown(route: str) -> Response:
-    return problem(problems.UNKNOWN_SERVICE, f"No service has the route {route!r}.", service=route)
+def _is_bearer(header: str, token: str) -> bool:
+    """The scheme's case does not matter (RFC 9110)."""
+    scheme, _, given = header.partition(" ")
+    same = hmac.compare_digest(given.strip().encode(), token.encode())
+    return same and scheme.lower() == "bearer"
+
+
+def _disabled(record: Record) -> bool:
+    """It is, or it will be once its job is gone."""
+    ending = record.state is State.DRAINING and record.after is State.DISABLED
+    return ending or record.state is State.DISABLED

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 from flask import Flask, Response, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service_management.api import admin, hold, info, metrics, problems
 from service_management.api.problems import problem
@@ -77,8 +77,7 @@ def _pages(app: Flask, parts: Parts) -> None:
     def info_one(route: str) -> Response:
         view = parts.board.view(route)
         if view is None:
-            text = f"No service has the route {route!r}. GET /info lists those there are."
-            return problem(problems.UNKNOWN_SERVICE, text, service=route)
+            return problems.unknown_service(parts.board, route)
         return jsonify(info.details(view, parts.store.events(route), time.time()))
 
     @app.get("/healthz")
@@ -99,7 +98,10 @@ def _errors(app: Flask) -> None:
     def expected(error: HTTPException) -> Response:
         kinds = {404: problems.NOT_FOUND, 405: problems.NOT_ALLOWED}
         kind = kinds.get(error.code or 500, problems.BAD_REQUEST)
-        return problem(kind, error.description or kind.title)
+        response = problem(kind, error.description or kind.title)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(error.valid_methods)
+        return response
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:

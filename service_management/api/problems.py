@@ -10,7 +10,8 @@ from typing import Any
 from flask import Response
 
 from service_management.api.words import explain
-from service_management.controller.board import View
+from service_management.config.problems import nearest
+from service_management.controller.board import Board, View
 from service_management.lifecycle.states import State
 
 PREFIX = "urn:inference-orchestrator:problem:"
@@ -76,6 +77,13 @@ def problem(
         response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def unknown_service(board: Board, route: str) -> Response:
+    near = nearest(route, board.services)
+    hint = f"Did you mean {near!r}?" if near else "GET /info lists those there are."
+    text = f"No service has the route {route!r}. {hint}"
+    return problem(UNKNOWN_SERVICE, text, service=route)
 
 
 def not_served(view: View, now: float) -> Response:
