@@ -1,6 +1,12 @@
-"""Random events, about the job at hand, about older jobs and about jobs never heard of."""
+"""Random events: mostly about the job at hand, now and then about one before it.
+
+A strategy gives a *maker*: what it says depends on the number of the job at hand, and so
+a history stays meaningful whatever was decided before. Job N is "jN" and has the id "N".
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from hypothesis import strategies as some
 
@@ -9,47 +15,86 @@ from service_management.lifecycle.observations import JobEnd, JobPhase, JobView
 from service_management.lifecycle.record import Job
 from service_management.lifecycle.states import Reason
 
-# Small numbers, so that names and ids meet: job N is called "jN" and has the id "N".
-numbers = some.integers(1, 6)
-names = numbers.map("j{}".format)
-ids = numbers.map(str)
-nodes = some.sampled_from(["n1", "n2"])
+Maker = Callable[[int], ev.Event]
+History = list[tuple[float, Maker]]
 
-
-def _view(number: int, phase: JobPhase, node: str) -> JobView:
-    return JobView(str(number), f"j{number}", phase.name, phase, node=node)
-
-
-views = some.builds(_view, numbers, some.sampled_from(JobPhase), nodes)
-ends = some.builds(JobEnd, ids, some.sampled_from(["FAILED", "COMPLETED", "UNKNOWN"]))
-ticks = some.builds(ev.Ticked, some.sampled_from([None, 0, 0, 1]), some.sampled_from([0, 0, 1]))
-reasons = some.sampled_from([Reason.SUBMIT_REJECTED, Reason.CLUSTER_UNREACHABLE])
-
-# Job numbers from 90 on are strays: an adopted job is never one that a record has known.
-adoptions = some.builds(
-    lambda n: ev.Adopted(Job(f"j{n}", 1, 0.0, job_id=str(n))), some.integers(90, 99)
+OPERATORS = (
+    ev.StartAsked(),
+    ev.StopAsked(),
+    ev.StopAsked(hurry=True),
+    ev.RestartAsked(),
+    ev.EnableAsked(),
+    ev.DisableAsked(),
+    ev.Changed(),
+    ev.Removed(),
+    ev.Restored(),
 )
-operators = some.sampled_from(
-    [
-        ev.StartAsked(),
-        ev.StopAsked(),
-        ev.StopAsked(hurry=True),
-        ev.RestartAsked(),
-        ev.EnableAsked(),
-        ev.DisableAsked(),
-        ev.Changed(),
-        ev.Removed(),
-        ev.Restored(),
-    ]
+STRAY = 1000  # an adopted job is one that no record has known
+
+
+def always(event: ev.Event) -> Maker:
+    return lambda _job: event
+
+
+def about(age: int, make: Callable[[str, str], ev.Event]) -> Maker:
+    """An event about the job at hand, or one `age` jobs older, by its name and its id."""
+    return lambda job: make(f"j{job - age}", str(job - age))
+
+
+def _view(phase: JobPhase, node: str) -> Callable[[str, str], ev.Event]:
+    return lambda name, number: ev.JobSeen(JobView(number, name, phase.name, phase, node=node))
+
+
+def _refusal(reason: Reason) -> Callable[[str, str], ev.Event]:
+    return lambda name, _number: ev.SubmitFailed(name, reason, "no")
+
+
+def _health(health: ev.Health) -> Callable[[str, str], ev.Event]:
+    return lambda name, _number: ev.Probed(name, health)
+
+
+def _end(state: str) -> Callable[[str, str], ev.Event]:
+    return lambda _name, number: ev.JobOver(JobEnd(number, state))
+
+
+def _adoption(job: int) -> ev.Event:
+    return ev.Adopted(Job(f"j{STRAY + job}", 1, 0.0, job_id=str(STRAY + job)))
+
+
+ages = some.sampled_from([0, 0, 0, 0, 0, 1])
+phases = some.sampled_from([JobPhase.RUNNING, JobPhase.RUNNING, *JobPhase])
+nodes = some.sampled_from(["n1", "n1", "n1", "n2"])
+healths = some.sampled_from([ev.Health.HEALTHY, ev.Health.HEALTHY, *ev.Health])
+ticks = some.builds(ev.Ticked, some.sampled_from([0, 0, 0, 1, None]), some.sampled_from([0, 0, 1]))
+answers: some.SearchStrategy[Callable[[str, str], ev.Event]] = some.one_of(
+    some.just(ev.Submitted),
+    some.builds(_view, phases, nodes),
+    some.builds(_view, phases, nodes),
+    some.builds(_health, healths),
+    some.builds(_refusal, some.sampled_from([Reason.SUBMIT_REJECTED, Reason.SUBMIT_LOST])),
+    some.just(lambda name, _number: ev.JobAbsent(name)),
+    some.builds(_end, some.sampled_from(["FAILED", "COMPLETED", "UNKNOWN"])),
 )
-answers = some.one_of(
-    some.builds(lambda n: ev.Submitted(f"j{n}", str(n)), numbers),
-    some.builds(ev.SubmitFailed, names, reasons, some.just("no")),
-    some.builds(ev.JobAbsent, names),
-    some.builds(ev.JobSeen, views),
-    some.builds(ev.JobOver, ends),
-    some.builds(ev.Probed, names, some.sampled_from(ev.Health)),
+makers: some.SearchStrategy[Maker] = some.one_of(
+    some.just(always(ev.Demanded())),
+    ticks.map(always),
+    ticks.map(always),
+    some.builds(about, ages, answers),
+    some.builds(about, ages, answers),
+    some.builds(about, ages, answers),
+    some.sampled_from(OPERATORS).map(always),
+    some.just(_adoption),
 )
-events = some.one_of(some.just(ev.Demanded()), ticks, ticks, answers, answers, operators, adoptions)
-pauses = some.sampled_from([0.0, 0.1, 1.0, 7.0, 70.0, 1000.0])
-histories = some.lists(some.tuples(pauses, events), max_size=60)
+pauses = some.sampled_from([0.0, 0.1, 0.1, 1.0, 7.0, 70.0, 1000.0])
+# Most histories begin with some way along the good path, so that later states are met often.
+GOOD_PATH: History = [
+    (1.0, always(ev.Demanded())),
+    (0.1, about(0, ev.Submitted)),
+    (1.0, about(0, _view(JobPhase.RUNNING, "n1"))),
+    (5.0, about(0, _health(ev.Health.HEALTHY))),
+    (70.0, always(ev.Ticked(0))),
+    (0.1, always(ev.Ticked(0))),
+]
+beginnings = some.sampled_from([0, 3, 3, 4, 4, 4, 5, 6]).map(lambda length: GOOD_PATH[:length])
+turns = some.lists(some.tuples(pauses, makers), min_size=10, max_size=40)
+histories: some.SearchStrategy[History] = some.builds(list.__add__, beginnings, turns)
