@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 from service_management.config import Service
-from tests.gateway.gateway import Gateway, free_port
+from tests.gateway.gateway import Gateway
 from tests.gateway.services import service
 
-LOCAL_PORT = free_port()
 
-
-def _services() -> list[Service]:
+def _services(local_port: int) -> list[Service]:
     # A route per method for the mirror's tests: its limit remembers a route for a second.
     mirrored = [service(f"mirror-{method}", "/x") for method in ("get", "post", "put", "delete")]
     return [
@@ -23,7 +21,7 @@ def _services() -> list[Service]:
         service("classifier", "/x"),
         service("classifier2", "/y"),
         service("short", request_timeout=0.3, max_body=1000),
-        service("own", "/predict", "/files/*", local_host="127.0.0.1", local_port=LOCAL_PORT),
+        service("own", "/predict", "/files/*", local_host="127.0.0.1", local_port=local_port),
         service("odd", "/", "/a+b,c=d@e:f!/*", "/caf~1"),
         service("hung", "/x"),
         service("scraped", quiet_paths=("/stats/*", "/live")),
@@ -37,7 +35,7 @@ def _services() -> list[Service]:
 def _shared() -> Iterator[Gateway]:
     gateway = Gateway()
     try:
-        yield gateway.start(*_services())
+        yield gateway.start(*_services(gateway.local_port))
     finally:
         gateway.stop()
 

@@ -38,9 +38,7 @@ class Reply:
 
 
 def ready(asked: Asked) -> Reply:
-    return Reply(
-        200, (("X-Accel-Redirect", f"@ready_{asked.route}"), ("X-Cold-Start", "1.5"))
-    )
+    return Reply(200, (("X-Accel-Redirect", f"@ready_{asked.route}"), ("X-Cold-Start", "1.5")))
 
 
 def refuse(_asked: Asked) -> Reply:
@@ -58,7 +56,9 @@ class ControlPlane:
     def __post_init__(self) -> None:
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
 
     def reset(self) -> None:

@@ -30,7 +30,7 @@ def free_port() -> int:
 class Gateway:
     def __init__(self, **settings: Any) -> None:
         self.run_dir = Path(tempfile.mkdtemp(prefix="io-"))
-        self.port = free_port()
+        self.port, self.local_port = free_port(), free_port()
         self.control = ControlPlane()
         self.settings = GatewaySettings(
             run_dir=self.run_dir,

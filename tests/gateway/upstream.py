@@ -43,7 +43,9 @@ class Upstream:
         self.script = Script()
         self.seen: list[Seen] = []
         self._server = _Server(str(path), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
 
     def paths(self) -> list[str]:

@@ -1,0 +1,51 @@
+"""Settings that could not work are refused at once, with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service_management.gateway.routes import quiet_socket
+from service_management.gateway.settings import GatewaySettings, default_listen
+
+LONGEST = Path("/" + "r" * 21)
+
+
+def test_the_longest_run_dir_has_room_for_the_longest_socket() -> None:
+    settings = GatewaySettings(run_dir=LONGEST)
+    assert len(str(quiet_socket(settings.run_dir, "x" * 63, 99))) == 107
+
+
+@pytest.mark.parametrize("run_dir", [f"{LONGEST}r", "/é" + "r" * 20])
+def test_a_longer_run_dir_is_refused_with_its_length(run_dir: str) -> None:
+    with pytest.raises(ValueError, match="has 23 bytes; at most 22"):
+        GatewaySettings(run_dir=Path(run_dir))
+
+
+def test_a_relative_run_dir_is_refused() -> None:
+    with pytest.raises(ValueError, match="absolute"):
+        GatewaySettings(run_dir=Path("run"))
+
+
+def test_a_gateway_without_an_address_is_refused() -> None:
+    with pytest.raises(ValueError, match="address"):
+        GatewaySettings(run_dir=LONGEST, listen=())
+
+
+@pytest.mark.parametrize(
+    ("listen", "probe"),
+    [
+        ("8090", ("127.0.0.1", 8090)),
+        ("0.0.0.0:80", ("127.0.0.1", 80)),
+        ("[::]:80", ("::1", 80)),
+        ("10.0.0.7:80", ("10.0.0.7", 80)),
+        ("*:80", ("127.0.0.1", 80)),
+    ],
+)
+def test_nginx_is_asked_where_it_listens(listen: str, probe: tuple[str, int]) -> None:
+    assert GatewaySettings(run_dir=LONGEST, listen=(listen,)).probe_address == probe
+
+
+def test_by_default_it_listens_on_ipv4_at_least() -> None:
+    assert default_listen(8090)[0] == "8090"
