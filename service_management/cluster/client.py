@@ -45,12 +45,17 @@ class SlurmClient:
         self._clock_offset: float | None = None
         self._nodes: dict[str, tuple[float, str]] = {}
 
-    def submit(self, spec: SubmitSpec) -> SubmitOutcome:
-        """NotSubmitted only where that is certain; any doubt is Unknown, to be settled by find."""
+    def submit(self, spec: SubmitSpec, wanted_at: float | None = None) -> SubmitOutcome:
+        """NotSubmitted only where that is certain; any doubt is Unknown, to be settled by find.
+
+        The deadline runs from `wanted_at`: whatever the job has waited for since, be it a free
+        thread or the connection, it takes effect soon after being wanted, or not at all.
+        """
         offset = self._remote_clock()
         if isinstance(offset, Unknown):
             return NotSubmitted(offset.message, offset.kind)
-        script = submit_script(spec, time.time() + offset + self._timeout, self._remote_limit)
+        begun = time.time() if wanted_at is None else wanted_at
+        script = submit_script(spec, begun + offset + self._timeout, self._remote_limit)
         try:
             result = self._run("submit", script)
         except SshError as error:

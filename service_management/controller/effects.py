@@ -150,7 +150,7 @@ class Effects:
     def _submit(self, errand: _Errand) -> None:
         spec, job = submission(errand.spec, errand.job), errand.job
         command = submit_command(spec)
-        outcome = errand.hand.client.submit(spec)
+        outcome = errand.hand.client.submit(spec, job.intended_at)
         if isinstance(outcome, outcomes.Submitted):
             self._say(errand, ev.Submitted(job.name, outcome.job_id))
         elif isinstance(outcome, outcomes.Rejected):
