@@ -82,6 +82,8 @@ class Store:
                 _upsert(connection, _SERVICES, {"route": record.route}, {"record": text})
             if entries:
                 connection.execute(sa.insert(_EVENTS), [vars(entry) for entry in entries])
+            for route in {entry.route for entry in entries}:
+                _forget_all_but_last(connection, route)
 
     def events(self, route: str) -> list[LogEntry]:
         """The last events of one service, oldest first."""
@@ -93,17 +95,6 @@ class Store:
         )
         with self._engine.connect() as connection:
             return [LogEntry(*row) for row in connection.execute(query)][::-1]
-
-    def prune(self) -> None:
-        """Keep each service's last events only."""
-        newer = _EVENTS.alias()
-        rank = (
-            sa.select(sa.func.count())
-            .where(newer.c.route == _EVENTS.c.route, newer.c.id > _EVENTS.c.id)
-            .scalar_subquery()
-        )
-        with self._engine.begin() as connection:
-            connection.execute(sa.delete(_EVENTS).where(rank >= EVENTS_KEPT))
 
     def note(self, key: str, value: Any) -> None:
         with self._engine.begin() as connection:
@@ -129,6 +120,14 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA busy_timeout=5000")
+
+
+def _forget_all_but_last(connection: sa.Connection, route: str) -> None:
+    ids = sa.select(_EVENTS.c.id).where(_EVENTS.c.route == route).order_by(_EVENTS.c.id.desc())
+    older = connection.execute(ids.offset(EVENTS_KEPT).limit(1)).scalar()
+    if older is not None:
+        old = (_EVENTS.c.route == route) & (_EVENTS.c.id <= older)
+        connection.execute(sa.delete(_EVENTS).where(old))
 
 
 def _upsert(
