@@ -139,10 +139,17 @@ class Stack:
     # -- looking at it --------------------------------------------------------------
 
     def info(self, route: str = "") -> dict[str, Any]:
-        answer = self.client.get(f"/info/{route}" if route else "/info")
+        answer = self._look(f"/info/{route}" if route else "/info")
         answer.raise_for_status()
         result: dict[str, Any] = answer.json()
         return result
+
+    def _look(self, path: str) -> httpx.Response:
+        """Once more where nginx, reloading, closed the idle connection under our feet."""
+        try:
+            return self.client.get(path)
+        except httpx.RemoteProtocolError:
+            return self.client.get(path)
 
     def state(self, route: str) -> str:
         return str(self.info(route)["state"])
@@ -165,5 +172,8 @@ class Stack:
 
     def submissions(self, route: str) -> int:
         """Every job that Slurm was ever given for the route, and still remembers."""
-        text = self.cluster.run("squeue -h -t all -o %j")
-        return sum(name.startswith(f"{self.identity}.{route}.") for name in text.split())
+        names = self.submitted_names()
+        return sum(name.startswith(f"{self.identity}.{route}.") for name in names)
+
+    def submitted_names(self) -> list[str]:
+        return self.cluster.run("squeue -h -t all -o %j").split()

@@ -19,3 +19,11 @@ def wait_for(what: str, look: Callable[[], T], seconds: float = 20.0, pause: flo
         if time.monotonic() >= end:
             raise AssertionError(f"not within {seconds} s: {what}; last seen: {seen!r}")
         time.sleep(pause)
+
+
+def watch(what: str, true: Callable[[], bool], seconds: float, pause: float = 0.2) -> None:
+    """It stays true for as long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert true(), f"no longer true: {what}"
+        time.sleep(pause)
