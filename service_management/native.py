@@ -13,6 +13,7 @@ import requests
 from service_management import layout, leftovers, ports, supervisor
 from service_management.cluster.openssh import OpenSshBackend
 from service_management.cluster.processes import write_private
+from service_management.gateway import foreground
 from service_management.gateway.nginx import Nginx
 from service_management.patience import Say, wait
 from service_management.settings import Settings
@@ -82,10 +83,13 @@ class Native:
         Store(self.chosen.database_url).close()  # refused here, where somebody reads it
         self.nginx.ensure_config()
         file = self.chosen.run_dir / "supervisord.conf"
-        write_private(file, supervisor.config(self.chosen, self.nginx.argv()))
+        write_private(file, supervisor.config(self.chosen, self._nginx_command()))
         self._say("starting nginx and the control plane")
         if said := supervisor.start(file, environment):
             raise NativeError(f"supervisord did not start: {said}")
+
+    def _nginx_command(self) -> tuple[str, ...]:
+        return foreground.command(self.nginx.settings.error_log, self.nginx.argv())
 
     def _wait_until_healthy(self) -> None:
         info = wait(self._info, START_SECONDS, "the control plane", self._say)
