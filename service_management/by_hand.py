@@ -50,7 +50,7 @@ def _spec(chosen: Settings, route: str) -> JobSpec:
         problems = "\n".join(map(str, outcome))
         raise NotPossible(f"{chosen.config_file} is not valid:\n{problems}")
     if route not in outcome.services:
-        near = nearest(route, outcome.services)
+        near = nearest(route, list(outcome.services))
         hint = f" Did you mean {near!r}?" if near else ""
         raise NotPossible(f"No service in {chosen.config_file} has the route {route!r}.{hint}")
     return JobSpec.of(outcome.services[route], chosen.key_dir)

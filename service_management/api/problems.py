@@ -80,7 +80,7 @@ def problem(
 
 
 def unknown_service(board: Board, route: str) -> Response:
-    near = nearest(route, board.services)
+    near = nearest(route, list(board.services))
     hint = f"Did you mean {near!r}?" if near else "GET /info lists those there are."
     text = f"No service has the route {route!r}. {hint}"
     return problem(UNKNOWN_SERVICE, text, service=route)
