@@ -1,0 +1,120 @@
+"""Every variable, where it comes from, and what is said of one that cannot be used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from service_management import settings
+from service_management.settings import DEFAULTS, VARIABLES, Settings, SettingsError, read
+
+ROOT = Path(settings.__file__).resolve().parent.parent
+
+# variable, a value, the setting it becomes, what it becomes
+GOOD = [
+    ("NGINX_PORT", "8099", "nginx_port", 8099),
+    ("NGINX_LISTEN_PORT", "8081", "listen_port", 8081),
+    ("ML_SERVICE_FLASK_PORT", "65535", "flask_port", 65535),
+    ("ML_SERVICE_SSH_BIND_MOUNT", "/keys", "key_dir", Path("/keys")),
+    ("ADMIN_TOKEN", "secret", "admin_token", "secret"),
+    ("ORCHESTRATOR_ID", "lab-2", "identity", "lab-2"),
+    ("SERVICES_CONFIG", "/etc/services.json", "config_file", Path("/etc/services.json")),
+    ("STATE_DIR", "/var/lib/io", "state_dir", Path("/var/lib/io")),
+    ("RUN_DIR", "/run/io", "run_dir", Path("/run/io")),
+    ("DATABASE_URL", "postgresql://db/io", "database_url", "postgresql://db/io"),
+    ("SSH_BACKEND", "OpenSSH", "ssh_backend", "openssh"),
+    ("HOLD_THREADS", "8", "hold_threads", 8),
+    ("NGINX_USER", "nginx", "nginx_user", "nginx"),
+    ("LOG_FORMAT", "json", "log_format", "json"),
+    ("LOG_LEVEL", "DEBUG", "log_level", "debug"),
+]
+BAD = [
+    ("NGINX_PORT", "0", "a whole number from 1 to 65535"),
+    ("NGINX_PORT", "65536", "a whole number from 1 to 65535"),
+    ("NGINX_PORT", "80; rm", "a whole number from 1 to 65535"),
+    ("NGINX_LISTEN_PORT", "-1", "a whole number from 1 to 65535"),
+    ("ML_SERVICE_FLASK_PORT", "٣", "a whole number from 1 to 65535"),
+    ("HOLD_THREADS", "7", "a whole number from 8 to 20000"),
+    ("HOLD_THREADS", "1e3", "a whole number from 8 to 20000"),
+    ("SSH_BACKEND", "telnet", "must be one of openssh"),
+    ("LOG_FORMAT", "xml", "must be one of text, json"),
+    ("LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),
+    ("ORCHESTRATOR_ID", "my.id", "at most 32 letters, digits and hyphens"),
+    ("ORCHESTRATOR_ID", "x" * 33, "at most 32 letters, digits and hyphens"),
+    ("ORCHESTRATOR_ID", "größe", "at most 32 letters, digits and hyphens"),
+    ("ORCHESTRATOR_ID", "-", "at most 32 letters, digits and hyphens"),
+]
+
+
+def test_every_variable_is_covered_here() -> None:
+    assert [name for name, *_ in GOOD] == [variable.name for variable in VARIABLES]
+    assert {setting for _, _, setting, _ in GOOD} == {field.name for field in fields(Settings)}
+
+
+@pytest.mark.parametrize(("name", "value", "setting", "expected"), GOOD)
+def test_a_variable_becomes_a_setting(tmp_path, name, value, setting, expected) -> None:
+    assert getattr(read({name: value}, tmp_path), setting) == expected
+
+
+@pytest.mark.parametrize(("name", "value", "rule"), BAD)
+def test_a_value_that_cannot_be_used_is_named_with_its_rule(tmp_path, name, value, rule) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        read({name: value}, tmp_path)
+    assert str(refusal.value).startswith(f"{name}={value!r}: ")
+    assert rule in str(refusal.value)
+
+
+def test_without_anything_given_there_is_a_default_for_everything(tmp_path: Path) -> None:
+    chosen = read({}, tmp_path)
+    assert (chosen.nginx_port, chosen.listen_port, chosen.flask_port) == (8090, 80, 5001)
+    assert chosen.key_dir == tmp_path / "ssh_bind_mnt"
+    assert chosen.config_file == tmp_path / "services_config.json"
+    assert chosen.state_dir == tmp_path / "var"
+    assert chosen.database_url == f"sqlite:///{tmp_path}/var/state.db"
+    assert chosen.gateway_url == "http://127.0.0.1:8090"
+
+
+def test_the_store_lives_in_the_state_dir_unless_told_otherwise(tmp_path: Path) -> None:
+    assert read({"STATE_DIR": "/srv/io"}, tmp_path).database_url == "sqlite:////srv/io/state.db"
+
+
+def test_relative_paths_start_at_the_installation_and_a_tilde_at_home(tmp_path: Path) -> None:
+    assert read({"STATE_DIR": "../elsewhere"}, tmp_path).state_dir == tmp_path.parent / "elsewhere"
+    assert read({"STATE_DIR": "~/io"}, tmp_path).state_dir == Path.home() / "io"
+
+
+def test_the_environment_overrides_env_and_env_overrides_the_default(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("NGINX_PORT=1111\nML_SERVICE_FLASK_PORT=2222\nLOG_LEVEL=\n")
+    chosen = read({"NGINX_PORT": "3333"}, tmp_path)
+    assert (chosen.nginx_port, chosen.flask_port, chosen.log_level) == (3333, 2222, "info")
+
+
+def test_an_empty_variable_counts_as_not_given(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("NGINX_PORT=1111\n")
+    assert read({"NGINX_PORT": ""}, tmp_path).nginx_port == 1111
+
+
+def test_an_installation_is_known_by_one_name_that_differs_from_others(tmp_path: Path) -> None:
+    mine, again = read({}, tmp_path).identity, read({}, tmp_path).identity
+    assert mine == again != read({}, tmp_path / "other").identity
+    assert re.fullmatch(r"io-[0-9a-f]{6}", mine)
+
+
+def test_the_run_dir_leaves_room_for_a_sockets_name(tmp_path: Path) -> None:
+    """A unix socket's path has at most 107 bytes."""
+    deep = tmp_path / ("very" * 20)
+    assert len(str(read({}, deep).run_dir)) < 40
+
+
+def test_every_variable_says_what_it_means() -> None:
+    assert all(variable.meaning for variable in VARIABLES)
+    assert DEFAULTS.keys() == {variable.name for variable in VARIABLES}
+
+
+def test_the_template_names_every_variable_and_no_other() -> None:
+    lines = (ROOT / ".env_template").read_text().splitlines()
+    named = {match[1] for line in lines if (match := re.match(r"#?\s?([A-Z][A-Z_]+)=", line))}
+    assert named == set(DEFAULTS)

@@ -1,0 +1,183 @@
+"""What must survive, survives: whole, in one transaction, in a file that others reopen."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from service_management.lifecycle.record import Failure, Job, Record
+from service_management.lifecycle.states import Reason, State
+from service_management.store import EVENTS_KEPT, LogEntry, Store
+
+JOB = Job(
+    name="io.digits.0.8080.ab12",
+    port=8080,
+    intended_at=1.5,
+    spec='{"login": {}}',
+    job_id="7",
+    slurm_state="PENDING",
+    slurm_reason="Priority",
+    node="n1",
+    estimated_start=2.5,
+    end_time=3.5,
+    started_at=4.5,
+    ending=True,
+    cancelled=True,
+    absent_since=5.5,
+)
+FAILURE = Failure(
+    at=6.5,
+    reason=Reason.ENDED_AT_START,
+    text="it crashed; „ü“",
+    job_id="6",
+    slurm_state="FAILED",
+    exit_code=3,
+    signal=9,
+    node="n2",
+    output=("Traceback", "no such model"),
+    output_file="/home/jo/slurm-6.out",
+    command="sbatch run_model.sh 8080",
+)
+FULL = Record(
+    route="digits",
+    state=State.DRAINING,
+    since=7.5,
+    reason=Reason.IDLE,
+    job=JOB,
+    last_demand=8.5,
+    last_activity=9.5,
+    ready_since=10.5,
+    strikes=1,
+    failures=2,
+    retry_at=11.5,
+    last_failure=FAILURE,
+    after=None,
+    again=True,
+    hurry=True,
+)
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Each call opens the same file anew, as the next process would."""
+    stores: list[Store] = []
+
+    def open_it() -> Store:
+        stores.append(Store(f"sqlite:///{tmp_path / 'state' / 'state.db'}"))
+        return stores[-1]
+
+    yield open_it
+    for store in stores:
+        store.close()
+
+
+def entry(number: int, route: str = "digits") -> LogEntry:
+    return LogEntry(route, float(number), "ready", "healthy", f"event {number}")
+
+
+@pytest.mark.parametrize("whole", [JOB, FAILURE, FULL], ids=["job", "failure", "record"])
+def test_the_sample_sets_every_field_to_something_of_its_own(whole) -> None:
+    """So that a field which is added and not stored shows."""
+    for field in fields(whole):
+        assert getattr(whole, field.name) != field.default
+
+
+def test_every_field_survives_a_new_process(opened) -> None:
+    opened().save([FULL])
+    assert opened().load() == {"digits": FULL}
+
+
+def test_a_fresh_record_survives_too(opened) -> None:
+    opened().save([Record("digits")])
+    assert opened().load() == {"digits": Record("digits")}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(some.text(some.characters(exclude_categories=["Cs"])), some.floats(0, 1e10))
+def test_whatever_slurm_said_is_read_back_as_it_was(opened, words: str, at: float) -> None:
+    record = replace(FULL, last_failure=replace(FAILURE, at=at, text=words, output=(words,)))
+    store = opened()
+    store.save([record], entries=[LogEntry("digits", at, "failed", "idle", words)])
+    assert store.load()["digits"] == record
+    assert store.events("digits")[-1].text == words
+
+
+def test_the_last_word_on_a_service_counts(opened) -> None:
+    store = opened()
+    store.save([FULL, Record("text")])
+    store.save([replace(FULL, failures=5)])
+    assert {route: record.failures for route, record in store.load().items()} == {
+        "digits": 5,
+        "text": 0,
+    }
+
+
+def test_a_forgotten_service_is_gone_and_one_that_came_back_at_once_is_not(opened) -> None:
+    store = opened()
+    store.save([FULL, Record("text")])
+    store.save([Record("digits")], forgotten=["digits", "text"])
+    assert store.load() == {"digits": Record("digits")}
+
+
+def test_a_pass_is_written_whole_or_not_at_all(opened) -> None:
+    store = opened()
+    store.save([FULL], entries=[entry(1)])
+    impossible = replace(entry(2), text=object())
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        store.save([replace(FULL, failures=9)], entries=[impossible])
+    assert store.load() == {"digits": FULL}
+    assert store.events("digits") == [entry(1)]
+
+
+def test_an_intent_is_in_the_file_before_anything_is_done(opened) -> None:
+    """The process is killed right after `save`: what the next one reads is the intent."""
+    intent = Record("digits", State.QUEUED, 1.0, Reason.SUBMITTING, Job("io.digits", 1, 1.0))
+    opened().save([intent])
+    found = opened().load()["digits"].job
+    assert found is not None
+    assert (found.name, found.job_id) == ("io.digits", "")
+
+
+def test_writing_waits_for_the_disk(opened) -> None:
+    with opened()._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_events_are_in_order_and_only_a_services_own(opened) -> None:
+    store = opened()
+    store.save([], entries=[entry(1), entry(2, "text"), entry(3)])
+    assert opened().events("digits") == [entry(1), entry(3)]
+    assert store.events("nothing") == []
+
+
+def test_only_the_last_events_of_each_service_are_kept(opened) -> None:
+    store = opened()
+    store.save([], entries=[entry(0, "text")])
+    for number in range(EVENTS_KEPT + 20):
+        store.save([], entries=[entry(number)])
+    with store._engine.connect() as connection:
+        count = connection.exec_driver_sql("SELECT count(*) FROM events").scalar()
+    assert count == EVENTS_KEPT + 1
+    assert [e.at for e in store.events("digits")] == list(range(20, EVENTS_KEPT + 20))
+    assert store.events("text") == [entry(0, "text")]
+
+
+def test_notes_survive_and_are_replaced(opened) -> None:
+    store = opened()
+    assert store.noted("catalogue") is None
+    store.note("catalogue", ["old"])
+    store.note("catalogue", [{"name": "Digits"}])
+    assert opened().noted("catalogue") == [{"name": "Digits"}]
+
+
+def test_the_files_directory_is_made(opened, tmp_path: Path) -> None:
+    opened()
+    assert stat.S_ISDIR((tmp_path / "state").stat().st_mode)
