@@ -21,7 +21,6 @@ class Reason(StrEnum):
     """Why a service is in its state: a label for machines. `TEXT` has the words for people."""
 
     NONE = ""
-    DEMAND = "demand"
     SUBMITTING = "submitting"
     WAITING = "waiting_for_resources"
     LOADING = "loading"
@@ -46,7 +45,6 @@ class Reason(StrEnum):
 
 TEXT: dict[Reason, str] = {
     Reason.NONE: "no job; the next request starts one",
-    Reason.DEMAND: "a request asked for it",
     Reason.SUBMITTING: "the job is being submitted",
     Reason.WAITING: "the job waits in Slurm's queue",
     Reason.LOADING: "the job runs; the service does not answer its health path yet",
