@@ -1,0 +1,97 @@
+"""How often each login is asked for its queue: no storm, and nobody waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from service_management.cluster.login import Login
+from service_management.controller.polling import UNSEEN_EVERY, Polling
+from service_management.lifecycle.record import Record
+from service_management.lifecycle.states import State
+
+from .samples import with_job
+
+START = 10_000.0
+MINUTE = 600  # passes of a tenth of a second
+
+
+def calls(records: list[Record], begin: float = START, passes: int = MINUTE) -> list[Login]:
+    """Every squeue that one minute of passes would make."""
+    polling = Polling()
+    polling.due(records, begin - 0.1)
+    return [
+        login for number in range(passes) for login in polling.due(records, begin + number * 0.1)
+    ]
+
+
+def test_a_steady_service_costs_at_most_six_calls_a_minute() -> None:
+    assert 5 <= len(calls([with_job("digits", State.READY, 0.0)])) <= 6
+
+
+def test_two_hundred_steady_services_of_one_login_cost_no_more_than_one() -> None:
+    many = [with_job(f"s{n}", State.READY, 0.0) for n in range(200)]
+    assert len(calls(many, passes=200)) == len(calls(many[:1], passes=200)) <= 2
+
+
+def test_each_login_is_asked_for_its_own_jobs() -> None:
+    here = with_job("digits", State.READY, 0.0)
+    there = with_job("text", State.READY, 0.0, remote_host="other.example.org")
+    assert len({login.id for login in Polling().due([here, there], START)}) == 2
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.STARTING])
+def test_what_moves_is_looked_at_within_half_a_second(state: State) -> None:
+    moving = [with_job("digits", state, START)]
+    assert len(calls(moving, passes=50)) >= 9
+
+
+def test_one_that_moves_makes_its_login_quick_and_no_other() -> None:
+    moving = with_job("digits", State.QUEUED, START)
+    steady = with_job("text", State.READY, 0.0, remote_host="other.example.org")
+    asked = [login.host for login in calls([moving, steady], passes=50)]
+    assert asked.count("other.example.org") <= 1
+    assert len(asked) > 9
+
+
+def test_a_job_that_waits_for_hours_is_asked_about_every_five_seconds() -> None:
+    assert len(calls([with_job("digits", State.QUEUED, START - 7200)])) <= 12
+
+
+def test_without_a_job_nothing_is_asked() -> None:
+    assert calls([]) == []
+
+
+def test_a_login_is_looked_at_once_for_jobs_that_a_lost_store_does_not_know() -> None:
+    login = Login("jo", "login.example.org", 22, "/keys/id")
+    polling = Polling()
+    polling.configure([login])
+    assert polling.due([], START) == [login]
+    assert polling.due([], START + UNSEEN_EVERY - 1) == []
+    assert polling.due([], START + UNSEEN_EVERY) == [login]  # it did not answer
+    polling.answered(login.id)
+    polling.configure([login])
+    assert polling.due([], START + 10 * UNSEEN_EVERY) == []
+
+
+def test_a_job_is_asked_about_with_the_login_it_was_submitted_with() -> None:
+    old = with_job("digits", State.READY, 0.0, ssh_username="before")
+    [login] = Polling().due([old], START)
+    assert login.username == "before"
+
+
+def test_trouble_is_told_by_route() -> None:
+    polling, record = Polling(), with_job("digits", State.READY, 0.0)
+    [login] = polling.due([record], START)
+    polling.trouble[login.id] = "no route to host"
+    assert polling.troubles({}, [record]) == {"digits": "no route to host"}
+    polling.trouble[login.id] = ""
+    assert polling.troubles({}, [record]) == {}
+
+
+def test_what_was_learned_of_jobs_that_are_gone_is_forgotten() -> None:
+    polling, record = Polling(), with_job("digits", State.READY, 0.0)
+    polling.learned = {record.job.name: 1.0, "io.digits.0.8080.gone": 2.0}
+    polling.due([record], START)
+    assert polling.learned == {record.job.name: 1.0}
+    polling.due([], START + 1)
+    assert polling.learned == {}
