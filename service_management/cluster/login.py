@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,10 @@ class Login:
     def __str__(self) -> str:
         return f"{self.username}@{self.host}:{self.port}"
 
-    @property
+    @cached_property
     def id(self) -> str:
-        """Short and stable: names this login's files and metrics."""
+        """Short and stable: names this login's files and metrics. Kept, since the controller
+        asks for it a thousand times in a pass."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
 
     @property
