@@ -58,6 +58,7 @@ class Effects:
         self._hands, self._run_dir, self._tell, self._service = hands, run_dir, tell, service
         self._not_before: dict[tuple[str, str], float] = {}
         self._submitted: set[str] = set()
+        self._led_to: dict[str, str] = {}  # job name → the node its tunnels lead to
 
     def sockets(self, job: Job) -> Sockets:
         return sockets(self._run_dir, job)
@@ -99,10 +100,16 @@ class Effects:
             hand.do(("stray", job_id), lambda: hand.client.cancel([job_id]))
 
     def forget_all_but(self, names: set[str]) -> None:
-        """The pauses of jobs that are gone."""
+        """The pauses of jobs that are gone, and where their tunnels led."""
         for key in [key for key in self._not_before if key[0] not in names]:
             del self._not_before[key]
+        for name in self._led_to.keys() - names:
+            self._led_to.pop(name, None)
         self._submitted &= names
+
+    def led_to(self, job: Job) -> str | None:
+        """A requeued job may run elsewhere; None where an earlier process opened its tunnels."""
+        return self._led_to.get(job.name)
 
     def close_tunnels(self, job: Job) -> None:
         """Whoever opened them: a tunnel outlives the process that did."""
@@ -183,6 +190,7 @@ class Effects:
             return
         for socket in (self.sockets(job).quiet, self.sockets(job).main):
             hand.connection.open_tunnel(socket, address, job.port)
+        self._led_to[job.name] = job.node
 
     def _probe(self, errand: _Errand) -> None:
         health = probe(self.sockets(errand.job).quiet, errand.health_path)

@@ -35,7 +35,7 @@ from service_management.controller.spec import JobSpec, spec_of
 from service_management.controller.traffic import Traffic
 from service_management.controller.tunnels import Sockets
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Find, Tunnel, routed
+from service_management.lifecycle.actions import Find, Probe, Tunnel, routed
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import State
 from service_management.lifecycle.timing import lingering
@@ -312,13 +312,21 @@ class Controller:
                 continue
             if isinstance(action, Tunnel) and self._tunnel_stands(action.job):
                 continue
+            if isinstance(action, Probe) and self._tunnel_leads_elsewhere(action.job):
+                continue
             if isinstance(action, Find) and self._effects.submitting(action.job):
                 continue
             self._effects.dispatch(record, action, now)
 
     def _tunnel_stands(self, job: Job) -> bool:
+        if self._effects.led_to(job) != job.node:
+            return False
         sockets = self._effects.sockets(job)
         return self._traffic.stands(sockets.main) and self._traffic.stands(sockets.quiet)
+
+    def _tunnel_leads_elsewhere(self, job: Job) -> bool:
+        """Whoever answers there is not this job."""
+        return self._effects.led_to(job) not in (None, job.node)
 
     def _ask_slurm(self, now: float) -> None:
         for login in self._polling.due(self._active(), now):
