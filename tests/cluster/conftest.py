@@ -44,6 +44,7 @@ def running(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def stack(running: Stack) -> Iterator[Stack]:
     """The gateway, without services before and after; failing tests leave no job either."""
     yield running
+    print(running.last_words())  # pytest shows it where the test failed
     running.cluster.cancel_all()
     running.write([])
     wait_for("no service is left", lambda: not running.info()["services"], 20)

@@ -101,6 +101,17 @@ class Stack:
     def log(self, name: str = "control") -> str:
         return (self.directory / "var" / "log" / f"{name}.log").read_text()
 
+    def last_words(self, lines: int = 40) -> str:
+        """The end of every log, for whoever reads a failed test."""
+        files = [
+            *(self.directory / "var" / "log").glob("*.log"),
+            self.run_dir / "log" / "error.log",
+        ]
+        texts = [(file, file.read_text(errors="replace")) for file in files if file.exists()]
+        return "\n".join(
+            f"--- {file.name}\n" + "\n".join(text.splitlines()[-lines:]) for file, text in texts
+        )
+
     # -- its configuration ----------------------------------------------------------
 
     def entry(self, route: str, **keys: Any) -> dict[str, Any]:
