@@ -1,0 +1,44 @@
+"""The sentences that docs/operations.md explains are sentences that the program says."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pytest
+
+from tests.docs.pages import ROOT, rows, section, ticked
+
+PAGE = "docs/operations.md"
+OURS = ("control.log", "What SSH and Slurm say")
+FOREIGN = ("Could not resolve hostname", "Socket timed out on send/recv operation", "sbatch:")
+_LITERALS_JOINED = re.compile(r'"\s*\n\s*f?"')
+_VALUES = re.compile(
+    r"""
+    … | \b\d+\b              # left out; a number
+    | \[\w+\ *\]             # the level
+    | \w+='[^']*' | \w+=\w+  # key=value
+    | job\ \d+.*            # what is said of one job
+    | :\ (?=Unable).*       # Slurm's own words
+    """,
+    re.VERBOSE,
+)
+
+
+@cache
+def said() -> str:
+    """Every string literal of the product, those that continue on the next line joined."""
+    files = sorted((ROOT / "service_management").rglob("*.py"))
+    return "\n".join(_LITERALS_JOINED.sub("", file.read_text()) for file in files)
+
+
+def sentences() -> list[str]:
+    return [line for part in OURS for row in rows(section(PAGE, part)) for line in ticked(row[0])]
+
+
+@pytest.mark.parametrize("sentence", sentences())
+def test_an_explained_sentence_is_one_that_the_program_says(sentence: str) -> None:
+    pieces = [piece.strip(" .:") for piece in _VALUES.split(sentence)]
+    telling = [piece for piece in pieces if len(piece) > 8 and piece not in FOREIGN]
+    for piece in telling:
+        assert piece in said(), piece
