@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shlex
+from dataclasses import replace
 
 from service_management import layout
 from service_management.catalogue import read_catalogue
@@ -24,11 +25,14 @@ class NotPossible(Exception):
 
 
 def sbatch(chosen: Settings, route: str) -> str:
-    """The command that the next start of the service would run on the login node."""
+    """The command that the next start of the service would run on the login node; for who may
+    read the configuration, so with the environment's values."""
     spec, nonce = _spec(chosen, route), secrets.token_hex(4)
     port = spec.port(nonce)
     job = Job(job_name(chosen.identity, route, 0, port, nonce), port, 0.0)
-    return submit_command(submission(spec, job))
+    env = [shlex.quote(f"{name}={value}") for name, value in spec.env]
+    command = submit_command(submission(replace(spec, env=()), job))
+    return " ".join([*(["env", *env] if env else []), command])
 
 
 def ssh(chosen: Settings, route: str) -> dict[str, str]:

@@ -101,13 +101,8 @@ class Native:
             )
         self._say(f"the gateway answers at http://127.0.0.1:{self.chosen.listen_port}/")
         if info["config_error"]:
-            count = len(info["services"])
-            self._say(
-                f"{self.chosen.config_file} is not valid; "
-                + (f"the last valid one is served ({count} services)" if count else "")
-                + ("" if count else "no service is served until it is repaired")
-                + f":\n{info['config_error']['text']}"
-            )
+            self._say(f"{self.chosen.config_file} is not valid; {_served(len(info['services']))}:")
+            self._say(info["config_error"]["text"])
 
     def _info(self) -> dict[str, Any] | None:
         """Once everything answers, and the configuration has been read."""
@@ -201,6 +196,12 @@ class Native:
             _signal(pid, how)
             if wait(lambda: not layout.runs(pid), seconds, f"process {pid} to end", self._say):
                 return
+
+
+def _served(count: int) -> str:
+    if not count:
+        return "no service is served until it is repaired"
+    return f"the last valid one is served ({count} service{'s' if count > 1 else ''})"
 
 
 def _signal(pid: int, how: signal.Signals) -> None:

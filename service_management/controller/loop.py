@@ -16,6 +16,7 @@ from typing import Protocol
 
 import structlog
 
+from service_management.cluster.login import Login
 from service_management.controller.board import Board
 from service_management.controller.catalogue import CatalogueWatcher
 from service_management.controller.effects import Effects
@@ -170,8 +171,11 @@ class Controller:
             self._ledger.apply(route, ev.JobSeen(view), now)
         for route, job in found.missing:
             self._effects.post_mortem(route, job)
+        # Logins that differ in their key only share an account, and so see each other's jobs.
+        known = {record.job.name for record in self._active() if record.job}
         for stray in found.strays:
-            self._take_stray(stray, answer, now)
+            if stray.view.name not in known:
+                self._take_stray(stray, answer, now)
 
     def _take_stray(self, stray: Stray, answer: Answer, now: float) -> None:
         """Adopt what a lost store forgot; cancel what nobody wants. Stale answers do neither."""
@@ -180,6 +184,8 @@ class Controller:
             return
         spec = self._ledger.specs.get(route)
         free = record is not None and record.state in (State.COLD, State.FAILED)
+        if free and spec is not None and self._left_to(spec.login, answer.login_id):
+            return
         if free and spec is not None and spec.login.id == answer.login_id:
             job = Job(stray.view.name, stray.name.port, now, spec.dump(), job_id=stray.view.job_id)
             _LOG.warning("adopting a job that no record knows", job=job.job_id, route=route)
@@ -187,6 +193,12 @@ class Controller:
         else:
             _LOG.warning("cancelling a job that no record knows", job=stray.view.job_id)
             self._effects.cancel_stray(answer.login_id, stray.view.job_id)
+
+    def _left_to(self, own: Login, asked: str) -> bool:
+        """Its own login, with the same account, sees the job too and can adopt it."""
+        logins = (spec.login for spec in self._ledger.specs.values())
+        other = next((login for login in logins if login.id == asked), own)
+        return own.id != asked and str(own) == str(other)
 
     def _take_catalogue(self, item: CatalogueLive, now: float) -> None:
         services, before = dict(item.catalogue.services), self._ledger.specs
