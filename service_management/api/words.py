@@ -86,6 +86,7 @@ def _starting(view: View, now: float) -> str:
 def _failed(view: View, now: float) -> str:
     failure, left = view.record.last_failure, view.record.retry_at - now
     text = (failure.text if failure else TEXT[view.record.reason]).rstrip(".") + "."
+    text = text[0].upper() + text[1:]
     if failure and failure.output:
         text += f" Its last output line: {failure.output[-1]!r}."
     return text + (f" The next attempt is possible in {duration(left)}." if left > 0 else "")

@@ -1,0 +1,149 @@
+"""What nginx tells of a held request, and when waiting longer would change nothing."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import replace
+
+import pytest
+from flask import Flask, request
+from hypothesis import given
+from hypothesis import strategies as some
+
+from service_management.api import hold
+from service_management.api.hold import Held, read, settled
+from service_management.lifecycle.states import State
+
+from .samples import RECORDS, view
+
+APP = Flask(__name__)
+# The default of a request that nginx hands over: a GET that never reached the service.
+PLAIN = Held("GET", (), None, html=False, request_id="")
+
+
+def told(**headers: str) -> Held:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    with APP.test_request_context(headers=named):
+        return read(request)
+
+
+@pytest.mark.parametrize(
+    ("header", "attempts", "sent", "replays"),
+    [
+        ("", (), False, 0),
+        ("0", (0,), False, 0),
+        ("312", (312,), True, 0),
+        ("-", (0,), False, 0),
+        ("0 : 0", (0, 0), False, 1),
+        ("0 : 312, 15 : 0", (0, 312, 15, 0), False, 2),
+        ("0, 0 : 0 : 77", (0, 0, 0, 77), True, 2),
+    ],
+)
+def test_the_attempts_are_read_as_nginx_writes_them(header, attempts, sent, replays) -> None:
+    held = told(X_Hold_Sent=header)
+    assert held.attempts == attempts
+    assert (held.sent, held.replays) == (sent, replays)
+
+
+@pytest.mark.parametrize(
+    ("header", "patience"),
+    [
+        ("", None),
+        ("wait=0", 0.0),
+        ("wait=10", 10.0),
+        ("Wait = 10", 10.0),
+        ("respond-async, wait=10", 10.0),
+        ("wait=10, wait=20", 10.0),
+        ("wait=-1", None),
+        ("wait=1.5", None),
+        ("wait=", None),
+        ("wait=soon", None),
+        ("waiting=10", None),
+        ("wait=٣", None),
+    ],
+)
+def test_a_clients_own_patience_is_whole_seconds(header: str, patience: float | None) -> None:
+    assert told(Prefer=header).patience == patience
+
+
+@pytest.mark.parametrize(
+    ("accept", "html"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("application/json", False),
+        ("application/json, text/plain, */*", False),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", True),
+        ("text/html", True),
+        ("text/event-stream", False),
+        ("application/json;q=0.5, text/html", True),
+    ],
+)
+def test_only_who_asks_for_html_gets_a_page(accept: str, html: bool) -> None:
+    assert told(Accept=accept).html is html
+
+
+printable = some.text(some.characters(codec="latin-1", exclude_categories=["Cc"]))
+
+
+@given(printable, printable, printable)
+def test_no_header_breaks_the_reading(sent: str, prefer: str, accept: str) -> None:
+    held = told(X_Hold_Sent=sent, Prefer=prefer, Accept=accept)
+    assert held.patience is None or held.patience >= 0
+    assert all(attempt >= 0 for attempt in held.attempts)
+
+
+# -- how long
+
+
+@pytest.mark.parametrize(
+    ("patience", "html", "method", "expected"),
+    [
+        (None, False, "GET", 120.0),
+        (0.0, False, "GET", 0.0),
+        (10.0, False, "POST", 10.0),
+        (9999.0, False, "GET", 120.0),
+        (None, True, "GET", 0.0),
+        (None, True, "POST", 120.0),
+        (5.0, True, "GET", 5.0),
+    ],
+)
+def test_patience_is_the_services_or_less(patience, html, method, expected) -> None:
+    held = replace(PLAIN, patience=patience, html=html, method=method)
+    assert hold._time_left(view(State.COLD), held) == expected
+
+
+@pytest.mark.parametrize("state", State)
+def test_waiting_ends_where_it_would_change_nothing(state: State) -> None:
+    done = {State.READY, State.DISABLED}
+    assert settled(RECORDS[state]) == (state in done)
+
+
+def test_a_failure_is_final_only_while_its_backoff_runs() -> None:
+    failed = RECORDS[State.FAILED]
+    assert settled(replace(failed, retry_at=time.time() + 60))
+    assert not settled(replace(failed, retry_at=time.time() - 1))
+
+
+def test_a_service_that_was_removed_is_not_waited_for() -> None:
+    assert settled(None)
+
+
+# -- and for whom
+
+
+def test_a_client_that_has_left_is_noticed() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            assert not hold._gone(ours)
+            theirs.send(b"next request")
+            assert not hold._gone(ours)
+            assert ours.recv(100) == b"next request"
+        assert hold._gone(ours)
+    assert hold._gone(ours)
+
+
+def test_without_a_socket_everybody_is_taken_to_be_there() -> None:
+    assert not hold._gone(None)
