@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from service_management.gateway.settings import GatewaySettings
 RELOAD_SECONDS = 5.0  # nginx itself retries an occupied port for 2.5 s
 _POLL_SECONDS = 0.02
 _PROBE_SECONDS = 1.0
-_IN_A_ROW = 3  # answers: while it reloads, connections may still reach the old workers
+_COMPLAINT = re.compile(r"\[emerg\] (?:\d+#\d+: )?(.*)")
 
 
 class Master:
@@ -39,10 +40,12 @@ class Master:
         pid = self.pid()
         if pid is None:
             return None
+        before = _workers(pid)
         os.kill(pid, signal.SIGHUP)
         deadline = time.monotonic() + RELOAD_SECONDS
         while time.monotonic() < deadline:
-            if all(self._answers(generation) for _ in range(_IN_A_ROW)):
+            # For a tenth of a second old and new workers accept connections side by side.
+            if self._answers(generation) and not any(map(_accepts, before)):
                 return None
             if log.says("still could not bind") or log.says("[emerg]", but="bind()"):
                 break
@@ -60,6 +63,23 @@ class Master:
             return False
         finally:
             connection.close()
+
+
+def _workers(master: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{master}/task/{master}/children").read_text()
+    except OSError:
+        return []
+    return [int(pid) for pid in children.split()]
+
+
+def _accepts(worker: int) -> bool:
+    """Not gone, and not told to finish: then its title says so, and its sockets are closed."""
+    try:
+        title = Path(f"/proc/{worker}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"nginx: worker process" in title and b"shutting down" not in title
 
 
 class _Tail:
@@ -80,7 +100,9 @@ class _Tail:
         return any(text in line and but not in line for line in self._lines())
 
     def words(self) -> str:
-        """nginx's complaints, each once, without time and process number."""
-        found = (line.partition("[emerg] ")[2] for line in self._lines())
-        said = (text.partition(": ")[2] for text in found if text)
-        return "\n".join(dict.fromkeys(said))
+        return complaints("\n".join(self._lines()))
+
+
+def complaints(text: str) -> str:
+    """What nginx refuses in these lines of its log, each once, without time and process number."""
+    return "\n".join(dict.fromkeys(_COMPLAINT.findall(text)))
