@@ -1,0 +1,230 @@
+"""Time: idleness runs from the end of the last activity; every phase has its own budget."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from tests.stack.stack import Stack
+from tests.stack.waiting import wait_for
+
+TIMEOUT = 2.0  # idle seconds of the services here
+LATE = 1.5  # the product's own promise: gone within this much more
+EARLY = 0.3  # what is in flight is counted five times a second
+
+
+@contextmanager
+def in_background(*work: Callable[[], object]) -> Iterator[list[object]]:
+    """Run beside the test; results in the order of their ends. Joined on the way out."""
+    results: list[object] = []
+    threads = [threading.Thread(target=lambda w=w: results.append(w())) for w in work]
+    for thread in threads:
+        thread.start()
+    try:
+        yield results
+    finally:
+        for thread in threads:
+            thread.join(60)
+
+
+@pytest.fixture
+def full(stack: Stack) -> Iterator[Callable[[int], None]]:
+    """Fill every CPU of the cluster with somebody's job of so many minutes."""
+
+    def fill(minutes: int) -> None:
+        command = f"sbatch --parsable -N {len(stack.cluster.spec.nodes)} --exclusive"
+        stack.cluster.run(f"{command} -t {minutes} -J other --wrap 'sleep 600' -o /dev/null")
+        wait_for("the cluster is full", lambda: running(stack, "other"))
+
+    yield fill
+    stack.cluster.cancel_all()
+    wait_for("it is free again", lambda: not stack.cluster.jobs(), 20)
+
+
+def running(stack: Stack, name: str) -> bool:
+    jobs = stack.cluster.jobs()
+    return any(job["name"] == name and job["state"] == "RUNNING" for job in jobs)
+
+
+# -- waiting in the queue -----------------------------------------------------------------
+
+
+def test_held_client_of_a_full_cluster_is_told_slurms_reason_and_its_estimate(
+    stack: Stack, service: Callable[..., str], full: Callable[[int], None]
+) -> None:
+    full(20)
+    before = time.time()
+    route = service(hold_timeout=8, queue_timeout=30)
+    started = time.monotonic()
+
+    answer = stack.client.post(f"/{route}/echo", content=b"patient")
+
+    assert 8 <= time.monotonic() - started < 11
+    assert answer.status_code == 503
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["state"], problem["reason"]) == ("queued", "waiting_for_resources")
+    assert problem["job"]["state"] == "PENDING"
+    assert problem["job"]["reason"] in ("Resources", "Priority")
+    assert before + 600 < problem["job"]["estimated_start"] < before + 1300
+    assert "Slurm expects to start it at " in problem["detail"]
+    assert "waiting for free resources" in problem["detail"] or "ahead" in problem["detail"]
+    assert int(answer.headers["Retry-After"]) == 300
+    assert stack.info(route)["estimated_start"] == problem["job"]["estimated_start"]
+    assert [job["id"] for job in stack.jobs(route)] == [problem["job"]["id"]]
+
+
+def test_pending_job_is_kept_while_anyone_asks_and_cancelled_queue_timeout_after_the_last(
+    stack: Stack, service: Callable[..., str], full: Callable[[int], None]
+) -> None:
+    full(20)
+    route = service(hold_timeout=5, queue_timeout=2)
+    with in_background(lambda: stack.client.get(f"/{route}/echo")):
+        first = wait_for("the job", lambda: stack.jobs(route))[0]
+    last = time.monotonic()
+    assert [job["id"] for job in stack.jobs(route)] == [first["id"]]  # held: longer than the budget
+
+    wait_for("the job is gone", lambda: not stack.jobs(route), 15)
+
+    assert 1.5 < time.monotonic() - last < 6
+    info = stack.wait_for_state(route, "cold")
+    assert info["reason"] == "queue_timeout"
+
+
+def test_pending_job_starts_when_there_is_room_and_answers_the_one_who_waited(
+    stack: Stack, service: Callable[..., str], full: Callable[[int], None]
+) -> None:
+    full(20)
+    route = service(hold_timeout=60)
+    with in_background(lambda: stack.client.post(f"/{route}/echo", content=b"x")) as answers:
+        wait_for("it is pending", lambda: stack.jobs(route))
+        stack.cluster.admin("scancel", "--name=other")
+    assert [answer.status_code for answer in answers] == [200]
+    assert stack.submissions(route) == 1
+
+
+# -- starting -----------------------------------------------------------------------------
+
+
+def test_start_longer_than_the_idle_timeout_is_not_killed(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service(timeout=1, env={"HEALTH_DELAY": "3"})
+    stack.client.get(f"/{route}/echo", headers={"Prefer": "wait=0"})  # nobody stays to wait
+
+    stack.wait_for_state(route, "ready")
+
+    assert stack.submissions(route) == 1
+    stack.wait_for_state(route, "cold", seconds=10)
+    assert stack.info(route)["reason"] == "idle"
+
+
+@pytest.mark.parametrize(
+    "env", [{"HEALTH_DELAY": "60"}, {"REFUSE_PORT": "1"}], ids=["unhealthy", "port-refused"]
+)
+def test_start_beyond_startup_timeout_is_cancelled_with_reason_and_output(
+    stack: Stack, service: Callable[..., str], env: dict[str, str]
+) -> None:
+    route = service(startup_timeout=2, env=env)
+
+    answer = stack.client.get(f"/{route}/echo")
+
+    assert answer.status_code == 503
+    problem = answer.json()
+    assert problem["type"].endswith(":failed")
+    assert problem["failure"]["reason"] == "startup_timeout"
+    info = stack.info(route)
+    assert info["state"] == "failed"
+    assert info["last_error"]["slurm_state"] == "CANCELLED"
+    assert "startup_timeout" in info["last_error"]["text"]
+    assert info["last_error"]["command"].endswith(f"probe.sh {port_of(info)}")
+    if "HEALTH_DELAY" in env:
+        assert any("listening" in line for line in info["last_error"]["output"])
+    wait_for("the job is gone", lambda: not stack.jobs(route))
+
+
+def port_of(info: dict) -> str:
+    return info["last_error"]["command"].split()[-1]
+
+
+# -- idle ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "last"),
+    [(f"/stream?seconds={3 * TIMEOUT}", b"end\n"), (f"/slow?seconds={3 * TIMEOUT}", b"slept")],
+    ids=["stream", "silent"],
+)
+def test_request_three_times_longer_than_timeout_finishes_and_the_timer_runs_from_its_end(
+    stack: Stack, service: Callable[..., str], path: str, last: bytes
+) -> None:
+    route = service(timeout=TIMEOUT)
+
+    answer = stack.client.get(f"/{route}{path}")
+    ended = time.monotonic()
+
+    assert answer.status_code == 200
+    assert last in answer.content
+    wait_for("the job is gone", lambda: not stack.jobs(route), 15, pause=0.02)
+    assert TIMEOUT - EARLY <= time.monotonic() - ended <= TIMEOUT + LATE
+    assert stack.submissions(route) == 1
+
+
+def test_open_websocket_keeps_the_service_awake_until_it_is_closed(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service(timeout=TIMEOUT)
+    with connect(
+        f"ws://127.0.0.1:{stack.port}/{route}/ws", open_timeout=60, proxy=None
+    ) as websocket:
+        opened = time.monotonic()
+        wait_for("three timeouts", lambda: time.monotonic() - opened > 3 * TIMEOUT, 3 * TIMEOUT + 5)
+        websocket.send("still there")
+        assert websocket.recv(timeout=5) == "still there"
+        assert stack.info(route)["inflight"] == 1
+    closed = time.monotonic()
+    wait_for("the job is gone", lambda: not stack.jobs(route), 15, pause=0.02)
+    assert TIMEOUT - EARLY <= time.monotonic() - closed <= TIMEOUT + LATE
+
+
+def scrape(stack: Stack, route: str, until: threading.Event) -> set[int]:
+    """What a monitoring system does, several times per idle timeout."""
+    seen = set()
+    with httpx.Client(base_url=stack.url, timeout=10) as client:
+        while not until.wait(0.3):
+            seen |= {client.get(f"/{route}{path}").status_code for path in ("/health", "/metrics")}
+    return seen
+
+
+def test_scrape_of_a_quiet_path_does_not_wake(stack: Stack, service: Callable[..., str]) -> None:
+    route = service()
+    for path in ("/health", "/metrics", "/health?deep=1"):
+        answer = stack.client.get(f"/{route}{path}")
+        assert answer.status_code == 503
+        assert answer.json()["state"] == "cold"
+    assert stack.state(route) == "cold"
+    assert stack.submissions(route) == 0
+
+
+def test_scrape_of_a_quiet_path_does_not_keep_awake(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route, stop = service(timeout=TIMEOUT), threading.Event()
+    with in_background(lambda: scrape(stack, route, stop)) as seen:
+        try:
+            stack.client.get(f"/{route}/echo")
+            ended = time.monotonic()
+            assert stack.client.get(f"/{route}/metrics").text.startswith("# TYPE probe_requests")
+            wait_for("the job is gone", lambda: not stack.jobs(route), 15, pause=0.02)
+            assert time.monotonic() - ended <= TIMEOUT + LATE
+            stack.wait_for_state(route, "cold")
+        finally:
+            stop.set()
+    assert seen == [{200, 503}]
+    assert stack.submissions(route) == 1

@@ -1,0 +1,166 @@
+"""What goes wrong is said, with everything a person can act on; what was repaired works again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.stack.stack import Stack
+from tests.stack.waiting import wait_for
+
+
+def ask(stack: Stack, route: str) -> tuple[httpx.Response, float]:
+    started = time.monotonic()
+    answer = stack.client.post(f"/{route}/echo", content=b"please")
+    return answer, time.monotonic() - started
+
+
+def wait_out_the_pause(stack: Stack, route: str) -> None:
+    wait_for("the back-off is over", lambda: time.time() > stack.info(route)["retry_at"], 20)
+
+
+def check_the_crash_is_told(told: dict[str, Any], lacking: str) -> None:
+    """The same five things in the 503 and in /info."""
+    assert told["reason"] == "ended_at_start"
+    assert (told["slurm_state"], told["exit_code"]) == ("FAILED", 1)
+    assert told["output"][-1] == f"probe: fatal: cannot load {lacking}"
+    assert "sbatch --parsable" in told["command"]
+    assert f"job {told['job_id']}" in told["text"]
+    assert "Slurm says FAILED, exit code 1" in told["text"]
+
+
+def test_service_that_crashes_at_start_tells_why_backs_off_and_succeeds_after_repair(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    model = stack.cluster.home / f"model-{time.time_ns()}"
+    route = service(env={"CRASH_UNLESS_FILE": str(model)})
+    pauses = []
+    for attempt in (1, 2):
+        answer, _ = ask(stack, route)
+
+        assert answer.status_code == 503
+        problem, info = answer.json(), stack.info(route)
+        assert problem["type"].endswith(":failed")
+        assert problem["state"] == info["state"] == "failed"
+        assert str(model) in problem["detail"]
+        check_the_crash_is_told(problem["failure"], str(model))
+        check_the_crash_is_told(info["last_error"], str(model))
+        pauses.append(info["retry_at"] - info["last_error"]["at"])
+        at_once, took = ask(stack, route)
+        assert (at_once.status_code, took < 1) == (503, True)
+        assert at_once.json()["failure"]["job_id"] == problem["failure"]["job_id"]
+        assert 1 <= int(at_once.headers["Retry-After"]) <= pauses[-1] + 1
+        assert stack.submissions(route) == attempt
+        if attempt == 1:
+            wait_out_the_pause(stack, route)
+    assert pauses[1] > pauses[0] * 1.5
+
+    model.write_text("weights")
+    wait_out_the_pause(stack, route)
+    answer, _ = ask(stack, route)
+
+    assert answer.status_code == 200
+    assert stack.submissions(route) == 3
+    failures = [event for event in stack.info(route)["events"] if event["state"] == "failed"]
+    assert len(failures) == 2
+    for event in failures:  # each attempt, also those before the last
+        for part in ("FAILED, exit code 1", str(model), "sbatch --parsable", "fatal: cannot load"):
+            assert part in event["text"]
+
+
+def test_held_requests_are_told_of_the_crash_as_soon_as_it_is_known(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    answer, took = ask(stack, service(hold_timeout=60, env={"CRASH_AT_START": "7"}))
+
+    assert answer.json()["failure"]["exit_code"] == 7
+    assert took < 15
+
+
+def test_job_that_sbatch_refuses_is_told_at_once_in_its_own_words(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service(sbatch_args=["--partition=no-such-partition"])
+
+    answer, took = ask(stack, route)
+
+    assert (answer.status_code, took < 5) == (503, True)
+    problem = answer.json()
+    assert problem["reason"] == "submit_rejected"
+    assert "invalid partition specified: no-such-partition" in problem["detail"]
+    assert "sbatch --parsable --partition=no-such-partition" in problem["failure"]["command"]
+    assert stack.info(route)["last_error"] == problem["failure"]
+    assert stack.submissions(route) == 0
+
+
+def test_secrets_in_the_environment_of_a_job_are_not_shown_with_its_command(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service(env={"TOKEN": "hush-hush", "CRASH_AT_START": "1"})
+
+    answer, _ = ask(stack, route)
+
+    assert "TOKEN=" in answer.json()["failure"]["command"]
+    assert "hush-hush" not in answer.text + stack.client.get(f"/info/{route}").text
+
+
+@pytest.mark.parametrize("fault", ["drop", "crash?code=3"])
+def test_post_whose_answer_breaks_off_is_502_and_never_repeated(
+    stack: Stack, service: Callable[..., str], fault: str
+) -> None:
+    route = service()
+    stack.client.get(f"/{route}/echo")
+
+    answer = stack.client.post(
+        f"/{route}/{fault}", content=b"once", headers={"X-Execution-Id": "x"}
+    )
+
+    assert answer.status_code == 502
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:inference-orchestrator:problem:broke-off"
+    if fault == "drop":
+        assert stack.client.get(f"/{route}/executed").json()["ids"] == {"x": 1}
+        assert stack.submissions(route) == 1
+        return
+    info = stack.wait_for_state(route, "failed", "cold")
+    assert info["last_error"]["exit_code"] == 3
+    assert info["last_error"]["output"].count("told to crash by a request") == 1
+    wait_out_the_pause(stack, route)
+    again, _ = ask(stack, route)
+    assert again.status_code == 200
+    assert stack.submissions(route) == 2
+    assert "/crash" not in stack.client.get(f"/{route}/executed").json()["paths"]
+
+
+def test_job_that_somebody_cancelled_is_started_again_by_the_next_request(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service()
+    stack.client.get(f"/{route}/echo")
+    stack.cluster.run(f"scancel {stack.jobs(route)[0]['id']}")
+    info = stack.wait_for_state(route, "failed", "cold")
+    assert info["last_error"]["slurm_state"] == "CANCELLED"
+    wait_out_the_pause(stack, route)
+
+    answer, _ = ask(stack, route)
+
+    assert answer.status_code == 200
+    assert stack.submissions(route) == 2
+
+
+def test_status_codes_of_the_service_pass_as_its_own(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service()
+    for code in (500, 201, 204, 304, 400, 404, 413, 418, 429, 500, 502, 503, 504):
+        answer = stack.client.post(f"/{route}/status?code={code}", content=b"x")
+
+        assert answer.status_code == code
+        assert answer.headers["X-Probe"] == f"status-{code}"
+        if code not in (204, 304):
+            assert answer.json() == {"status": code}
+    assert stack.client.get(f"/{route}/executed").json()["paths"] == {"/status": 13}
