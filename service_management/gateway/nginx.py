@@ -10,7 +10,7 @@ from pathlib import Path
 from service_management.config import Catalogue
 from service_management.gateway.errors import NginxRefused
 from service_management.gateway.files import symlink_atomically
-from service_management.gateway.master import Master
+from service_management.gateway.master import Master, complaints
 from service_management.gateway.render import MAIN, generation_of, render
 from service_management.gateway.settings import GatewaySettings
 
@@ -76,7 +76,8 @@ class Nginx:
             argv, capture_output=True, text=True, timeout=_CHECK_SECONDS, check=False
         )
         if done.returncode != 0:
-            raise NginxRefused(done.stderr.strip().replace(f"{directory}/", ""))
+            words = complaints(done.stderr) or done.stderr.strip()
+            raise NginxRefused(words.replace(f"{directory}/", ""))
 
     def _program(self) -> list[str]:
         binary = self.settings.nginx_binary or shutil.which("nginx") or "/usr/sbin/nginx"

@@ -8,6 +8,8 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from service_management.gateway.quote import bare
+
 TEMPLATE_DIR = Path(__file__).resolve().parents[2] / "nginx"
 
 # A unix socket's path has at most 107 bytes. The longest one is
@@ -65,6 +67,8 @@ class GatewaySettings:
                 f"run_dir {self.run_dir} has {length} bytes; at most {RUN_DIR_MAX} leave room for"
                 f" the sockets below it, whose paths may have {SOCKET_PATH_MAX}"
             )
+        for value in (self.run_dir, self.flask, *self.listen):
+            bare(value)  # these stand inside other words of nginx's configuration
         if not self.listen:
             raise ValueError("listen is empty: the gateway needs an address")
 

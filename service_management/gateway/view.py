@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -15,7 +16,6 @@ from service_management.gateway.quote import UnquotableError
 from service_management.gateway.routes import quiet_socket, route_socket
 
 _ROUTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
-_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
 _PATH_SAFE = "/-._~:@!*&()+,="
 _LONGEST_WAIT = 365 * 86400  # seconds
 
@@ -131,10 +131,18 @@ def _milliseconds(key: str, seconds: float, more: float = 0) -> int:
 def _local_address(service: Service) -> str | None:
     if service.local_port is None:
         return None
-    host = service.local_host or "127.0.0.1"
-    port = service.local_port
-    if not isinstance(host, str) or not _HOST.fullmatch(host):
-        raise UnquotableError(f"local_host {host!r} is not an address")
-    if not isinstance(port, int) or not 0 < port < 65536:
+    host, port = _address(service.local_host or "127.0.0.1"), service.local_port
+    if type(port) is not int or not 0 < port < 65536:
         raise UnquotableError(f"local_port {port!r} is not a port")
-    return f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{host}:{port}"
+
+
+def _address(host: object) -> str:
+    """Never a name that nginx would have to look up when it starts."""
+    if host == "localhost":
+        return "localhost"
+    try:
+        address = ip_address(str(host).strip("[]"))
+    except ValueError:
+        raise UnquotableError(f"local_host {host!r} is not an address") from None
+    return str(address) if address.version == 4 else f"[{address}]"

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -30,8 +31,7 @@ def _generations(gateway: Gateway) -> list[str]:
 
 def _workers(gateway: Gateway) -> set[str]:
     pid = gateway.nginx.master.pid()
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        return set(children.read().split())
+    return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
 
 def test_an_empty_catalogue_is_served_before_there_is_any(make_gateway: Maker) -> None:
@@ -86,7 +86,9 @@ def test_a_broken_template_is_refused_in_nginxs_own_words(make_gateway: Maker) -
     gateway = make_gateway(service("one"))
     before = _generations(gateway), _workers(gateway)
     files = _files(gateway, service("one")) | {"services/one.conf": "locatoin / { }"}
-    with pytest.raises(NginxRefused, match=r'unknown directive "locatoin" in services/one.conf:1'):
+    with pytest.raises(
+        NginxRefused, match=r'^unknown directive "locatoin" in services/one.conf:1$'
+    ):
         gateway.nginx.apply(files)
     assert (_generations(gateway), _workers(gateway)) == before
 

@@ -28,6 +28,12 @@ def test_a_relative_run_dir_is_refused() -> None:
         GatewaySettings(run_dir=Path("run"))
 
 
+@pytest.mark.parametrize("run_dir", ["/run/a b", "/run/$x", "/run/a;b"])
+def test_a_run_dir_that_nginx_cannot_name_is_refused(run_dir: str) -> None:
+    with pytest.raises(ValueError, match=r"to nginx|dollar"):
+        GatewaySettings(run_dir=Path(run_dir))
+
+
 def test_a_gateway_without_an_address_is_refused() -> None:
     with pytest.raises(ValueError, match="address"):
         GatewaySettings(run_dir=LONGEST, listen=())

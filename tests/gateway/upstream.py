@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 service on a unix socket: the far end of a tunnel, told what to do by the path."""
+"""A small HTTP/1.1 service on a unix socket, as at a tunnel's end; the path tells it what to do."""
 
 from __future__ import annotations
 
