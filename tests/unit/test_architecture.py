@@ -1,0 +1,220 @@
+"""Imports point one way, decisions do no I/O, files stay small: read from the sources."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = "service_management"
+SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
+PYTHON = sorted(file for top in (PACKAGE, "demo", "tests") for file in (ROOT / top).rglob("*.py"))
+
+# A room is a package, or the store. Each may import those named here, and itself: decisions
+# and values first, then the far sides, then who joins them, last who talks to people.
+ALLOWED: dict[str, set[str]] = {
+    "lifecycle": set(),
+    "config": set(),
+    # the values of `lifecycle.observations` are what Slurm's answers are parsed into
+    "cluster": {"lifecycle", "config"},
+    "gateway": {"config"},
+    "store": {"lifecycle"},
+    "controller": {"lifecycle", "cluster", "gateway", "config", "store"},
+    "api": {"lifecycle", "cluster", "config", "store", "controller"},
+}
+# Every other module stands beside them and puts them together: no room knows one of those.
+ENTRANCES = {"app", "cli", "gunicorn_conf", "__main__"}  # nobody imports these
+PURE = {"__future__", "collections", "dataclasses", "enum", "math", "typing"}
+
+
+@dataclass(frozen=True)
+class Import:
+    file: Path
+    line: int
+    module: str
+
+    @property
+    def room(self) -> str:
+        """Of this package only: `service_management.cluster.login` is in `cluster`."""
+        return self.module.split(".")[1]
+
+    @property
+    def inside(self) -> bool:
+        return self.module.startswith(f"{PACKAGE}.")
+
+    def __str__(self) -> str:
+        return f"{self.file.relative_to(ROOT)}:{self.line}: {self.module}"
+
+
+def imports(file: Path) -> Iterator[Import]:
+    """Wherever they stand, also in functions and below TYPE_CHECKING."""
+    package = ".".join(file.relative_to(ROOT).parent.parts)
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(file, node.lineno, alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(node, package)
+            if base == PACKAGE:
+                yield from (Import(file, node.lineno, f"{base}.{a.name}") for a in node.names)
+            else:
+                yield Import(file, node.lineno, base)
+
+
+def _base(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    above = parts[: len(parts) - node.level + 1]
+    return ".".join([*above, *([node.module] if node.module else [])])
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(ROOT / PACKAGE).parts[0].removesuffix(".py")
+
+
+ALL_IMPORTS = [found for file in SOURCES for found in imports(file)]
+
+
+def shown(found: list[Import]) -> list[str]:
+    return [str(one) for one in found]
+
+
+def edges() -> dict[str, set[str]]:
+    """Who imports whom, as it is."""
+    found: dict[str, set[str]] = {room_of(file): set() for file in SOURCES}
+    for one in ALL_IMPORTS:
+        if one.inside and one.room != room_of(one.file):
+            found[room_of(one.file)].add(one.room)
+    return found
+
+
+def test_every_package_has_its_place() -> None:
+    packages = {file.parent.name for file in (ROOT / PACKAGE).glob("*/__init__.py")}
+    assert packages | {"store"} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_imports_point_one_way(room: str) -> None:
+    may = ALLOWED[room] | {room}
+    wrong = [i for i in ALL_IMPORTS if room_of(i.file) == room and i.inside and i.room not in may]
+    assert not wrong, shown(wrong)
+
+
+def test_no_circle_leads_back_to_where_it_began() -> None:
+    left = edges()
+    while left:
+        free = {room for room, others in left.items() if not others & set(left)}
+        assert free, f"these import each other: {sorted(left)}"
+        left = {room: others for room, others in left.items() if room not in free}
+
+
+def test_nobody_imports_an_entrance() -> None:
+    wrong = [i for i in ALL_IMPORTS if i.inside and i.room in ENTRANCES]
+    assert not wrong, shown(wrong)
+
+
+def test_nothing_in_lifecycle_does_io() -> None:
+    """An allow-list: what is not on it can wait, read a clock, or open something."""
+    wrong = [
+        found
+        for found in ALL_IMPORTS
+        if room_of(found.file) == "lifecycle"
+        and not found.module.startswith(f"{PACKAGE}.lifecycle")
+        and found.module.split(".")[0] not in PURE
+    ]
+    assert not wrong, shown(wrong)
+
+
+def test_nothing_in_lifecycle_opens_or_prints() -> None:
+    """What needs no import."""
+    forbidden = {"open", "print", "input", "exec", "eval", "__import__", "breakpoint"}
+    calls = [
+        f"{file.name}:{node.lineno}"
+        for file in SOURCES
+        if room_of(file) == "lifecycle"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Name) and node.id in forbidden
+    ]
+    assert not calls
+
+
+def test_only_the_api_and_the_composition_root_know_flask() -> None:
+    knows = {room_of(i.file) for i in ALL_IMPORTS if i.module.split(".")[0] == "flask"}
+    assert knows <= {"api", "app"}
+
+
+def test_the_product_needs_neither_its_demo_nor_its_tests() -> None:
+    outside = {"demo", "tests", "benchmarks", "pytest", "hypothesis", "httpx", "websockets"}
+    wrong = [found for found in ALL_IMPORTS if found.module.split(".")[0] in outside]
+    assert not wrong, shown(wrong)
+
+
+def names(node: ast.Attribute | ast.ImportFrom) -> set[str]:
+    if isinstance(node, ast.ImportFrom):
+        return {f"{node.module}.{alias.name}" for alias in node.names}
+    return {f"{node.value.id}.{node.attr}"} if isinstance(node.value, ast.Name) else set()
+
+
+def calls_with_a_shell(tree: ast.AST) -> Iterator[int]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "shell":
+            if not (isinstance(node.value, ast.Constant) and node.value.value is False):
+                yield node.value.lineno
+        elif isinstance(node, ast.Attribute | ast.ImportFrom) and SHELLS & names(node):
+            yield node.lineno
+
+
+SHELLS = {
+    "os.system",
+    "os.popen",
+    "subprocess.getoutput",
+    "subprocess.getstatusoutput",
+    "asyncio.create_subprocess_shell",
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "subprocess.run('x', shell=True)",
+        "subprocess.run('x', shell=flag)",
+        "os.system('x')",
+        "from os import popen",
+        "asyncio.create_subprocess_shell('x')",
+    ],
+)
+def test_a_shell_would_be_found(text: str) -> None:
+    assert list(calls_with_a_shell(ast.parse(text))) == [1]
+
+
+def test_nothing_reaches_a_local_shell() -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{line}"
+        for file in PYTHON
+        for line in calls_with_a_shell(ast.parse(file.read_text()))
+    ]
+    assert not found
+
+
+def test_no_file_is_longer_than_four_hundred_lines() -> None:
+    long = {
+        str(file.relative_to(ROOT)): lines
+        for file in PYTHON
+        if (lines := len(file.read_text().splitlines())) > 400
+    }
+    assert not long
+
+
+def test_no_function_of_the_product_is_longer_than_fifty_lines() -> None:
+    long = [
+        f"{file.relative_to(ROOT)}:{node.lineno}: {node.name}"
+        for file in SOURCES
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 50
+    ]
+    assert not long
