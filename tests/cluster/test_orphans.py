@@ -1,0 +1,146 @@
+"""Jobs that no record knows, and jobs that somebody else ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.stack.clients import fetch_until_served
+from tests.stack.stack import Stack
+from tests.stack.waiting import wait_for
+
+NOW = {"Prefer": "wait=0"}
+
+
+def _job(stack: Stack, route: str) -> str:
+    return str(stack.info(route)["replicas"][0]["job_id"])
+
+
+def _refused(stack: Stack, route: str) -> httpx.Response | None:
+    answer = stack.client.get(f"/{route}/echo", headers=NOW)
+    return None if answer.is_success else answer
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["with its store", "without its store"])
+def test_gateway_stopped_with_keep_jobs_takes_over_its_jobs_when_it_is_up_again(
+    stack: Stack, service: Callable[..., str], forgotten: bool
+) -> None:
+    route = service(timeout=6)
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    job = _job(stack, route)
+
+    stack.orchestrator("down", "--keep-jobs")
+    if forgotten:
+        for file in (stack.directory / "var").glob("state.db*"):
+            file.unlink()
+    stack.orchestrator("up")
+
+    stack.wait_for_state(route, "ready", seconds=20)
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    assert _job(stack, route) == job
+    assert stack.submissions(route) == 1
+    if forgotten:
+        assert "adopted" in [event["reason"] for event in stack.info(route)["events"]]
+    stack.wait_for_state(route, "cold", seconds=20)
+    wait_for("the queue is empty", lambda: not stack.jobs(route), 10)
+
+
+def test_duplicates_and_jobs_of_unknown_routes_are_cancelled_and_nobody_elses(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service()
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    job = _job(stack, route)
+    submit = "sbatch --parsable --wrap='exec sleep 300' --job-name={}"
+    foreign, duplicate, ghost = (
+        stack.cluster.run(submit.format(name)).strip()
+        for name in (
+            f"someone-else.{route}.0.20001.aaaaaaaa",
+            f"{stack.identity}.{route}.0.20002.bbbbbbbb",
+            f"{stack.identity}.no-such-route.0.20003.cccccccc",
+        )
+    )
+
+    def left() -> set[str]:
+        return {entry["id"] for entry in stack.cluster.jobs()}
+
+    wait_for("both are cancelled", lambda: not {duplicate, ghost} & left(), 30)
+    assert {job, foreign} <= left()
+    assert stack.state(route) == "ready"
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    assert _job(stack, route) == job
+
+
+def test_job_cancelled_by_somebody_else_while_ready_is_told_and_the_next_request_works(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service()
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    job = _job(stack, route)
+
+    stack.cluster.admin("scancel", job)
+
+    refused = wait_for("a refusal", lambda: _refused(stack, route), 10)
+    assert refused.status_code == 503, refused.text
+    wait_for("it is noticed", lambda: stack.info(route)["last_error"], 20)
+    error = stack.info(route)["last_error"]
+    assert (error["job_id"], error["slurm_state"]) == (job, "CANCELLED")
+    assert f"job {job}: Slurm says CANCELLED" in error["text"]
+    fetch_until_served(stack, route, 20)
+    assert stack.submissions(route) == 2
+
+
+def test_job_cancelled_by_somebody_else_while_queued_is_told_to_who_waits(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service(sbatch_args=["--hold"])
+    stack.client.get(f"/{route}/echo", headers=NOW)
+    stack.wait_for_state(route, "queued")
+    job = wait_for("its id", lambda: stack.info(route)["replicas"][0]["job_id"], 10)
+
+    stack.cluster.admin("scancel", str(job))
+    stack.wait_for_state(route, "failed", seconds=20)
+    refused = stack.client.get(f"/{route}/echo", headers=NOW)
+
+    assert refused.status_code == 503
+    assert refused.json()["job"]["id"] == job
+    assert "Slurm says CANCELLED" in refused.json()["detail"]
+    assert refused.headers["Retry-After"]
+
+    def asked_again() -> bool:
+        stack.client.get(f"/{route}/echo", headers=NOW)
+        return stack.state(route) == "queued"
+
+    wait_for("the next request submits anew", asked_again, 10)
+    wait_for("the second job", lambda: stack.submissions(route) == 2, 10)
+
+
+def test_job_requeued_while_ready_is_unpublished_and_ready_again_under_the_same_id(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service()
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    info = stack.info(route)["replicas"][0]
+    job, first_node = info["job_id"], info["node"]
+    node = ("scontrol", "update", f"NodeName={first_node}", "Reason=test")
+    stack.cluster.admin(*node, "State=DRAIN")
+    try:
+        stack.cluster.admin("scontrol", "requeue", job)
+        wait_for("a refusal", lambda: _refused(stack, route), 10)
+        stack.wait_for_state(route, "queued", seconds=20)
+        assert not (stack.run_dir / "routes" / f"{route}.0.sock").exists()
+        assert stack.client.get(f"/{route}/echo", headers=NOW).status_code == 503
+        # Slurm lets a requeued job wait for two minutes; an admin need not.
+        stack.cluster.admin("scontrol", "update", f"JobId={job}", "StartTime=now")
+
+        answer = stack.client.get(f"/{route}/echo")
+
+        assert answer.status_code == 200, answer.text
+        info = stack.info(route)["replicas"][0]
+        assert info["job_id"] == job
+        assert info["node"] != first_node
+        assert stack.submissions(route) == 1
+    finally:
+        stack.cluster.admin(*node, "State=RESUME")

@@ -1,0 +1,197 @@
+"""Parts that stop and come back: slurmctld, the SSH connection, a node, gunicorn, nginx."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.stack.clients import KeepAlive, Streams, fetch_until_served
+from tests.stack.gates import Gates
+from tests.stack.stack import ROOT, Stack
+from tests.stack.waiting import wait_for, watch
+
+NOW = {"Prefer": "wait=0"}
+
+
+def _job(stack: Stack, route: str) -> str:
+    return str(stack.info(route)["replicas"][0]["job_id"])
+
+
+def _ready(stack: Stack, route: str) -> str:
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    return _job(stack, route)
+
+
+# -- Slurm ----------------------------------------------------------------------------------
+
+
+def test_slurmctld_restarted_under_ready_and_queued_services_changes_nothing(
+    stack: Stack, route: str
+) -> None:
+    queued = f"{route}q"
+    stack.configure(stack.entry(route), stack.entry(queued, sbatch_args=["--hold"]))
+    job, streams = _ready(stack, route), Streams(stack, route, 2, seconds=8)
+    stack.client.get(f"/{queued}/echo", headers=NOW)
+    waiting = wait_for("its id", lambda: stack.info(queued)["replicas"][0]["job_id"], 10)
+
+    stack.cluster.stop_slurmctld()
+    try:
+        wait_for("the trouble is told", lambda: stack.info(queued)["cluster_trouble"], 20)
+        assert (stack.state(route), stack.state(queued)) == ("ready", "queued")
+    finally:
+        stack.cluster.start_slurmctld()
+
+    streams.assert_uncut()
+    stack.cluster.admin("scontrol", "release", waiting)
+    stack.wait_for_state(queued, "ready")
+    assert (_job(stack, route), _job(stack, queued)) == (job, waiting)
+    assert stack.submissions(route) == stack.submissions(queued) == 1
+
+
+def test_squeue_that_succeeds_and_says_nothing_ends_no_service(stack: Stack, route: str) -> None:
+    queued, gates = f"{route}q", Gates(stack.cluster)
+    stack.configure(stack.entry(route), stack.entry(queued, sbatch_args=["--hold"]))
+    try:
+        job = _ready(stack, route)
+        stack.client.get(f"/{queued}/echo", headers=NOW)
+        waiting = wait_for("its id", lambda: stack.info(queued)["replicas"][0]["job_id"], 10)
+        gates.make_squeue_say_nothing()
+
+        states = ("ready", "queued")
+        both = [(route, job), (queued, waiting)]
+        watch("states", lambda: tuple(stack.state(name) for name, _ in both) == states, 3)
+        assert [_job(stack, name) for name, _ in both] == [job, waiting]
+        assert {entry["id"] for entry in stack.jobs()} == {job, waiting}
+    finally:
+        gates.remove()
+
+
+def test_node_that_dies_is_answered_for_honestly_until_the_service_runs_elsewhere(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    # Nothing tells a client that a silent host is dead: its answer comes at request_timeout.
+    route = service(sbatch_args=["--no-requeue"], request_timeout=3)
+    job = _ready(stack, route)
+    node = stack.info(route)["replicas"][0]["node"]
+
+    stack.cluster.kill(node)
+    try:
+        refused = httpx.get(f"{stack.url}/{route}/echo", timeout=10)
+        assert refused.status_code in (502, 504), refused.text
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        # What slurmctld finds out by itself after SlurmdTimeout, and an admin earlier.
+        stack.cluster.admin("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=dead")
+
+        fetch_until_served(stack, route, 30)
+
+        info = stack.info(route)
+        assert info["replicas"][0]["node"] != node
+        assert info["replicas"][0]["job_id"] != job
+        assert info["last_error"]["slurm_state"] == "NODE_FAIL"
+        assert stack.submissions(route) == 2
+    finally:
+        stack.cluster.revive(node)
+
+
+# -- SSH ------------------------------------------------------------------------------------
+
+
+def test_ssh_master_killed_is_replaced_and_its_tunnels_rebuilt_without_a_new_job(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service(timeout=6)
+    job = _ready(stack, route)
+
+    os.kill(_master(stack), signal.SIGKILL)
+
+    answer = httpx.get(f"{stack.url}/{route}/echo", timeout=10)
+    assert answer.status_code == 200, answer.text
+    assert stack.state(route) == "ready"
+    assert _job(stack, route) == job
+    assert stack.submissions(route) == 1
+    stack.wait_for_state(route, "cold", seconds=20)
+    wait_for("no socket is left", lambda: not [*(stack.run_dir / "tunnels").iterdir()], 5)
+
+
+def _master(stack: Stack) -> int:
+    for config in (stack.run_dir / "ssh").glob("*.conf"):
+        argv = ["ssh", "-F", str(config), "-O", "check", "shared"]
+        said = subprocess.run(argv, capture_output=True, text=True, check=False).stderr
+        if found := re.search(r"pid=(\d+)", said):
+            return int(found[1])
+    raise AssertionError("no ssh master runs")
+
+
+# -- the gateway's own processes ------------------------------------------------------------
+
+
+def test_control_plane_restarted_in_order_keeps_services_streams_and_clients(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service()
+    job, streams = _ready(stack, route), Streams(stack, route, 3, seconds=7)
+    client, arbiter = KeepAlive(stack, route), stack.control_pids()[0]
+
+    os.kill(arbiter, signal.SIGTERM)
+    wait_for("another one runs", lambda: arbiter not in stack.control_pids(), 20)
+    stack.wait_until_alive()
+
+    assert stack.state(route) == "ready"
+    streams.assert_uncut()
+    client.assert_always_answered()
+    assert _job(stack, route) == job
+    assert stack.submissions(route) == 1
+
+
+def test_second_control_plane_is_refused_and_told_why(stack: Stack) -> None:
+    lock = stack.directory / "var" / "controller.lock"
+    code = f"from service_management import lock; from pathlib import Path; \
+lock.take(Path({str(lock)!r}), patience=0.5)"
+
+    second = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert second.returncode != 0
+    assert f"another control plane runs: it holds {lock}. Stop it first." in second.stderr
+    assert "already running" in stack.orchestrator("up").stdout
+    assert stack.info()["services"] == []
+
+
+def test_nginx_killed_is_back_within_five_seconds_and_cuts_no_stream(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service()
+    job, streams = _ready(stack, route), Streams(stack, route, 2, seconds=8)
+    pid_file = stack.run_dir / "nginx" / "nginx.pid"
+    master = int(pid_file.read_text())
+
+    os.kill(master, signal.SIGKILL)
+
+    wait_for("a new master", lambda: _other_nginx(pid_file, master), 5)
+    assert fetch_until_served(stack, route, 5).status_code == 200
+    other = f"{route}x"
+    stack.configure(stack.entry(route), stack.entry(other))  # served by the new workers alone
+    for _ in range(20):
+        assert httpx.get(f"{stack.url}/{other}/echo", headers=NOW).status_code != 404
+    streams.assert_uncut()
+    assert _job(stack, route) == job
+    assert stack.submissions(route) == 1
+
+
+def _other_nginx(pid_file: Path, before: int) -> bool:
+    text = pid_file.read_text().strip() if pid_file.exists() else ""
+    return text.isdigit() and int(text) != before and Path(f"/proc/{text}").exists()
+
+
+@pytest.fixture(autouse=True)
+def _alive_afterwards(stack: Stack) -> None:
+    stack.wait_until_alive()
