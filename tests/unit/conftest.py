@@ -6,7 +6,7 @@ import os
 
 from hypothesis import settings
 
-settings.register_profile("quick", deadline=None, max_examples=40)
+settings.register_profile("quick", deadline=None, max_examples=25)
 # The same examples at every run, so that a red build is about the change and nothing else.
 settings.register_profile("ci", settings.get_profile("quick"), derandomize=True)
 # HYPOTHESIS_PROFILE=thorough looks for rare sequences for as long as one likes to wait.

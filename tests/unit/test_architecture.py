@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,11 @@ ENTRANCES = {"app", "cli", "gunicorn_conf", "__main__"}  # nobody imports these
 PURE = {"__future__", "collections", "dataclasses", "enum", "math", "typing"}
 
 
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
 @dataclass(frozen=True)
 class Import:
     file: Path
@@ -53,7 +59,7 @@ class Import:
 def imports(file: Path) -> Iterator[Import]:
     """Wherever they stand, also in functions and below TYPE_CHECKING."""
     package = ".".join(file.relative_to(ROOT).parent.parts)
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(file, node.lineno, alias.name)
@@ -137,7 +143,7 @@ def test_nothing_in_lifecycle_opens_or_prints() -> None:
         f"{file.name}:{node.lineno}"
         for file in SOURCES
         if room_of(file) == "lifecycle"
-        for node in ast.walk(ast.parse(file.read_text()))
+        for node in ast.walk(tree(file))
         if isinstance(node, ast.Name) and node.id in forbidden
     ]
     assert not calls
@@ -160,8 +166,8 @@ def names(node: ast.Attribute | ast.ImportFrom) -> set[str]:
     return {f"{node.value.id}.{node.attr}"} if isinstance(node.value, ast.Name) else set()
 
 
-def calls_with_a_shell(tree: ast.AST) -> Iterator[int]:
-    for node in ast.walk(tree):
+def calls_with_a_shell(source: ast.AST) -> Iterator[int]:
+    for node in ast.walk(source):
         if isinstance(node, ast.keyword) and node.arg == "shell":
             if not (isinstance(node.value, ast.Constant) and node.value.value is False):
                 yield node.value.lineno
@@ -196,7 +202,7 @@ def test_nothing_reaches_a_local_shell() -> None:
     found = [
         f"{file.relative_to(ROOT)}:{line}"
         for file in PYTHON
-        for line in calls_with_a_shell(ast.parse(file.read_text()))
+        for line in calls_with_a_shell(tree(file))
     ]
     assert not found
 
@@ -214,7 +220,7 @@ def test_no_function_of_the_product_is_longer_than_fifty_lines() -> None:
     long = [
         f"{file.relative_to(ROOT)}:{node.lineno}: {node.name}"
         for file in SOURCES
-        for node in ast.walk(ast.parse(file.read_text()))
+        for node in ast.walk(tree(file))
         if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 50
     ]
     assert not long

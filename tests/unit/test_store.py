@@ -99,7 +99,7 @@ def test_a_fresh_record_survives_too(opened) -> None:
     assert opened().load() == {"digits": Record("digits")}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.text(some.characters(exclude_categories=["Cs"])), some.floats(0, 1e10))
 def test_whatever_slurm_said_is_read_back_as_it_was(opened, words: str, at: float) -> None:
     record = replace(FULL, last_failure=replace(FAILURE, at=at, text=words, output=(words,)))

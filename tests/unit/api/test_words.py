@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -15,9 +16,9 @@ from .samples import JOB, NOW, PENDING, view
 
 
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("reason", Reason)
-def test_every_state_has_a_sentence_for_every_reason(state: State, reason: Reason) -> None:
-    for job in (None, replace(JOB, job_id="", node=""), JOB):
+def test_every_state_has_a_sentence_for_every_reason(state: State) -> None:
+    jobs = (None, replace(JOB, job_id="", node=""), JOB)
+    for reason, job in itertools.product(Reason, jobs):
         shown = view(state, reason=reason, job=job, last_failure=None)
         text = explain(shown, NOW)
         assert text[0].isupper()
