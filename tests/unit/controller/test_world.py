@@ -118,5 +118,29 @@ class Service(RuleBasedStateMachine):
         assert not self.world.slurm.live()
 
 
+def test_a_submission_that_arrives_after_it_was_first_denied_is_the_only_one() -> None:
+    world = World()
+    world.happen(ev.Demanded())
+    world.submit("late")
+    for _ in range(46):
+        world.tick(1.0, inflight=0, held=300)
+        world.ask("find")
+        world.hear("find")
+    world.slurm.land()
+    world.settle(wanted=True)
+    assert world.record.state is State.READY
+    assert [job.name for job in world.slurm.jobs] == world.submitted
+
+
+def test_a_submission_that_was_lost_is_given_up_and_made_again() -> None:
+    world = World()
+    world.happen(ev.Demanded())
+    world.crash()
+    world.settle(wanted=True)
+    assert world.record.state is State.READY
+    assert len(world.submitted) == 2
+    assert len(world.slurm.jobs) == 1
+
+
 TestService = Service.TestCase
 TestService.settings = settings(stateful_step_count=30)

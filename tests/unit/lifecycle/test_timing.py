@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from service_management.cluster import client
 from service_management.lifecycle import timing
 from service_management.lifecycle.observations import JobPhase
 from service_management.lifecycle.states import State
@@ -45,6 +46,12 @@ def test_absence_is_final_only_late_and_denied_twice(first: float, second: float
     final = timing.absence_is_final(denied, NOW + first + second)
     late = NOW + first - NOW >= timing.SUBMIT_SETTLED
     assert final == (late and NOW + first + second - (NOW + first) >= timing.ABSENT_CONFIRMED)
+
+
+def test_a_submission_is_given_up_only_after_it_can_no_longer_take_effect() -> None:
+    latest_start = client.TIMEOUT  # its deadline on the login host
+    longest_run = client.TIMEOUT - client.REPLY_TIME
+    assert latest_start + longest_run < timing.SUBMIT_SETTLED
 
 
 def test_absence_is_never_final_without_a_denial() -> None:
