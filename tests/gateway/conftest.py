@@ -25,6 +25,7 @@ def _services(local_port: int) -> list[Service]:
         service("odd", "/", "/a+b,c=d@e:f!/*", "/caf~1"),
         service("hung", "/x"),
         service("scraped", quiet_paths=("/stats/*", "/live")),
+        service("asleep", "/predict", quiet_paths=("/*",)),
         service("Case"),
         service("case"),
         *mirrored,

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.gateway.client import Answer
+
 JSON = ("Content-Type", "application/problem+json")
 
 
@@ -67,6 +69,11 @@ class ControlPlane:
 
     def of(self, kind: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.path.startswith(f"/_{kind}/")]
+
+    def about(self, answer: Answer) -> list[Asked]:
+        """What nginx asked on behalf of this one; another test's mirror may still be on its way."""
+        request_id = answer.one("X-Request-ID")
+        return [asked for asked in self.asked if asked.get("X-Request-ID") == request_id]
 
     def demands(self) -> Counter[str]:
         return Counter(asked.route for asked in self.of("demand"))

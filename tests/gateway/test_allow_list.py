@@ -103,7 +103,7 @@ def test_an_undeclared_path_is_404_and_neither_passes_nor_wakes(
     assert answer.status == 404
     assert answer.one("Content-Type") == "application/problem+json"
     assert upstream.seen == []
-    assert gateway.control.asked == []
+    assert gateway.control.about(answer) == []
 
 
 @pytest.mark.parametrize("target", ODD)
@@ -113,7 +113,7 @@ def test_a_path_that_could_be_read_in_two_ways_is_400(gateway: Gateway, target: 
     assert answer.status == 400
     assert answer.json()["status"] == 400
     assert "normal form" in answer.json()["detail"]
-    assert upstream.seen == whole.seen == gateway.control.asked == []
+    assert upstream.seen == whole.seen == gateway.control.about(answer) == []
 
 
 def test_a_404_names_the_service_where_there_is_one(gateway: Gateway) -> None:

@@ -12,6 +12,7 @@ QUIET = [
     ("/whole/health", "/health"),
     ("/scraped/stats/a%2Fb", "/stats/a%2Fb"),
     ("/scraped/live", "/live"),
+    ("/asleep/any/thing", "/any/thing"),
 ]
 
 
@@ -21,9 +22,10 @@ def test_a_quiet_path_has_a_socket_of_its_own_and_is_no_demand(
 ) -> None:
     route = target.split("/")[1]
     upstream = gateway.warm(route)
-    assert gateway.call(target).status == 200
+    answer = gateway.call(target)
+    assert answer.status == 200
     assert gateway.quiet(route).paths() == [arrives]
-    assert upstream.seen == gateway.control.asked == []
+    assert upstream.seen == gateway.control.about(answer) == []
 
 
 @pytest.mark.parametrize(("target", "_arrives"), QUIET)
@@ -32,7 +34,7 @@ def test_a_quiet_path_of_a_cold_service_does_not_wake_it(
 ) -> None:
     answer = gateway.call(target, "POST", body=b"x")
     assert (answer.status, answer.body) == (503, b'{"title":"asleep"}')
-    (asked,) = gateway.control.asked
+    (asked,) = gateway.control.about(answer)
     assert (asked.method, asked.path) == ("GET", f"/_quiet/{target.split('/')[1]}")
 
 
@@ -41,3 +43,8 @@ def test_beside_a_quiet_path_the_service_is_itself(gateway: Gateway, target: str
     upstream = gateway.warm("scraped")
     assert gateway.call(target).status == 200
     assert upstream.paths() == [target.removeprefix("/scraped")]
+
+
+def test_where_all_is_quiet_but_one_path_that_one_still_wakes(gateway: Gateway) -> None:
+    assert gateway.call("/asleep/predict").body == b'{"title":"still cold"}'
+    assert [asked.route for asked in gateway.control.of("hold")] == ["asleep"]
