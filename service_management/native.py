@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from service_management import layout, leftovers, ports, supervisor
+from service_management import layout, leftovers, ports, strays, supervisor
 from service_management.cluster.openssh import OpenSshBackend
 from service_management.cluster.processes import write_private
 from service_management.gateway import foreground
@@ -177,19 +177,9 @@ class Native:
         if pid is not None:
             self._say("stopping nginx and the control plane")
             self._end(pid, signal.SIGTERM, STOP_SECONDS)
-        for stray, polite in self._strays().items():
+        for stray, polite in strays.find(self.chosen, self.nginx).items():
             self._say(f"ending process {stray}, which a killed supervisor left")
             self._end(stray, polite, KILL_SECONDS)
-
-    def _strays(self) -> dict[int, signal.Signals]:
-        """nginx by its pid file, the control plane by its port."""
-        found = {
-            process.pid: signal.SIGTERM
-            for process in ports.holders(self.chosen.flask_port)
-            if supervisor.CONTROL[-1] in process.command
-        }
-        master = self.nginx.master.pid()
-        return found | ({master: signal.SIGQUIT} if master else {})
 
     def _end(self, pid: int, polite: signal.Signals, seconds: float) -> None:
         for how in (polite, signal.SIGKILL):

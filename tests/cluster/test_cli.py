@@ -21,6 +21,8 @@ from typer.testing import CliRunner
 from demo.cluster import Cluster
 from service_management import cli, layout
 from service_management.cluster.names import parse_job_name
+from service_management.env_file import make_secrets
+from service_management.store import Store
 from tests.stack.stack import ROOT, Stack
 from tests.stack.waiting import wait_for
 
@@ -199,6 +201,24 @@ def test_the_printed_ssh_commands_work_by_hand(fresh: Stack, route: str) -> None
     assert seen.stdout.strip() == fresh.cluster.ssh_user
 
 
+def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
+    file, template = tmp_path / ".env", tmp_path / ".env_template"
+    template.write_text("NGINX_PORT=8090\nADMIN_TOKEN=\nORCHESTRATOR_ID=\n")
+    made = make_secrets(file, template, {})
+    assert made == ["made ADMIN_TOKEN", "made ORCHESTRATOR_ID"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    text = file.read_text()
+    assert make_secrets(file, template, {}) == []
+    assert file.read_text() == text
+    file.write_text('export ADMIN_TOKEN = "mine"\nORCHESTRATOR_ID=io-x\n')
+    file.chmod(0o644)
+    assert make_secrets(file, template, {}) == ["closed it to other users (mode 600)"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert make_secrets(tmp_path / "new", template, {"ADMIN_TOKEN": "t"}) == [
+        "made ORCHESTRATOR_ID"
+    ]
+
+
 # -- with a gateway -----------------------------------------------------------------------
 
 
@@ -287,12 +307,16 @@ def test_an_invalid_file_at_the_start_is_said_and_the_last_valid_one_is_served(
     fresh.write([fresh.entry(route)])
     wait_for("repaired", lambda: not fresh.info()["config_error"], 10)
     assert run(fresh, "down").returncode == 0
+    store = Store(f"sqlite:///{fresh.directory}/var/state.db")
+    store.note("catalogue", [*store.noted("catalogue"), '{"name": "no longer valid"}'])
+    store.close()
     fresh.config.write_text("{")
     done = run(fresh, "up")
     assert "the last valid one is served (1 service)" in done.stdout
     assert fresh.client.get(f"/{route}/echo").status_code == 200
     assert fresh.info()["config_version"]
     assert "not valid" in run(fresh, "status").stderr
+    assert "a stored service is no longer valid and is left out" in fresh.log()
 
 
 def test_down_ends_what_a_killed_supervisor_left_and_cancels_jobs_by_the_store(
@@ -313,9 +337,9 @@ def test_down_ends_what_a_killed_supervisor_left_and_cancels_jobs_by_the_store(
 
 
 def kill_everything(stack: Stack) -> None:
-    """The supervisor first, or it would start the others again; nginx goes on."""
-    pid = int((stack.run_dir / "supervisord.pid").read_text())
-    os.kill(pid, signal.SIGKILL)
+    """The supervisor first, or it would start the others again; nginx's workers go on."""
+    for name in ("supervisord.pid", "nginx/nginx.pid"):
+        os.kill(int((stack.run_dir / name).read_text()), signal.SIGKILL)
     stack.kill_control_plane()
     wait_for("the control plane is gone", lambda: not stack.control_pids())
 
