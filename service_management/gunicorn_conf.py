@@ -14,8 +14,9 @@ keepalive = 5
 timeout = 90  # taking over from a killed worker may wait for its lock
 graceful_timeout = 3  # held requests are told to come back, not waited for
 control_socket_disable = True
-limit_request_line = 0  # nginx has limits already, and refuses in the product's own words
-limit_request_field_size = 0
+# More than nginx lets through (32 KB): it refuses in the product's own words.
+limit_request_line = 0  # unlimited; for the next one 0 would mean the default, 8 KB
+limit_request_field_size = 65536
 accesslog = None  # nginx has the access log
 errorlog = "-"
 loglevel = "warning"
