@@ -95,11 +95,13 @@ def _prepare(crash: Crash, gates: Gates, background: Background) -> None:
     stack.admin("off", "disable")
     for role in ("failing", "pending", "starting"):
         stack.client.get(f"/{role}/echo", headers=NOW)
-    _bring_up(crash, background, "serving", "drain_busy", "drain_cancelling")
-    crash.streams["serving"] = Streams(stack, "serving", 4, seconds=15)
-    crash.streams["drain_busy"] = Streams(stack, "drain_busy", 1, seconds=15)
-    crash.keep_alive = KeepAlive(stack, "serving")
     _let_fail_twice(stack)
+    stack.wait_for_state("pending", "queued")
+    stack.wait_for_state("starting", "starting")
+    _bring_up(crash, background, "serving", "drain_busy", "drain_cancelling")
+    crash.streams["serving"] = Streams(stack, "serving", 4, seconds=20)
+    crash.streams["drain_busy"] = Streams(stack, "drain_busy", 1, seconds=20)
+    crash.keep_alive = KeepAlive(stack, "serving")
     _stop_both(crash, gates)
     _submit_three(crash, gates, background)
 
@@ -148,8 +150,6 @@ def _submit_three(crash: Crash, gates: Gates, background: Background) -> None:
         _submit_to_gate(crash, gates.close("sbatch", "before", f"{role}.0."), role)
     crash.held = [background.start(lambda n=n: _post(stack, n)) for n in range(HELD)]
     wait_for("all are held", lambda: stack.info("before_sbatch")["held"] == HELD, 20)
-    stack.wait_for_state("pending", "queued")
-    stack.wait_for_state("starting", "starting")
     # From here squeue is silent too: it would tell the id that sbatch has not told yet.
     crash.gates["squeue"] = gates.close("squeue", "before", "--format")
     role = "after_sbatch"
@@ -168,6 +168,7 @@ def _go_on(crash: Crash, background: Background) -> None:
     roles = ("before_sbatch", "sbatch_lost", "after_sbatch")
     crash.gates["sbatch_lost"].end_those_waiting()
     crash.stack.wait_until_alive()
+    assert all(streams.flowing() for streams in crash.streams.values())
     for role in roles:
         ask = partial(client.get, f"/{role}/executed", timeout=100)
         crash.again[role] = background.start(ask)
