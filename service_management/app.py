@@ -23,9 +23,10 @@ from service_management.controller.inbox import Inbox
 from service_management.controller.ledger import Ledger
 from service_management.controller.loop import Controller, World
 from service_management.controller.output import Outputs
-from service_management.controller.traffic import Traffic, look
+from service_management.controller.traffic import Traffic
 from service_management.controller.tunnels import Sockets
 from service_management.gateway import routes
+from service_management.gateway.inflight import look
 from service_management.gateway.nginx import Nginx
 from service_management.serving import Front
 from service_management.settings import Settings

@@ -1,28 +1,40 @@
-"""How many requests are in flight, counted by the kernel."""
+"""How many requests are in flight, and which tunnels stand, as the kernel lists its sockets."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-# A connection that waits to be accepted, and an accepted one. Only the accepting end carries the
-# path, so each connection is one line; the listener itself is in another state (01).
-_IN_FLIGHT = {"02", "03"}
+KERNEL_LIST = Path("/proc/net/unix")
 _COLUMNS = 8  # Num RefCount Protocol Flags Type St Inode Path
+_LISTENING, _IN_FLIGHT = "01", ("02", "03")  # the latter: waiting to be accepted, connected
 
 
-def parse(proc_net_unix_text: str, paths: Iterable[Path]) -> Counter[Path]:
-    """Connections per path, 0 where there are none."""
-    counted = Counter(dict.fromkeys(paths, 0))
-    wanted = {str(path): path for path in counted}
-    for line in proc_net_unix_text.splitlines():
-        fields = line.split(maxsplit=_COLUMNS - 1)
-        if len(fields) == _COLUMNS and fields[5] in _IN_FLIGHT and fields[7] in wanted:
-            counted[wanted[fields[7]]] += 1
-    return counted
+@dataclass(frozen=True)
+class Sample:
+    connected: dict[str, int] = field(default_factory=dict)
+    listening: frozenset[str] = frozenset()
+    known: bool = False
 
 
-def count(paths: Iterable[Path]) -> Counter[Path]:
-    """The paths are those the tunnels are bound to, not the routes that point to them."""
-    return parse(Path("/proc/net/unix").read_text(errors="surrogateescape"), paths)
+def parse(text: str, below: Path) -> Sample:
+    """Only the accepting end of a connection carries the path: each is one line."""
+    connected: dict[str, int] = {}
+    listening: set[str] = set()
+    prefix = f"{below}/"
+    for line in text.splitlines():
+        columns = line.split(maxsplit=_COLUMNS - 1)
+        if len(columns) < _COLUMNS or not columns[7].startswith(prefix):
+            continue
+        if columns[5] in _IN_FLIGHT:
+            connected[columns[7]] = connected.get(columns[7], 0) + 1
+        elif columns[5] == _LISTENING:
+            listening.add(columns[7])
+    return Sample(connected, frozenset(listening), known=True)
+
+
+def look(below: Path) -> Sample:
+    try:
+        return parse(KERNEL_LIST.read_text(errors="surrogateescape"), below)
+    except OSError:
+        return Sample()

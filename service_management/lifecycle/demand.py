@@ -9,6 +9,7 @@ from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Demanded
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.timing import SPEAKS_FOR
 
 
 def _start(record: Record, _event: Demanded, context: Context) -> Record:
@@ -16,7 +17,8 @@ def _start(record: Record, _event: Demanded, context: Context) -> Record:
 
 
 def _keep(record: Record, _event: Demanded, context: Context) -> Record:
-    return replace(record, last_demand=context.now, last_activity=context.now)
+    now = context.now
+    return replace(record, last_demand=now, last_activity=now + SPEAKS_FOR)
 
 
 def _retry(record: Record, event: Demanded, context: Context) -> Record:

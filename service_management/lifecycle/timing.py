@@ -13,6 +13,7 @@ SUBMIT_SETTLED = 60.0
 ABSENT_CONFIRMED = 5.0  # and Slurm must deny knowing the name twice, this far apart
 
 STABLE_AFTER = 60.0  # a service that served this long did start: its failures are forgotten
+SPEAKS_FOR = 0.5  # nginx reports one request in half a second: it stands for those after it
 RECYCLE_AFTER = 1.0
 STRIKES = 3
 BACKOFF_FIRST, BACKOFF_MAX = 2.0, 300.0

@@ -15,6 +15,7 @@ from service_management.lifecycle.actions import Find, Submit
 from service_management.lifecycle.observations import JobEnd, JobPhase, JobView
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.timing import SPEAKS_FOR
 from service_management.store import Store
 
 from .samples import KEY_DIR, configured, with_job
@@ -83,9 +84,9 @@ def test_without_its_configuration_nothing_is_submitted_and_nothing_is_given_up(
 def test_the_configurations_numbers_are_the_policy() -> None:
     book = ledger({"digits": ready()}, timeout=7)
     book.apply("digits", ev.Demanded(), NOW)
-    book.apply("digits", ev.Ticked(0), NOW + 6.9)
+    book.apply("digits", ev.Ticked(0), NOW + SPEAKS_FOR + 6.9)
     assert book.records["digits"].state is State.READY
-    book.apply("digits", ev.Ticked(0), NOW + 7)
+    book.apply("digits", ev.Ticked(0), NOW + SPEAKS_FOR + 7)
     assert book.records["digits"].state is State.DRAINING
 
 

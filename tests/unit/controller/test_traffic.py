@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from service_management.controller import traffic
-from service_management.controller.traffic import FASTEST, SHARE, Sample, Traffic, look, parse
+from service_management.controller.traffic import FASTEST, SHARE, Traffic
+from service_management.gateway import inflight
+from service_management.gateway.inflight import Sample, look, parse
 
 BELOW = Path("/run/io/tunnels")
 # As a kernel wrote it: the last column is missing, a path, or abstract ("@…").
@@ -60,7 +62,7 @@ def test_the_real_kernel_counts_a_connection_until_it_is_closed(tmp_path: Path) 
 
 
 def test_a_list_that_cannot_be_read_is_unknown_and_not_empty(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(traffic, "KERNEL_LIST", tmp_path / "absent")
+    monkeypatch.setattr(inflight, "KERNEL_LIST", tmp_path / "absent")
     watched = Traffic(lambda: look(BELOW))
     watched.refresh(1.0)
     assert watched.inflight(BELOW / "ab.sock") is None
