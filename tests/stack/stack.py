@@ -35,7 +35,10 @@ class Stack:
         self.config = directory / "services_config.json"
         self.identity = f"io-{run_dir.name[-6:].replace('_', 'x')}"
         self.url = f"http://127.0.0.1:{self.port}"
-        self.client = httpx.Client(base_url=self.url, timeout=60)
+        # A connection for each request: nginx closes idle ones when it takes up a configuration,
+        # and a request that meets the closing would have to be sent again by this client.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self.client = httpx.Client(base_url=self.url, timeout=60, limits=limits)
 
     @property
     def environment(self) -> dict[str, str]:
