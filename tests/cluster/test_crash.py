@@ -8,72 +8,25 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
-import httpx
 import pytest
 
 from demo.cluster import Cluster
-from tests.stack.clients import Background, KeepAlive, Streams
-from tests.stack.gates import Gate, Gates
+from tests.stack.clients import Background
+from tests.stack.crash import HELD, ROLES, Crash, go_on, prepare
+from tests.stack.gates import Gates
 from tests.stack.stack import Stack
 from tests.stack.waiting import wait_for
-
-TIMEOUT = 5  # idle seconds; long enough for the control plane to come back
-HELD = 50
-NOW = {"Prefer": "wait=0"}
-ROLES = (
-    "before_sbatch",
-    "sbatch_lost",
-    "after_sbatch",
-    "pending",
-    "starting",
-    "serving",
-    "drain_busy",
-    "drain_cancelling",
-    "failing",
-    "off",
-)
-
-
-@dataclass
-class Crash:
-    """The stack after its crash, and what stood before it."""
-
-    stack: Stack
-    gates: dict[str, Gate] = field(default_factory=dict)
-    before: dict[str, dict[str, Any]] = field(default_factory=dict)  # /info, by role
-    held: list[Future[httpx.Response]] = field(default_factory=list)
-    streams: dict[str, Streams] = field(default_factory=dict)
-    keep_alive: KeepAlive | None = None
-    again: dict[str, Future[httpx.Response]] = field(default_factory=dict)  # asked once it is back
-
-    def job_id(self, role: str) -> str:
-        return str(self.before[role]["replicas"][0]["job_id"])
-
-    def assert_same_job(self, route: str) -> None:
-        assert self.stack.submissions(route) == 1
-        assert [job["id"] for job in self.stack.jobs(route)] == [self.job_id(route)]
-        assert self.stack.info(route)["replicas"][0]["job_id"] == self.job_id(route)
-
-    def assert_ends(self, route: str, submitted: int = 1) -> None:
-        """Idle, cold, and nothing left of it anywhere."""
-        self.stack.wait_for_state(route, "cold", seconds=30)
-        wait_for("the queue is empty", lambda: not self.stack.jobs(route), 10)
-        assert self.stack.submissions(route) == submitted
 
 
 @pytest.fixture(scope="module")
 def crash(running: Stack, cluster: Cluster) -> Iterator[Crash]:
     gates, background, crash = Gates(cluster), Background(HELD), Crash(running)
     try:
-        _prepare(crash, gates, background)
+        prepare(crash, gates, background)
         crash.before = {role: running.info(role) for role in ROLES}
         running.kill_control_plane()
-        _go_on(crash, background)
+        go_on(crash, background)
         yield crash
     finally:
         background.close()
@@ -86,99 +39,6 @@ def crash(running: Stack, cluster: Cluster) -> Iterator[Crash]:
         wait_for("no service is left", lambda: not running.info()["services"], 90)
         wait_for("no job is left", lambda: not running.jobs(), 20)
         shutil.rmtree(cluster.home / "gates", ignore_errors=True)
-
-
-def _prepare(crash: Crash, gates: Gates, background: Background) -> None:
-    stack = crash.stack
-    crash.gates["starting"] = gates.close_service("starting")
-    stack.configure(*(stack.entry(role, timeout=TIMEOUT, **_keys(crash, role)) for role in ROLES))
-    stack.admin("off", "disable")
-    for role in ("failing", "pending", "starting"):
-        stack.client.get(f"/{role}/echo", headers=NOW)
-    _let_fail_twice(stack)
-    stack.wait_for_state("pending", "queued")
-    stack.wait_for_state("starting", "starting")
-    _bring_up(crash, background, "serving", "drain_busy", "drain_cancelling")
-    crash.streams["serving"] = Streams(stack, "serving", 4, seconds=20)
-    crash.streams["drain_busy"] = Streams(stack, "drain_busy", 1, seconds=20)
-    crash.keep_alive = KeepAlive(stack, "serving")
-    _stop_both(crash, gates)
-    _submit_three(crash, gates, background)
-
-
-def _keys(crash: Crash, role: str) -> dict[str, Any]:
-    if role == "pending":
-        return {"sbatch_args": ["--hold"]}
-    if role == "starting":
-        gate = str(crash.gates["starting"].path)
-        return {"bash_file": "gated.sh", "env": {"GATE": gate}}
-    if role == "failing":
-        return {"env": {"CRASH_UNLESS_FILE": str(crash.stack.cluster.home / "gates" / "repaired")}}
-    return {}
-
-
-def _bring_up(crash: Crash, background: Background, *roles: str) -> None:
-    client = crash.stack.client
-    answers = [background.start(lambda role=role: client.get(f"/{role}/echo")) for role in roles]
-    assert [answer.result(60).status_code for answer in answers] == [200] * len(roles)
-
-
-def _let_fail_twice(stack: Stack) -> None:
-    """Two failures: the back-off is then long enough to outlast the crash."""
-
-    def failed_twice() -> bool:
-        stack.client.get("/failing/echo", headers=NOW)
-        info = stack.info("failing")
-        return info["state"] == "failed" and info["failures"] >= 2
-
-    wait_for("two attempts failed", failed_twice, 30, pause=0.2)
-
-
-def _stop_both(crash: Crash, gates: Gates) -> None:
-    """One waits for its stream to end, the other for its scancel to get through."""
-    stack = crash.stack
-    job = stack.info("drain_cancelling")["replicas"][0]["job_id"]
-    crash.gates["scancel"] = gates.close("scancel", "before", f" {job} ")
-    for role in ("drain_busy", "drain_cancelling"):
-        stack.admin(role, "stop")
-    crash.gates["scancel"].wait_until_reached()
-
-
-def _submit_three(crash: Crash, gates: Gates, background: Background) -> None:
-    stack = crash.stack
-    for role in ("before_sbatch", "sbatch_lost"):
-        _submit_to_gate(crash, gates.close("sbatch", "before", f"{role}.0."), role)
-    crash.held = [background.start(lambda n=n: _post(stack, n)) for n in range(HELD)]
-    wait_for("all are held", lambda: stack.info("before_sbatch")["held"] == HELD, 20)
-    # From here squeue is silent too: it would tell the id that sbatch has not told yet.
-    crash.gates["squeue"] = gates.close("squeue", "before", "--format")
-    role = "after_sbatch"
-    _submit_to_gate(crash, gates.close("sbatch", "after", f"{role}.0."), role)
-
-
-def _submit_to_gate(crash: Crash, gate: Gate, role: str) -> None:
-    crash.gates[role] = gate
-    crash.stack.client.get(f"/{role}/echo", headers=NOW)
-    gate.wait_until_reached()
-
-
-def _go_on(crash: Crash, background: Background) -> None:
-    """The login host's commands go on; what the tests look at is decided from here on."""
-    client = crash.stack.client
-    roles = ("before_sbatch", "sbatch_lost", "after_sbatch")
-    crash.gates["sbatch_lost"].end_those_waiting()
-    crash.stack.wait_until_alive()
-    assert all(streams.flowing() for streams in crash.streams.values())
-    for role in roles:
-        ask = partial(client.get, f"/{role}/executed", timeout=100)
-        crash.again[role] = background.start(ask)
-    for name in (*roles, "squeue", "scancel"):
-        crash.gates[name].open()
-
-
-def _post(stack: Stack, number: int) -> httpx.Response:
-    url = f"{stack.url}/before_sbatch/echo?id=held{number}"
-    return httpx.post(url, content=b"body", timeout=30)
 
 
 # -- submitting -----------------------------------------------------------------------------
