@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -60,12 +61,12 @@ def test_held_client_of_a_full_cluster_is_told_slurms_reason_and_its_estimate(
 ) -> None:
     full(20)
     before = time.time()
-    route = service(hold_timeout=8, queue_timeout=30)
+    route = service(hold_timeout=6, queue_timeout=30)
     started = time.monotonic()
 
     answer = stack.client.post(f"/{route}/echo", content=b"patient")
 
-    assert 8 <= time.monotonic() - started < 11
+    assert 6 <= time.monotonic() - started < 9
     assert answer.status_code == 503
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()
@@ -84,7 +85,7 @@ def test_pending_job_is_kept_while_anyone_asks_and_cancelled_queue_timeout_after
     stack: Stack, service: Callable[..., str], full: Callable[[int], None]
 ) -> None:
     full(20)
-    route = service(hold_timeout=5, queue_timeout=2)
+    route = service(hold_timeout=4, queue_timeout=2)
     with in_background(lambda: stack.client.get(f"/{route}/echo")):
         first = wait_for("the job", lambda: stack.jobs(route))[0]
     last = time.monotonic()
@@ -125,72 +126,75 @@ def test_start_longer_than_the_idle_timeout_is_not_killed(
     assert stack.info(route)["reason"] == "idle"
 
 
-@pytest.mark.parametrize(
-    "env", [{"HEALTH_DELAY": "60"}, {"REFUSE_PORT": "1"}], ids=["unhealthy", "port-refused"]
-)
 def test_start_beyond_startup_timeout_is_cancelled_with_reason_and_output(
-    stack: Stack, service: Callable[..., str], env: dict[str, str]
+    stack: Stack, route: str
 ) -> None:
-    route = service(startup_timeout=2, env=env)
+    faults = {f"{route}sick": "HEALTH_DELAY", f"{route}deaf": "REFUSE_PORT"}
+    stack.configure(
+        *(stack.entry(name, startup_timeout=2, env={key: "60"}) for name, key in faults.items())
+    )
 
-    answer = stack.client.get(f"/{route}/echo")
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda name: stack.client.get(f"/{name}/echo"), faults))
 
-    assert answer.status_code == 503
-    problem = answer.json()
-    assert problem["type"].endswith(":failed")
-    assert problem["failure"]["reason"] == "startup_timeout"
-    info = stack.info(route)
-    assert info["state"] == "failed"
-    assert info["last_error"]["slurm_state"] == "CANCELLED"
-    assert "startup_timeout" in info["last_error"]["text"]
-    assert info["last_error"]["command"].endswith(f"probe.sh {port_of(info)}")
-    if "HEALTH_DELAY" in env:
-        assert any("listening" in line for line in info["last_error"]["output"])
-    wait_for("the job is gone", lambda: not stack.jobs(route))
-
-
-def port_of(info: dict) -> str:
-    return info["last_error"]["command"].split()[-1]
+    for name, answer in zip(faults, answers, strict=True):
+        problem, info = answer.json(), stack.info(name)
+        assert answer.status_code == 503
+        assert problem["type"].endswith(":failed")
+        assert problem["failure"] == info["last_error"]
+        assert info["state"] == "failed"
+        error = info["last_error"]
+        assert (error["reason"], error["slurm_state"]) == ("startup_timeout", "CANCELLED")
+        assert "startup_timeout" in error["text"]
+        assert "sbatch --parsable" in error["command"]
+        wait_for("the job is gone", lambda name=name: not stack.jobs(name))
+    assert any("listening" in line for line in stack.info(f"{route}sick")["last_error"]["output"])
 
 
 # -- idle ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("path", "last"),
-    [(f"/stream?seconds={3 * TIMEOUT}", b"end\n"), (f"/slow?seconds={3 * TIMEOUT}", b"slept")],
-    ids=["stream", "silent"],
-)
-def test_request_three_times_longer_than_timeout_finishes_and_the_timer_runs_from_its_end(
-    stack: Stack, service: Callable[..., str], path: str, last: bytes
-) -> None:
-    route = service(timeout=TIMEOUT)
-
-    answer = stack.client.get(f"/{route}{path}")
-    ended = time.monotonic()
-
-    assert answer.status_code == 200
-    assert last in answer.content
-    wait_for("the job is gone", lambda: not stack.jobs(route), 15, pause=0.02)
-    assert TIMEOUT - EARLY <= time.monotonic() - ended <= TIMEOUT + LATE
-    assert stack.submissions(route) == 1
+def streamed(stack: Stack, route: str) -> float:
+    answer = stack.client.get(f"/{route}/stream?seconds={3 * TIMEOUT}")
+    assert (answer.status_code, answer.content[-4:]) == (200, b"end\n")
+    return time.monotonic()
 
 
-def test_open_websocket_keeps_the_service_awake_until_it_is_closed(
-    stack: Stack, service: Callable[..., str]
-) -> None:
-    route = service(timeout=TIMEOUT)
-    with connect(
-        f"ws://127.0.0.1:{stack.port}/{route}/ws", open_timeout=60, proxy=None
-    ) as websocket:
+def silent(stack: Stack, route: str) -> float:
+    answer = stack.client.get(f"/{route}/slow?seconds={3 * TIMEOUT}")
+    assert (answer.status_code, answer.json()) == (200, {"slept": 3 * TIMEOUT})
+    return time.monotonic()
+
+
+def websocket(stack: Stack, route: str) -> float:
+    """Open, and without a word, for as long."""
+    address = f"ws://127.0.0.1:{stack.port}/{route}/ws"
+    with connect(address, open_timeout=60, proxy=None) as socket:
         opened = time.monotonic()
         wait_for("three timeouts", lambda: time.monotonic() - opened > 3 * TIMEOUT, 3 * TIMEOUT + 5)
-        websocket.send("still there")
-        assert websocket.recv(timeout=5) == "still there"
         assert stack.info(route)["inflight"] == 1
-    closed = time.monotonic()
+        socket.send("still there")
+        assert socket.recv(timeout=5) == "still there"
+    return time.monotonic()
+
+
+def seconds_awake_after(use: Callable[[Stack, str], float], stack: Stack, route: str) -> float:
+    ended = use(stack, route)
     wait_for("the job is gone", lambda: not stack.jobs(route), 15, pause=0.02)
-    assert TIMEOUT - EARLY <= time.monotonic() - closed <= TIMEOUT + LATE
+    return time.monotonic() - ended
+
+
+def test_what_lasts_three_times_longer_than_timeout_finishes_and_the_timer_runs_from_its_end(
+    stack: Stack, route: str
+) -> None:
+    uses = {f"{route}{use.__name__}": use for use in (streamed, silent, websocket)}
+    stack.configure(*(stack.entry(name, timeout=TIMEOUT) for name in uses))
+
+    with ThreadPoolExecutor() as pool:
+        waits = [pool.submit(seconds_awake_after, use, stack, name) for name, use in uses.items()]
+        for name, wait in zip(uses, waits, strict=True):
+            assert TIMEOUT - EARLY <= wait.result() <= TIMEOUT + LATE, name
+    assert [stack.submissions(name) for name in uses] == [1, 1, 1]
 
 
 def scrape(stack: Stack, route: str, until: threading.Event) -> set[int]:

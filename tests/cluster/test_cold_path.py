@@ -7,6 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -106,19 +107,16 @@ def test_prefer_wait_n_is_the_callers_own_patience(
     assert 1 <= time.monotonic() - started < 3
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method_passes_cold(stack: Stack, service: Callable[..., str], method: str) -> None:
-    check_method(stack, service(), method, cold=True)
+def test_every_method_passes_cold_and_warm(stack: Stack, route: str) -> None:
+    routes = {method: f"{route}{method.lower()}" for method in METHODS}
+    stack.configure(*(stack.entry(name) for name in routes.values()))
+    for cold in (True, False):
+        with ThreadPoolExecutor() as pool:
+            for done in [pool.submit(check_method, stack, *item, cold) for item in routes.items()]:
+                done.result()
 
 
-def test_every_method_passes_warm(stack: Stack, service: Callable[..., str]) -> None:
-    route = service()
-    stack.client.get(f"/{route}/echo")
-    for method in METHODS:
-        check_method(stack, route, method, cold=False)
-
-
-def check_method(stack: Stack, route: str, method: str, *, cold: bool) -> None:
+def check_method(stack: Stack, method: str, route: str, cold: bool) -> None:
     body = b"" if method in ("GET", "HEAD") else f"a body for {method}".encode()
 
     answer = stack.client.request(method, f"/{route}/echo?a=%20b", content=body)

@@ -142,6 +142,8 @@ def test_job_that_somebody_cancelled_is_started_again_by_the_next_request(
     route = service()
     stack.client.get(f"/{route}/echo")
     stack.cluster.run(f"scancel {stack.jobs(route)[0]['id']}")
+    wait_for("it is gone", lambda: not stack.jobs(route))
+    stack.client.get(f"/{route}/echo")  # whoever meets the silence has Slurm asked about it
     info = stack.wait_for_state(route, "failed", "cold")
     assert info["last_error"]["slurm_state"] == "CANCELLED"
     wait_out_the_pause(stack, route)

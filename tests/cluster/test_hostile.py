@@ -107,23 +107,16 @@ def test_script_of_a_hostile_name_is_run_and_nothing_else(
 
 
 REFUSED = (
-    ("bash_file", "a\nb.sh"),
     ("bash_file", "--wrap=touch x"),
     ("name", "two\nlines"),
     ("sbatch_args", ["--comment=a\nb"]),
-    ("sbatch_args", ["probe.sh"]),
-    ("sbatch_args", ["--wrap=touch x"]),
     ("env", {"A;touch x": "1"}),
     ("env", {"A": "nul\0"}),
     ("api_paths", ["/a;} location / { return 200; }"]),
-    ("api_paths", ["/$request_uri"]),
-    ("api_paths", ["/../etc"]),
     ("route_name", "a/../b"),
-    ("route_name", "a;b"),
     ("check_health_path", "/health\r\nX-Injected: 1"),
     ("local_host", "127.0.0.1; include /etc/passwd"),
     ("ssh_username", "-oProxyCommand=touch x"),
-    ("remote_host", "-oProxyCommand=touch x"),
     ("ssh_key_file", "$(touch x)"),
     ("proxy_jump", "a,-oProxyCommand=touch x"),
 )
