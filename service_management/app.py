@@ -21,10 +21,11 @@ from service_management.controller.effects import Effects
 from service_management.controller.hands import Hands
 from service_management.controller.inbox import Inbox
 from service_management.controller.ledger import Ledger
-from service_management.controller.loop import Controller, World
+from service_management.controller.loop import Controller
 from service_management.controller.output import Outputs
 from service_management.controller.traffic import Traffic
 from service_management.controller.tunnels import Sockets
+from service_management.controller.world import World
 from service_management.gateway import routes
 from service_management.gateway.inflight import look
 from service_management.gateway.nginx import Nginx

@@ -59,6 +59,9 @@ class Ledger:
     def service(self, route: str) -> Service | None:
         return self.services.get(route)
 
+    def active(self) -> list[Record]:
+        return [record for record in self.records.values() if record.active]
+
     def apply(self, route: str, event: Event, now: float) -> None:
         record = self.records.get(route)
         if record is None:

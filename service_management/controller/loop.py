@@ -11,61 +11,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
-from service_management.cluster.login import Login
-from service_management.controller.board import Board
-from service_management.controller.catalogue import CatalogueWatcher
-from service_management.controller.effects import Effects
-from service_management.controller.inbox import (
-    CatalogueLive,
-    CatalogueRefused,
-    Happened,
-    Inbox,
-    Item,
-    LoginState,
-    Suspected,
-)
-from service_management.controller.ledger import Changes, Ledger
-from service_management.controller.matching import Answer, Stray, match
-from service_management.controller.polling import Polling, login_of
-from service_management.controller.spec import JobSpec, spec_of
-from service_management.controller.traffic import Traffic
-from service_management.controller.tunnels import Sockets
+from service_management.controller.inbox import Happened, Item, Suspected
+from service_management.controller.intake import Intake
+from service_management.controller.ledger import Changes
+from service_management.controller.polling import Polling
+from service_management.controller.world import World
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Find, Probe, Tunnel, routed
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import State
 from service_management.lifecycle.timing import lingering
-from service_management.store import Store
 
 _LOG = structlog.get_logger(__name__)
 BUSY, STEADY, QUIET = 0.1, 0.2, 0.5  # longest wait for the next pass, seconds
-
-
-class Routes(Protocol):
-    """What is published is exactly what is ready."""
-
-    def published(self) -> Iterable[str]: ...
-    def publish(self, route: str, sockets: Sockets) -> None: ...
-    def unpublish(self, route: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class World:
-    """Everything outside that the controller uses. It alone writes to any of it."""
-
-    store: Store
-    board: Board
-    inbox: Inbox
-    ledger: Ledger
-    effects: Effects
-    routes: Routes
-    traffic: Traffic
-    watcher: CatalogueWatcher
 
 
 class Controller:
@@ -73,8 +34,9 @@ class Controller:
         self._store, self._board, self._inbox = world.store, world.board, world.inbox
         self._ledger, self._effects, self._routes = world.ledger, world.effects, world.routes
         self._traffic, self._watcher = world.traffic, world.watcher
-        self._identity, self._clock = identity, clock
+        self._clock = clock
         self._polling = Polling()
+        self._intake = Intake(world, self._polling, identity)
         self._stopped = threading.Event()
         self._done: list[threading.Event] = []
 
@@ -135,13 +97,10 @@ class Controller:
         self._show()
 
     def _patience(self) -> float:
-        states = {record.state for record in self._active()}
+        states = {record.state for record in self._ledger.active()}
         if states & {State.QUEUED, State.STARTING, State.DRAINING}:
             return BUSY
         return STEADY if states else QUIET
-
-    def _active(self) -> list[Record]:
-        return [record for record in self._ledger.records.values() if record.active]
 
     # -- what arrived ---------------------------------------------------------------
 
@@ -152,75 +111,8 @@ class Controller:
                 self._polling.learned[item.event.job_name] = now
             if item.done:
                 self._done.append(item.done)
-        elif isinstance(item, Answer):
-            self._take_answer(item, now)
-        elif isinstance(item, Suspected):
-            self._effects.probe_now(self._ledger.records.get(item.route))
-        elif isinstance(item, LoginState):
-            self._polling.trouble[item.login_id] = item.trouble
-        elif isinstance(item, CatalogueLive):
-            self._take_catalogue(item, now)
-        elif isinstance(item, CatalogueRefused):
-            self._board.config_error = item.problems
-
-    def _take_answer(self, answer: Answer, now: float) -> None:
-        self._polling.answered(answer.login_id)
-        records = [r for r in self._active() if login_of(r).id == answer.login_id]
-        found = match(answer, records, self._polling.learned, self._identity)
-        for route, view in found.seen:
-            self._ledger.apply(route, ev.JobSeen(view), now)
-        for route, job in found.missing:
-            self._effects.post_mortem(route, job)
-        # Logins that differ in their key only share an account, and so see each other's jobs.
-        known = {record.job.name for record in self._active() if record.job}
-        for stray in found.strays:
-            if stray.view.name not in known:
-                self._take_stray(stray, answer, now)
-
-    def _take_stray(self, stray: Stray, answer: Answer, now: float) -> None:
-        """Adopt what a lost store forgot; cancel what nobody wants. Stale answers do neither."""
-        route, record = stray.name.route, self._ledger.records.get(stray.name.route)
-        if record is not None and record.since >= answer.asked_at:
-            return
-        spec = self._ledger.specs.get(route)
-        free = record is not None and record.state in (State.COLD, State.FAILED)
-        if free and spec is not None and self._left_to(spec.login, answer.login_id):
-            return
-        if free and spec is not None and spec.login.id == answer.login_id:
-            job = Job(stray.view.name, stray.name.port, now, spec.dump(), job_id=stray.view.job_id)
-            _LOG.warning("adopting a job that no record knows", job=job.job_id, route=route)
-            self._ledger.apply(route, ev.Adopted(job), now)
         else:
-            _LOG.warning("cancelling a job that no record knows", job=stray.view.job_id)
-            self._effects.cancel_stray(answer.login_id, stray.view.job_id)
-
-    def _left_to(self, own: Login, asked: str) -> bool:
-        """Its own login, with the same account, sees the job too and can adopt it."""
-        logins = (spec.login for spec in self._ledger.specs.values())
-        other = next((login for login in logins if login.id == asked), own)
-        return own.id != asked and str(own) == str(other)
-
-    def _take_catalogue(self, item: CatalogueLive, now: float) -> None:
-        services, before = dict(item.catalogue.services), self._ledger.specs
-        self._ledger.configure(services)
-        for route, record in list(self._ledger.records.items()):
-            for event in self._config_events(record, before.get(route)):
-                self._ledger.apply(route, event, now)
-        self._polling.configure(spec.login for spec in self._ledger.specs.values())
-        self._store.note("catalogue", [s.model_dump_json() for s in services.values()])
-        self._board.services, self._board.config_error = services, ()
-        self._board.version = item.catalogue.version
-
-    def _config_events(self, record: Record, before: JobSpec | None) -> list[ev.Event]:
-        """A running job is compared with how it was submitted, whenever that was."""
-        spec = self._ledger.specs.get(record.route)
-        if spec is None:
-            return [ev.Removed()]
-        events: list[ev.Event] = [ev.Restored()] if record.after is None else []
-        submitted = spec_of(record.job) if record.job else before
-        if submitted is not None and submitted != spec:
-            events.append(ev.Changed())
-        return events
+            self._intake.take(item, now)
 
     # -- time -----------------------------------------------------------------------
 
@@ -312,7 +204,7 @@ class Controller:
     def _show(self, changes: Changes | None = None) -> None:
         shown = self._ledger.records if changes is None else changes.records
         self._board.replace(shown, changes.forgotten if changes else set())
-        active = self._active()
+        active = self._ledger.active()
         self._board.inflight = {record.route: self._inflight(record) for record in active}
         self._board.trouble = self._polling.troubles(self._ledger.specs, active)
         self._effects.forget_all_but({record.job.name for record in active if record.job})
@@ -341,5 +233,5 @@ class Controller:
         return self._effects.led_to(job) not in (None, job.node)
 
     def _ask_slurm(self, now: float) -> None:
-        for login in self._polling.due(self._active(), now):
+        for login in self._polling.due(self._ledger.active(), now):
             self._effects.poll(login, now)

@@ -9,7 +9,9 @@ from service_management.controller.spec import JobSpec, spec_of
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.timing import watch_interval
 
-UNSEEN_EVERY = 30.0
+# Without a job of ours, a login is asked for strays: a submission given up as lost may still
+# arrive. Sooner where it never answered, or is in trouble; sites ban those who knock often.
+TROUBLED_EVERY, IDLE_EVERY = 60.0, 600.0
 
 
 class Polling:
@@ -17,14 +19,12 @@ class Polling:
         self.trouble: dict[str, str] = {}  # login id → why it cannot be asked just now
         self.learned: dict[str, float] = {}  # job name → when Slurm told its id
         self._asked: dict[str, float] = {}  # login id → when it was last asked
-        self._unseen: dict[str, Login] = {}  # logins never looked at for jobs of ours
-        self._seen: set[str] = set()
+        self._logins: dict[str, Login] = {}  # those of the configuration
+        self._answered: set[str] = set()
 
     def configure(self, logins: Iterable[Login]) -> None:
-        """Every login is looked at once, for jobs that a lost store does not know."""
-        for login in logins:
-            if login.id not in self._seen:
-                self._unseen[login.id] = login
+        """Every login is looked at for jobs that no record knows: the store may be lost."""
+        self._logins = {login.id: login for login in logins}
 
     def due(self, active: Iterable[Record], now: float) -> list[Login]:
         active = list(active)
@@ -32,8 +32,8 @@ class Polling:
         self.learned = {name: at for name, at in self.learned.items() if name in names}
         wanted = {
             login.id: login
-            for login in self._unseen.values()
-            if now - self._asked.get(login.id, 0.0) >= UNSEEN_EVERY
+            for login in self._logins.values()
+            if now - self._asked.get(login.id, 0.0) >= self._pace(login.id)
         }
         for record in active:
             login = login_of(record)
@@ -43,8 +43,11 @@ class Polling:
         return list(wanted.values())
 
     def answered(self, login_id: str) -> None:
-        self._seen.add(login_id)
-        self._unseen.pop(login_id, None)
+        self._answered.add(login_id)
+
+    def _pace(self, login_id: str) -> float:
+        fine = login_id in self._answered and not self.trouble.get(login_id)
+        return IDLE_EVERY if fine else TROUBLED_EVERY
 
     def troubles(self, specs: Mapping[str, JobSpec], active: Iterable[Record]) -> dict[str, str]:
         """By route. A service with a job is troubled by the login its job was submitted with."""

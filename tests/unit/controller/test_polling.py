@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service_management.cluster.login import Login
-from service_management.controller.polling import UNSEEN_EVERY, Polling
+from service_management.controller.polling import IDLE_EVERY, TROUBLED_EVERY, Polling
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 
@@ -61,16 +61,27 @@ def test_without_a_job_nothing_is_asked() -> None:
     assert calls([]) == []
 
 
-def test_a_login_is_looked_at_once_for_jobs_that_a_lost_store_does_not_know() -> None:
+def test_a_login_without_jobs_is_looked_at_now_and_then_for_strays() -> None:
     login = Login("jo", "login.example.org", 22, "/keys/id")
     polling = Polling()
     polling.configure([login])
     assert polling.due([], START) == [login]
-    assert polling.due([], START + UNSEEN_EVERY - 1) == []
-    assert polling.due([], START + UNSEEN_EVERY) == [login]  # it did not answer
+    assert polling.due([], START + TROUBLED_EVERY - 1) == []
+    assert polling.due([], START + TROUBLED_EVERY) == [login]  # it did not answer
     polling.answered(login.id)
     polling.configure([login])
-    assert polling.due([], START + 10 * UNSEEN_EVERY) == []
+    assert polling.due([], START + TROUBLED_EVERY + IDLE_EVERY - 1) == []
+    assert polling.due([], START + TROUBLED_EVERY + IDLE_EVERY) == [login]
+
+
+def test_a_login_in_trouble_is_asked_sooner_so_that_its_trouble_is_not_told_for_long() -> None:
+    login = Login("jo", "login.example.org", 22, "/keys/id")
+    polling = Polling()
+    polling.configure([login])
+    polling.due([], START)
+    polling.answered(login.id)
+    polling.trouble[login.id] = "timed out"
+    assert polling.due([], START + TROUBLED_EVERY) == [login]
 
 
 def test_a_job_is_asked_about_with_the_login_it_was_submitted_with() -> None:
