@@ -63,15 +63,19 @@ def read(request: Request) -> Held:
 def _attempts(header: str) -> tuple[int, ...]:
     """nginx's "0 : 312, 15 : 0": one number per attempt, the latest last."""
     words = header.replace(",", " ").replace(":", " ").split()
-    return tuple(int(word) if word.isdigit() else 0 for word in words)
+    return tuple(_whole(word) or 0 for word in words)
 
 
 def _patience(prefer: str) -> float | None:
     for part in prefer.split(","):
         name, _, value = part.strip().partition("=")
-        if name.strip().lower() == "wait" and value.strip().isascii() and value.strip().isdigit():
-            return float(value)
+        if name.strip().lower() == "wait" and (seconds := _whole(value.strip())) is not None:
+            return float(seconds)
     return None
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def settled(record: Record | None) -> bool:
