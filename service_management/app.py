@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from service_management import layout, lock, logs, settings
+from service_management import settings
 from service_management.api.app import Parts, create_app
 from service_management.catalogue import last_catalogue, read_catalogue
 from service_management.cluster.openssh import OpenSshBackend
@@ -23,13 +23,14 @@ from service_management.controller.inbox import Inbox
 from service_management.controller.ledger import Ledger
 from service_management.controller.loop import Controller
 from service_management.controller.output import Outputs
+from service_management.controller.serving import Front
 from service_management.controller.traffic import Traffic
 from service_management.controller.tunnels import Sockets
 from service_management.controller.world import World
 from service_management.gateway import routes
 from service_management.gateway.inflight import look
 from service_management.gateway.nginx import Nginx
-from service_management.serving import Front
+from service_management.host import layout, lock, logs
 from service_management.settings import Settings
 from service_management.store import Store
 

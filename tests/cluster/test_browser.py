@@ -15,9 +15,10 @@ from tests.stack.waiting import wait_for
 HOSTILE_NAME = """<script>document.title='pwned'</script>"><img src=x onerror=alert(1)> & 'é'"""
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    """A new one each: what another test's has connected ahead may be an old worker's."""
+    with chromium(tmp_path / "profile") as browser:
         yield browser
 
 

@@ -19,9 +19,10 @@ import pytest
 from typer.testing import CliRunner
 
 from demo.cluster import Cluster
-from service_management import cli, layout
+from service_management.cli import commands as cli
 from service_management.cluster.names import parse_job_name
-from service_management.env_file import make_secrets
+from service_management.host import layout
+from service_management.native.env_file import make_secrets
 from service_management.store import Store
 from tests.stack.stack import ROOT, Stack
 from tests.stack.waiting import wait_for

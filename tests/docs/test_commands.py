@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from demo.__main__ import app as demo_app
-from service_management.cli import app
+from service_management.cli.commands import app
 from tests.docs.pages import ROOT, fences, files, headings, read, rows, section, ticked
 
 PAGE = "docs/commands.md"

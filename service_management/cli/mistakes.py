@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service_management.by_hand import NotPossible
+from service_management.cli.by_hand import NotPossible
+from service_management.cli.remote import GatewayError
 from service_management.cluster.errors import ClusterError
 from service_management.gateway.errors import GatewayRefused
-from service_management.lock import Locked
-from service_management.native import NativeError
-from service_management.remote import GatewayError
+from service_management.host.lock import Locked
+from service_management.native.run import NativeError
 from service_management.settings import SettingsError
 
 _SENTENCES = (

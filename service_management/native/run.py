@@ -10,12 +10,13 @@ from typing import Any
 
 import requests
 
-from service_management import layout, leftovers, ports, strays, supervisor
 from service_management.cluster.openssh import OpenSshBackend
 from service_management.cluster.processes import write_private
 from service_management.gateway import foreground
 from service_management.gateway.nginx import Nginx
-from service_management.patience import Say, wait
+from service_management.host import layout, ports
+from service_management.native import leftovers, strays, supervisor
+from service_management.native.patience import Say, wait
 from service_management.settings import Settings
 from service_management.store import Store
 

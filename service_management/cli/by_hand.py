@@ -6,7 +6,6 @@ import secrets
 import shlex
 from dataclasses import replace
 
-from service_management import layout
 from service_management.catalogue import read_catalogue
 from service_management.cluster.names import job_name
 from service_management.cluster.openssh import OpenSshBackend
@@ -16,6 +15,7 @@ from service_management.config import Catalogue
 from service_management.config.problems import nearest
 from service_management.controller.effects import submission
 from service_management.controller.spec import JobSpec
+from service_management.host import layout
 from service_management.lifecycle.record import Job
 from service_management.settings import Settings
 

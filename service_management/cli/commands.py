@@ -15,15 +15,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from service_management import by_hand, display, mistakes, settings
+from service_management import settings
 from service_management.catalogue import read_catalogue
+from service_management.cli import by_hand, display, mistakes
+from service_management.cli.remote import Gateway
+from service_management.cli.watching import Goal, watch
 from service_management.config import Catalogue
 from service_management.config import schema as config_schema
-from service_management.env_file import make_secrets
-from service_management.native import Native
-from service_management.remote import Gateway
+from service_management.native.env_file import make_secrets
+from service_management.native.run import Native
 from service_management.settings import ROOT, Settings
-from service_management.watching import Goal, watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -223,7 +224,3 @@ def _print(text: str) -> None:
 
 def _say(text: str) -> None:
     out.print(Text("• ", style="cyan").append(text, style="default"), soft_wrap=True)
-
-
-if __name__ == "__main__":
-    main()

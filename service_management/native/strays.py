@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from service_management import ports, supervisor
 from service_management.gateway.nginx import Nginx
+from service_management.host import ports
+from service_management.native import supervisor
 from service_management.settings import Settings
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from service_management import lock
 from service_management.cluster.client import SlurmClient
 from service_management.cluster.errors import ClusterError
 from service_management.cluster.login import Login
@@ -16,6 +15,7 @@ from service_management.cluster.names import parse_job_name
 from service_management.cluster.openssh import OpenSshBackend
 from service_management.cluster.outcomes import Unknown
 from service_management.controller.spec import spec_of
+from service_management.host import lock
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.observations import JobEnd, JobPhase, JobView

@@ -1,0 +1,1 @@
+"""`orchestrator`: the operator's command line."""

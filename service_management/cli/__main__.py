@@ -1,0 +1,5 @@
+"""`python -m service_management.cli`."""
+
+from service_management.cli.commands import main
+
+main()

@@ -1,0 +1,1 @@
+"""This machine: directories and who may enter them, ports, the lock, the log."""
