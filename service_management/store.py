@@ -1,6 +1,7 @@
 """What must survive: records, their last events, and the last valid catalogue.
 
-SQLite by default, PostgreSQL by URL. Only the controller writes.
+SQLite by default; by URL whatever SQLAlchemy knows and a driver is installed for, though only
+SQLite is tested. Only the controller writes.
 """
 
 from __future__ import annotations
