@@ -129,7 +129,7 @@ def _policy(service: Service) -> Policy:
 
 
 def _without_activity(record: Record) -> Record:
-    return replace(record, last_demand=0.0, last_activity=0.0)
+    return replace(record, last_demand=0.0, last_activity=0.0, busy=False)
 
 
 def _entry(before: Record, after: Record, event: Event | None, now: float) -> LogEntry | None:

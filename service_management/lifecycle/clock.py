@@ -37,8 +37,10 @@ def _starting(record: Record, event: Ticked, context: Context) -> Record:
 def _ready(record: Record, event: Ticked, context: Context) -> Record:
     if event.inflight is None:
         return record
-    if event.inflight > 0 or event.held > 0:
-        return replace(record, last_activity=context.now)
+    busy = event.inflight > 0 or event.held > 0
+    if busy or record.busy:
+        # What was there a look ago and is gone now ended at some time between the two.
+        return replace(record, busy=busy, last_activity=context.now)
     if timing.idle(record, context.policy, context.now):
         return moves.drain(moves.forgive(record, context), Reason.IDLE, context)
     return record

@@ -54,6 +54,7 @@ class Record:
     job: Job | None = None
     last_demand: float = 0.0  # somebody asked
     last_activity: float = 0.0  # somebody asked, or was still being answered
+    busy: bool = False  # something was in flight when last looked
     ready_since: float | None = None
     strikes: int = 0  # health checks refused in a row while ready
     failures: int = 0  # attempts failed in a row

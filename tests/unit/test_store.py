@@ -61,6 +61,7 @@ FULL = Record(
     after=None,
     again=True,
     hurry=True,
+    busy=True,
 )
 
 

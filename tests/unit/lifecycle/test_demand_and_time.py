@@ -87,8 +87,10 @@ def test_idle_runs_from_the_last_request_and_then_drains() -> None:
 def test_idle_runs_from_the_end_of_a_request_in_flight() -> None:
     busy = after(READY, ev.Ticked(1), now=NOW + 1000)
     assert busy.last_activity == NOW + 1000
-    assert after(busy, ev.Ticked(0), now=NOW + 1000 + POLICY.timeout - 1).state is State.READY
-    assert after(busy, ev.Ticked(0), now=NOW + 1000 + POLICY.timeout).state is State.DRAINING
+    ended = after(busy, ev.Ticked(0), now=NOW + 2000)  # when first seen without it, not before
+    assert ended.last_activity == NOW + 2000
+    assert after(ended, ev.Ticked(0), now=NOW + 2000 + POLICY.timeout - 1).state is State.READY
+    assert after(ended, ev.Ticked(0), now=NOW + 2000 + POLICY.timeout).state is State.DRAINING
 
 
 def test_a_held_request_is_activity() -> None:
