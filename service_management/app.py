@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -60,8 +59,10 @@ def create() -> Flask:
     parts = build(chosen)
     thread = threading.Thread(target=parts.controller.run, name="controller", daemon=True)
     thread.start()
-    atexit.register(parts.controller.stop)
-    return create_app(parts)
+    app = create_app(parts)
+    # For gunicorn's worker_exit: once the interpreter shuts down, threads can start no work.
+    app.extensions["stop"] = parts.controller.stop
+    return app
 
 
 def build(chosen: Settings) -> Parts:

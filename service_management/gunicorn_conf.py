@@ -1,5 +1,7 @@
 """gunicorn's configuration: one worker, because lifecycle state has one owner."""
 
+from typing import Any
+
 from service_management import settings
 
 _CHOSEN = settings.read()
@@ -20,3 +22,10 @@ limit_request_field_size = 65536
 accesslog = None  # nginx has the access log
 errorlog = "-"
 loglevel = "warning"
+
+
+def worker_exit(_arbiter: Any, worker: Any) -> None:
+    """A stop that was asked for finishes the pass under way (a kill is as safe, only slower)."""
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["stop"]()

@@ -33,8 +33,9 @@ class Connection(Protocol):
     def open_tunnel(self, socket: Path, host: str, port: int) -> None:
         """Lead a unix socket here to host:port there. Asked again, nothing changes."""
 
-    def close_tunnel(self, socket: Path, host: str, port: int) -> None:
-        """Stop listening; what is already connected goes on. Never logs in for it."""
+    def close_tunnel(self, socket: Path) -> None:
+        """Stop listening; what is already connected goes on. Never logs in for it, and leaves
+        alone what another connection opened."""
 
     def tunnel_alive(self, socket: Path) -> bool:
         """Whether somebody listens at the socket. Opens no connection through it."""

@@ -56,8 +56,8 @@ class OpenSshConnection:
         self._master.ensure()
         self._tunnels.open(socket, host, port)
 
-    def close_tunnel(self, socket: Path, host: str, port: int) -> None:
-        self._tunnels.close(socket, host, port)
+    def close_tunnel(self, socket: Path) -> None:
+        self._tunnels.close(socket)
 
     def tunnel_alive(self, socket: Path) -> bool:
         return somebody_listens(socket)

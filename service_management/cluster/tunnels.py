@@ -37,17 +37,19 @@ class Tunnels:
             if str(socket) in known:
                 self._cancel(socket, known[str(socket)])
             _make_parent(socket)
-            self._forward(socket, target)
+            # Noted first: a forward without a note could never be cancelled.
             self._save(pid, {**known, str(socket): target})
+            self._forward(socket, target)
 
-    def close(self, socket: Path, host: str, port: int) -> None:
+    def close(self, socket: Path) -> None:
         with self._lock:
             pid = self.master.pid()
-            if pid is not None:
-                known = self._load(pid)
-                self._cancel(socket, known.pop(str(socket), _target(host, port)))
+            known = self._load(pid) if pid is not None else {}
+            if target := known.pop(str(socket), ""):
+                self._cancel(socket, target)
                 self._save(pid, known)
-            socket.unlink(missing_ok=True)
+            if not somebody_listens(socket):
+                socket.unlink(missing_ok=True)
 
     def _forward(self, socket: Path, target: str) -> None:
         done = self.master.control("forward", "-L", f"{socket}:{target}")

@@ -6,7 +6,7 @@ all, only the login's trouble, shown to people: unknown is not gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -111,12 +111,14 @@ class Effects:
         """A requeued job may run elsewhere; None where an earlier process opened its tunnels."""
         return self._led_to.get(job.name)
 
-    def close_tunnels(self, job: Job) -> None:
-        """Whoever opened them: a tunnel outlives the process that did."""
-        hand = self._hands.of(spec_of(job).login)
-        for socket in (self.sockets(job).quiet, self.sockets(job).main):
-            close = partial(hand.connection.close_tunnel, socket, "localhost", job.port)
-            hand.do((job.name, socket), close)
+    def close_all_but(self, jobs: Iterable[Job], listening: frozenset[str]) -> None:
+        """A tunnel that belongs to no job is closed, whoever opened it, and when. Only its own
+        connection will do it; which one that is, an earlier process knew."""
+        kept = {str(path) for job in jobs for path in vars(self.sockets(job)).values()}
+        for path in listening - kept:
+            for hand in self._hands.all():
+                close = partial(hand.connection.close_tunnel, Path(path))
+                hand.do((path, "close"), close)
 
     # -- and in the background ------------------------------------------------------
 

@@ -63,6 +63,9 @@ class Hands:
     def known(self, login_id: str) -> Hand | None:
         return self._hands.get(login_id)
 
+    def all(self) -> list[Hand]:
+        return list(self._hands.values())
+
     def close(self) -> None:
         for hand in self._hands.values():
             hand.pool.shutdown(wait=False, cancel_futures=True)

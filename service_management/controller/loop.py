@@ -37,8 +37,9 @@ class Controller:
         self._clock = clock
         self._polling = Polling()
         self._intake = Intake(world, self._polling, identity)
-        self._stopped = threading.Event()
+        self._stopped, self._ended = threading.Event(), threading.Event()
         self._done: list[threading.Event] = []
+        self._restored = False
 
     # -- what others may call -------------------------------------------------------
 
@@ -55,23 +56,26 @@ class Controller:
         """A ready service could not be reached: have its health checked now."""
         self._inbox.put(Suspected(route))
 
-    def stop(self) -> None:
-        """Stop deciding. Jobs, tunnels and routes stay: the next process takes them over."""
+    def stop(self, patience: float = 5.0) -> None:
+        """Stop deciding, after the pass under way. Jobs, tunnels and routes stay: the next
+        process takes them over."""
         self._stopped.set()
         self._inbox.wake()
+        self._ended.wait(patience)
 
     # -- the loop -------------------------------------------------------------------
 
     def run(self) -> None:
-        self._restore()
         while not self._stopped.is_set():
-            items = self._inbox.take(self._patience())
             try:
-                self.step(items)
+                if not self._restored:
+                    self._restore()
+                self.step(self._inbox.take(self._patience()))
             except Exception:
                 # The next pass starts from the same records: better late than never again.
                 _LOG.exception("a pass of the controller failed")
                 self._stopped.wait(1.0)
+        self._ended.set()
 
     def step(self, items: Iterable[Item]) -> None:
         now = self._clock()
@@ -95,6 +99,7 @@ class Controller:
         for route in ready:
             self._publish(self._ledger.records[route])
         self._show()
+        self._restored = True
 
     def _patience(self) -> float:
         states = {record.state for record in self._ledger.active()}
@@ -118,6 +123,9 @@ class Controller:
 
     def _tick(self, now: float) -> None:
         fresh = self._traffic.refresh(now)
+        if fresh:
+            jobs = [record.job for record in self._ledger.active() if record.job]
+            self._effects.close_all_but(jobs, self._traffic.sample.listening)
         for record in self._due(fresh):
             inflight = self._inflight(record)
             if lingering(record, inflight, now):
@@ -164,10 +172,7 @@ class Controller:
         for record in changes.records.values():
             if routed(record) and self._was(record.route) is not State.READY:
                 self._publish(record)
-        parted = self._parted(changes)
         self._show(changes)
-        for job in parted:
-            self._effects.close_tunnels(job)
         self._act(changes, now)
         for done in self._done:
             done.set()
@@ -180,18 +185,6 @@ class Controller:
                 self._routes.unpublish(route)
         for route in changes.forgotten:
             self._routes.unpublish(route)
-
-    def _parted(self, changes: Changes) -> list[Job]:
-        """Jobs that this pass saw the end of."""
-        pairs = [
-            (self._board.records.get(route), changes.records.get(route))
-            for route in {*changes.records, *changes.forgotten}
-        ]
-        return [
-            old.job
-            for old, new in pairs
-            if old and old.job and not (new and new.job and new.job.name == old.job.name)
-        ]
 
     def _was(self, route: str) -> State | None:
         shown = self._board.records.get(route)

@@ -153,7 +153,7 @@ def test_control_plane_restarted_in_order_keeps_services_streams_and_clients(
 
 def test_second_control_plane_is_refused_and_told_why(stack: Stack) -> None:
     lock = stack.directory / "var" / "controller.lock"
-    code = f"from service_management import lock; from pathlib import Path; \
+    code = f"from service_management.host import lock; from pathlib import Path; \
 lock.take(Path({str(lock)!r}), patience=0.5)"
 
     second = subprocess.run(

@@ -82,7 +82,7 @@ def test_a_tunnel_leads_to_the_port_until_it_is_closed(backend, sshd: Sshd, shor
         connection.open_tunnel(path, "127.0.0.1", port)
         assert connection.tunnel_alive(path)
         assert heard_through(path) == b"hello"
-        connection.close_tunnel(path, "127.0.0.1", port)
+        connection.close_tunnel(path)
     assert not path.exists()
     assert not connection.tunnel_alive(path)
 
@@ -96,8 +96,8 @@ def test_two_tunnels_are_independent_and_opening_again_changes_nothing(
         for _ in range(2):
             connection.open_tunnel(first, "127.0.0.1", one)
             connection.open_tunnel(second, "127.0.0.1", two)
-        connection.close_tunnel(first, "127.0.0.1", one)
-        connection.close_tunnel(first, "127.0.0.1", one)
+        connection.close_tunnel(first)
+        connection.close_tunnel(first)
         assert not connection.tunnel_alive(first)
         assert heard_through(second) == b"two"
 
@@ -109,7 +109,7 @@ def test_the_same_socket_can_be_led_elsewhere(backend, sshd: Sshd, short_dir: Pa
         connection.open_tunnel(path, "127.0.0.1", one)
         connection.open_tunnel(path, "127.0.0.1", two)
         assert heard_through(path) == b"two"
-        connection.close_tunnel(path, "127.0.0.1", two)
+        connection.close_tunnel(path)
         assert not connection.tunnel_alive(path)
 
 

@@ -51,7 +51,7 @@ def test_the_master_and_its_tunnels_outlive_the_process_that_made_them(
         assert heard_through(short_dir / "a.sock") == b"still here"
         connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", other)
         assert heard_through(short_dir / "a.sock") == b"elsewhere"
-        connection.close_tunnel(short_dir / "a.sock", "127.0.0.1", other)
+        connection.close_tunnel(short_dir / "a.sock")
         assert not connection.tunnel_alive(short_dir / "a.sock")
 
 
