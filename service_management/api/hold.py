@@ -24,6 +24,14 @@ from service_management.lifecycle.states import State
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110: asking twice does nothing twice
 REPLAYS = 3  # nginx follows ten internal redirects, two for each replay
+_MAYBE_EXECUTED = (
+    "The connection to the service broke before it answered. The request may have been executed, "
+    "so it was not repeated."
+)
+_NOT_EXECUTED = (
+    "The service is ready, but its tunnel could not be reached. The request was not executed: "
+    "send it again."
+)
 LOOK_AFTER_CLIENT = 2.0  # how often a waiting thread checks that its client is still there
 
 
@@ -96,7 +104,7 @@ class Hold:
     def hold(self, route: str, held: Held, client: socket.socket | None) -> Response:
         started = time.monotonic()
         if held.sent and held.method not in SAFE:
-            return self._broke_off(route)
+            return self._broke_off(route, held)
         with self._board.holding(route):
             if not self._controller.ask(route, Demanded(held.request_id)):
                 text = "No decision within 5 s; the control plane is overloaded or starting."
@@ -133,7 +141,7 @@ class Hold:
 
     def _replay(self, route: str, held: Held, waited: float) -> Response:
         if held.replays >= REPLAYS:
-            return self._broke_off(route)
+            return self._broke_off(route, held)
         response = Response(status=200)
         response.headers["X-Accel-Redirect"] = f"@ready_{route}"
         response.headers["X-Cold-Start"] = f"{waited:.3f}"
@@ -141,14 +149,11 @@ class Hold:
         del response.headers["Content-Type"]
         return response
 
-    def _broke_off(self, route: str) -> Response:
+    def _broke_off(self, route: str, held: Held) -> Response:
         """What was sent may have been executed: it is not repeated on the client's behalf."""
         self._controller.suspect(route)
         view = self._board.view(route)
-        text = (
-            "The connection to the service broke before it answered. The request may have been "
-            "executed, so it was not repeated."
-        )
+        text = _MAYBE_EXECUTED if held.sent else _NOT_EXECUTED
         about = problems.about(view) if view else {"service": route}
         return problem(problems.BROKE_OFF, text, retry_after=1, **about)
 

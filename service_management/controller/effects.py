@@ -33,7 +33,6 @@ from service_management.lifecycle.timing import probe_interval
 
 _LOG = structlog.get_logger(__name__)
 FIND_EVERY, CANCEL_EVERY, TUNNEL_EVERY = 1.0, 5.0, 0.5
-OUTPUT_LINES = 30
 
 
 @dataclass(frozen=True)
