@@ -13,6 +13,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+SPOOL_BASE = Path("/var/tmp")  # noqa: S108 - not /run: that is memory on most machines
+RUN_DIR_MAX = 22  # bytes, see gateway/settings.py
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -41,6 +43,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("SERVICES_CONFIG", "./services_config.json", "the file of services"),
     Variable("STATE_DIR", "./var", "what must survive: store, known hosts, logs"),
     Variable("RUN_DIR", "", "sockets and nginx's files; a short path, by default below /run"),
+    Variable("SPOOL_DIR", "", "large request bodies; on a disk, by default below /var/tmp"),
     Variable("DATABASE_URL", "", "the store; by default SQLite in STATE_DIR"),
     Variable("SSH_BACKEND", "openssh", "how logins are made: openssh"),
     Variable("HOLD_THREADS", "2200", "requests that can be held at one time"),
@@ -62,6 +65,7 @@ class Settings:
     config_file: Path
     state_dir: Path
     run_dir: Path
+    spool_dir: Path
     database_url: str
     ssh_backend: str
     hold_threads: int
@@ -90,6 +94,8 @@ def _named(environment: Mapping[str, str]) -> dict[str, str]:
 
 def parse(values: Mapping[str, str], root: Path) -> Settings:
     state_dir = _path(values["STATE_DIR"], root)
+    run_dir = _path(values["RUN_DIR"], root) if values["RUN_DIR"] else default_run_dir(root)
+    spool_dir = values["SPOOL_DIR"] or str(SPOOL_BASE / run_dir.name)
     return Settings(
         nginx_port=_number(values, "NGINX_PORT", 1, 65535),
         listen_port=_number(values, "NGINX_LISTEN_PORT", 1, 65535),
@@ -99,7 +105,8 @@ def parse(values: Mapping[str, str], root: Path) -> Settings:
         identity=_identity(values["ORCHESTRATOR_ID"] or default_identity(root)),
         config_file=_path(values["SERVICES_CONFIG"], root),
         state_dir=state_dir,
-        run_dir=_path(values["RUN_DIR"], root) if values["RUN_DIR"] else default_run_dir(root),
+        run_dir=run_dir,
+        spool_dir=_path(spool_dir, root),
         database_url=values["DATABASE_URL"] or f"sqlite:///{state_dir / 'state.db'}",
         ssh_backend=_choice(values, "SSH_BACKEND", ("openssh",)),
         hold_threads=_number(values, "HOLD_THREADS", 8, 20000),
@@ -117,8 +124,11 @@ def default_identity(root: Path) -> str:
 def default_run_dir(root: Path) -> Path:
     """Short, because a unix socket's path has 107 bytes and carries a route's name."""
     mark = hashlib.sha256(str(root).encode()).hexdigest()[:6]
-    base = "/run" if os.access("/run", os.W_OK) else os.environ.get("XDG_RUNTIME_DIR", "/tmp")  # noqa: S108 - last resort; the directory itself is made 0700
-    return Path(base) / f"io-{mark}"
+    own = os.environ.get("XDG_RUNTIME_DIR", "")
+    # Four characters are what fits below /run/user/1000.
+    places = (Path(f"/run/io-{mark}"), Path(own, f"io-{mark[:4]}"), Path(f"/tmp/io-{mark}"))  # noqa: S108 - last resort; the directory itself is made 0700
+    fitting = (path for path in places if path.is_absolute() and len(str(path)) <= RUN_DIR_MAX)
+    return next((path for path in fitting if os.access(path.parent, os.W_OK)), places[-1])
 
 
 def _path(text: str, root: Path) -> Path:

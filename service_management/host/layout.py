@@ -7,12 +7,14 @@ import contextlib
 import os
 import pwd
 import shutil
+import stat
 from pathlib import Path
 
 from service_management.gateway.settings import GatewaySettings, default_listen
 from service_management.settings import Settings, SettingsError
 
 OWNER_ONLY, OWNER_AND_GROUP = 0o177, 0o117  # masks for sockets
+SPOOLS = ("body", "proxy", "fastcgi", "uwsgi", "scgi")  # nginx's names
 OWN_ENTRIES = frozenset(
     {"tunnels", "routes", "nginx", "log", "ssh", "supervisord.conf", "supervisord.pid"}
 )
@@ -23,7 +25,10 @@ def prepare(chosen: Settings) -> None:
     chosen.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     user = nginx_user(chosen)
     group = pwd.getpwnam(user).pw_gid if user else os.getegid()
-    for directory in (chosen.run_dir, chosen.run_dir / "tunnels", chosen.run_dir / "routes"):
+    _refuse_stranger("RUN_DIR", chosen.run_dir)
+    _refuse_stranger("SPOOL_DIR", chosen.spool_dir)
+    inside = (chosen.run_dir / "tunnels", chosen.run_dir / "routes")
+    for directory in (chosen.run_dir, *inside, chosen.spool_dir):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if user:
             os.chown(directory, os.geteuid(), group)
@@ -56,6 +61,7 @@ def gateway_settings(chosen: Settings) -> GatewaySettings:
             listen=default_listen(chosen.listen_port),
             flask=f"127.0.0.1:{chosen.flask_port}",
             nginx_user=nginx_user(chosen),
+            spool_dir=chosen.spool_dir,
         )
     except ValueError as error:
         raise SettingsError(f"RUN_DIR: {error}") from None
@@ -71,6 +77,10 @@ def remove_run_dir(chosen: Settings) -> None:
             path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         chosen.run_dir.rmdir()
+    for name in SPOOLS:
+        shutil.rmtree(chosen.spool_dir / name, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        chosen.spool_dir.rmdir()
 
 
 def _refuse_foreign(run_dir: Path) -> None:
@@ -80,6 +90,17 @@ def _refuse_foreign(run_dir: Path) -> None:
             f"RUN_DIR={str(run_dir)!r}: there is something else in it ({min(foreign)}); "
             "name a directory of the gateway's own"
         )
+
+
+def _refuse_stranger(name: str, directory: Path) -> None:
+    """Below /tmp anybody can make a directory of this name first, and read what is in it."""
+    with contextlib.suppress(FileNotFoundError):
+        found = directory.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise SettingsError(
+                f"{name}={str(directory)!r}: it belongs to somebody else; remove it, or name "
+                "another directory"
+            )
 
 
 def pid_of(file: Path, word: str = "") -> int | None:
@@ -95,7 +116,7 @@ def pid_of(file: Path, word: str = "") -> int | None:
 def runs(pid: int) -> bool:
     """A zombie only waits for its parent to take note of its end."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        line = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return False
-    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+    return line.rpartition(")")[2].split()[0] not in ("Z", "X")

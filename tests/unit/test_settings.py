@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service_management import settings
+from service_management.gateway.settings import RUN_DIR_MAX
 from service_management.settings import DEFAULTS, VARIABLES, Settings, SettingsError, read
 
 ROOT = Path(settings.__file__).resolve().parent.parent
@@ -24,6 +25,7 @@ GOOD = [
     ("SERVICES_CONFIG", "/etc/services.json", "config_file", Path("/etc/services.json")),
     ("STATE_DIR", "/var/lib/io", "state_dir", Path("/var/lib/io")),
     ("RUN_DIR", "/run/io", "run_dir", Path("/run/io")),
+    ("SPOOL_DIR", "/srv/spool", "spool_dir", Path("/srv/spool")),
     ("DATABASE_URL", "postgresql://db/io", "database_url", "postgresql://db/io"),
     ("SSH_BACKEND", "OpenSSH", "ssh_backend", "openssh"),
     ("HOLD_THREADS", "8", "hold_threads", 8),
@@ -118,3 +120,17 @@ def test_the_template_names_every_variable_and_no_other() -> None:
     lines = (ROOT / ".env_template").read_text().splitlines()
     named = {match[1] for line in lines if (match := re.match(r"#?\s?([A-Z][A-Z_]+)=", line))}
     assert named == set(DEFAULTS)
+
+
+def test_large_bodies_go_to_a_disk_and_not_to_the_memory_below_run() -> None:
+    chosen = settings.parse({**settings.DEFAULTS, "RUN_DIR": "/run/io-1"}, Path("/srv/io"))
+    assert chosen.spool_dir == Path("/var/tmp/io-1")
+
+
+def test_the_run_dir_of_a_user_without_run_fits_below_their_own(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(settings.os, "access", lambda path, _mode: path != Path("/run"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    assert str(settings.default_run_dir(tmp_path)).startswith("/run/user/1000/io-")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1234567")
+    assert str(settings.default_run_dir(tmp_path)).startswith("/tmp/io-")
+    assert settings.RUN_DIR_MAX == RUN_DIR_MAX
