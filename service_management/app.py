@@ -83,7 +83,8 @@ def build(chosen: Settings) -> Parts:
         watcher=_watcher(chosen, inbox, last_good),
     )
     controller = Controller(world, chosen.identity)
-    return Parts(board, controller, store, Outputs(hands), chosen.admin_token)
+    outputs = Outputs(hands)
+    return Parts(board, controller, store, outputs, chosen.admin_token, chosen.hold_threads)
 
 
 def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueWatcher:

@@ -29,6 +29,7 @@ class Parts:
     store: Store
     outputs: Outputs
     admin_token: str
+    most_held: int
 
 
 def create_app(parts: Parts) -> Flask:
@@ -44,7 +45,7 @@ def create_app(parts: Parts) -> Flask:
 
 def _inner(app: Flask, parts: Parts) -> None:
     """Reached from nginx alone: it lets no outside path begin with `/_`."""
-    holding = hold.Hold(parts.board, parts.controller)
+    holding = hold.Hold(parts.board, parts.controller, parts.most_held)
 
     @app.get("/_demand/<route>")
     def demand_service(route: str) -> Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import select
 import socket
+import threading
 import time
 from dataclasses import dataclass
 
@@ -94,8 +95,9 @@ def settled(record: Record | None) -> bool:
 
 
 class Hold:
-    def __init__(self, board: Board, controller: Controller) -> None:
+    def __init__(self, board: Board, controller: Controller, most: int) -> None:
         self._board, self._controller = board, controller
+        self._places = threading.BoundedSemaphore(most)  # gunicorn has a few threads more
 
     def demand(self, route: str, request_id: str) -> None:
         """The mirror's word: reset the idle timer, or start the service."""
@@ -105,6 +107,17 @@ class Hold:
         started = time.monotonic()
         if held.sent and held.method not in SAFE:
             return self._broke_off(route, held)
+        if not self._places.acquire(blocking=False):
+            text = "As many requests are being held as the gateway has room for (HOLD_THREADS)."
+            return problem(problems.BUSY, text, retry_after=5, service=route)
+        try:
+            return self._held(route, held, client, started)
+        finally:
+            self._places.release()
+
+    def _held(
+        self, route: str, held: Held, client: socket.socket | None, started: float
+    ) -> Response:
         with self._board.holding(route):
             if not self._controller.ask(route, Demanded(held.request_id)):
                 text = "No decision within 5 s; the control plane is overloaded or starting."

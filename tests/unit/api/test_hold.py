@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as some
 
 from service_management.api import hold
 from service_management.api.hold import Held, read, settled
+from service_management.controller.board import Board
 from service_management.lifecycle.states import State
 
 from .samples import RECORDS, view
@@ -147,3 +150,33 @@ def test_a_client_that_has_left_is_noticed() -> None:
 
 def test_without_a_socket_everybody_is_taken_to_be_there() -> None:
     assert not hold._gone(None)
+
+
+# -- and how many
+
+
+class NeverDecides:
+    """A controller, as far as the hold knows one, that is busy until it is let go."""
+
+    def __init__(self) -> None:
+        self.asked, self.release = threading.Semaphore(0), threading.Event()
+
+    def ask(self, _route: str, _event: object) -> bool:
+        self.asked.release()
+        return not self.release.wait(10)
+
+
+def test_more_requests_than_there_is_room_for_are_told_at_once_and_leave_threads_free() -> None:
+    controller = NeverDecides()
+    holding = hold.Hold(Board(), controller, most=2)
+    with ThreadPoolExecutor(2) as pool:
+        first = [pool.submit(holding.hold, "digits", PLAIN, None) for _ in range(2)]
+        assert all(controller.asked.acquire(timeout=5) for _ in first)
+
+        refused = holding.hold("digits", PLAIN, None)
+
+        controller.release.set()
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert "HOLD_THREADS" in refused.get_json()["detail"]
+    assert {answer.result().get_json()["type"] for answer in first} == {refused.get_json()["type"]}
+    assert holding.hold("digits", PLAIN, None).headers["Retry-After"] == "2"  # there is room again
