@@ -50,7 +50,7 @@ def fields(heading: str) -> set[str]:
 
 def test_the_endpoints_are_flasks_and_nginxs_own() -> None:
     nothing = cast(Any, None)  # routes only: nothing is asked
-    app = create_app(Parts(Board(), nothing, nothing, nothing, ""))
+    app = create_app(Parts(Board(), nothing, nothing, nothing, "", most_held=1))
     served = {("GET", "/healthz/nginx")}
     for rule in app.url_map.iter_rules():
         methods = cast(set[str], rule.methods) - {"HEAD", "OPTIONS"}
