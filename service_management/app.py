@@ -93,7 +93,6 @@ def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueW
         file=chosen.config_file,
         load=lambda file: read_catalogue(chosen, file),
         serve=front.serve,
-        recycle=front.recycle,
         last_good=last_good,
     )
     return CatalogueWatcher(source, inbox.put)

@@ -36,7 +36,6 @@ class Source:
     file: Path
     load: Callable[[Path], Catalogue | list[Problem]]
     serve: Callable[[Catalogue], None]
-    recycle: Callable[[], None]  # replace nginx's workers
     last_good: Catalogue  # what was served last, until the file has been read
 
 
@@ -47,7 +46,6 @@ class CatalogueWatcher:
         self._running: Future[None] | None = None
         self._signature: object = None
         self._refused: tuple[Problem, ...] = ()
-        self._recycled: dict[str, float] = {}
         self._pause = RETRY_EVERY
         self._served = False
         self._look_at = self._retry_at = 0.0
@@ -62,12 +60,6 @@ class CatalogueWatcher:
             return
         self._signature, self._retry_at = signature, now + self._pause
         self._running = self._pool.submit(self._take)
-
-    def recycle(self, route: str, since: float) -> None:
-        """Replace nginx's workers, once for each time a service is drained under traffic."""
-        if self._recycled.get(route) != since:
-            self._recycled[route] = since
-            self._pool.submit(self._source.recycle)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -23,7 +23,6 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Find, Probe, Tunnel, routed
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import State
-from service_management.lifecycle.timing import lingering
 
 _LOG = structlog.get_logger(__name__)
 BUSY, STEADY, QUIET = 0.1, 0.2, 0.5  # longest wait for the next pass, seconds
@@ -127,10 +126,7 @@ class Controller:
             jobs = [record.job for record in self._ledger.active() if record.job]
             self._effects.close_all_but(jobs, self._traffic.sample.listening)
         for record in self._due(fresh):
-            inflight = self._inflight(record)
-            if lingering(record, inflight, now):
-                self._watcher.recycle(record.route, record.since)
-            tick = ev.Ticked(inflight, self._board.held(record.route))
+            tick = ev.Ticked(self._inflight(record), self._board.held(record.route))
             self._ledger.apply(record.route, tick, now)
 
     def _due(self, fresh: bool) -> list[Record]:

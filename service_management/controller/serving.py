@@ -33,10 +33,6 @@ class Front:
             raise ServeRefused(Problem("nginx", "", "", rule), costly=True) from refusal
         self._own = frozenset(filter(None, map(_address, services)))
 
-    def recycle(self) -> None:
-        """New workers, same catalogue."""
-        self._nginx.recycle()
-
     def _occupied(self, service: Service) -> Problem | None:
         address = _address(service)
         if address is None or address in self._own:

@@ -50,13 +50,6 @@ class Nginx:
             raise
         self._remove_all_but(generation)
 
-    def recycle(self) -> None:
-        """New workers for the same configuration: the old ones finish what is in flight, and take
-        their pooled connections with them."""
-        generation = self._current()
-        if generation is not None:
-            self.master.reload(generation)
-
     def _switch(self, generation: str) -> None:
         previous = self._current()
         self._point_to(generation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service_management.lifecycle.record import Record
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.states import State
 
 # A submission whose answer was lost can still take effect until its deadline on the
 # login host has passed and its sbatch has ended (25 s and 22 s, see cluster/client.py).
@@ -14,7 +14,6 @@ ABSENT_CONFIRMED = 5.0  # and Slurm must deny knowing the name twice, this far a
 
 STABLE_AFTER = 60.0  # a service that served this long did start: its failures are forgotten
 SPEAKS_FOR = 0.5  # nginx reports one request in half a second: it stands for those after it
-RECYCLE_AFTER = 1.0
 STRIKES = 3
 BACKOFF_FIRST, BACKOFF_MAX = 2.0, 300.0
 
@@ -48,13 +47,6 @@ def startup_over(record: Record, policy: Policy, now: float) -> bool:
 
 def drain_over(record: Record, policy: Policy, now: float) -> bool:
     return record.hurry or now - record.since >= policy.drain_timeout
-
-
-def lingering(record: Record, inflight: int | None, now: float) -> bool:
-    """Taken out of service under traffic: nginx's pooled connections keep carrying requests to
-    it although its route is gone, until nginx's workers are replaced."""
-    draining = record.state is State.DRAINING and record.reason is not Reason.IDLE
-    return draining and bool(inflight) and now - record.since >= RECYCLE_AFTER
 
 
 def absence_is_final(record: Record, now: float) -> bool:
