@@ -17,6 +17,7 @@ from service_management.config import Catalogue
 from service_management.controller.board import Board
 from service_management.controller.catalogue import CatalogueWatcher, Source
 from service_management.controller.effects import Effects
+from service_management.controller.follower import Follower, Logs
 from service_management.controller.hands import Hands
 from service_management.controller.inbox import Inbox
 from service_management.controller.ledger import Ledger
@@ -57,12 +58,17 @@ def create() -> Flask:
     layout.prepare(chosen)
     lock.take(chosen.state_dir / "controller.lock")
     parts = build(chosen)
-    thread = threading.Thread(target=parts.controller.run, name="controller", daemon=True)
-    thread.start()
+    for name, work in (("controller", parts.controller.run), ("follower", parts.follower.run)):
+        threading.Thread(target=work, name=name, daemon=True).start()
     app = create_app(parts)
     # For gunicorn's worker_exit: once the interpreter shuts down, threads can start no work.
-    app.extensions["stop"] = parts.controller.stop
+    app.extensions["stop"] = lambda: _stop(parts)
     return app
+
+
+def _stop(parts: Parts) -> None:
+    parts.controller.stop()
+    parts.follower.stop()
 
 
 def build(chosen: Settings) -> Parts:
@@ -83,7 +89,8 @@ def build(chosen: Settings) -> Parts:
         watcher=_watcher(chosen, inbox, last_good),
     )
     controller = Controller(world, chosen.identity)
-    return Parts(board, controller, store, Outputs(hands), chosen.admin_token)
+    follower = Follower(store, Logs(layout.gateway_settings(chosen), chosen.access_log_mb << 20))
+    return Parts(board, controller, store, Outputs(hands), follower, chosen.admin_token)
 
 
 def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueWatcher:
