@@ -76,7 +76,7 @@ def build(chosen: Settings) -> Parts:
     ledger = Ledger(chosen.identity, chosen.key_dir, store.load())
     last_good = last_catalogue(store)
     ledger.configure(last_good.services)
-    board.services = ledger.services
+    board.services, board.tally = ledger.services, ledger.tally
     hands = Hands(OpenSshBackend(chosen.run_dir, chosen.state_dir, layout.socket_mask(chosen)))
     world = World(
         store=store,
