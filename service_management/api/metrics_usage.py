@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from service_management.controller.usage import Histogram, ServiceUsage, Usage
@@ -20,6 +20,7 @@ def families(usage: Usage) -> Iterator[Metric]:
     yield _histogram("cold_start", "Waited until ready", services, lambda s: s.cold)
     yield _bytes("received", "Bytes of requests", services, lambda s: s.received)
     yield _bytes("sent", "Bytes of answers", services, lambda s: s.sent)
+    yield _last(services)
     yield _total("access_log_malformed_lines", "Lines that could not be read", usage.malformed)
     yield _total("access_log_lost_bytes", "Deleted before they were counted", usage.lost)
 
@@ -55,6 +56,17 @@ def _bytes(
     family = CounterMetricFamily(f"orchestrator_{name}_bytes", text, labels=["service"])
     for route, service in services.items():
         family.add_metric([route], value(service))
+    return family
+
+
+def _last(services: Services) -> Metric:
+    family = GaugeMetricFamily(
+        "orchestrator_last_request_timestamp_seconds",
+        "End of the last request, quiet paths left out",
+        labels=["service"],
+    )
+    for route, service in services.items():
+        family.add_metric([route], service.last)
     return family
 
 

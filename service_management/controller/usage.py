@@ -45,7 +45,7 @@ class ServiceUsage:
     cold: Histogram = field(default_factory=_cold)
     received: int = 0
     sent: int = 0
-    last: float = 0.0  # end of the last request that counts as activity
+    last: float = 0.0  # end of the last request, quiet paths left out
 
     def add(self, request: Request) -> None:
         status = str(request.status)
