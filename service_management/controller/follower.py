@@ -24,7 +24,7 @@ from service_management.store import Store
 _LOG = structlog.get_logger(__name__)
 NOTE = "access_log"
 PACE = 1.0  # seconds between two looks
-SHARE, SHARE_BEHIND = 0.02, 0.25  # of a core; the latter while there is more to read
+SHARE, SHARE_BEHIND = 0.01, 0.25  # of a core; the latter while there is more to read
 AFTER_TROUBLE = 5.0
 
 

@@ -13,16 +13,16 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 STEP = 1 << 20  # bytes read at a time
 _HEAD = 1024
+_DECODE = json.JSONDecoder().decode
 _QUIET = ".quiet.sock"
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is counted of a line."""
+class Request(NamedTuple):
+    """What is counted of a line. A tuple: tens of thousands are made in a second."""
 
     service: str  # empty: a path of the gateway's own
     status: int
@@ -37,16 +37,17 @@ class Request:
 def parse(line: bytes) -> Request | None:
     """None: not a line of ours."""
     try:
-        fields = json.loads(line.decode(errors="replace"))
+        fields = _DECODE(line.decode(errors="replace"))
+        cold_start = fields["cold_start"]
         return Request(
-            service=str(fields["service"]),
-            status=int(fields["status"]),
-            ended=float(fields["time"]),
-            seconds=float(fields["request_time"]),
-            received=int(fields["bytes_in"]),
-            sent=int(fields["bytes_out"]),
-            cold_start=float(fields["cold_start"]) if fields["cold_start"] else None,
-            quiet=_QUIET in fields["upstream"],
+            str(fields["service"]),
+            int(fields["status"]),
+            float(fields["time"]),
+            float(fields["request_time"]),
+            int(fields["bytes_in"]),
+            int(fields["bytes_out"]),
+            float(cold_start) if cold_start else None,
+            _QUIET in fields["upstream"],
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -41,3 +41,14 @@ def test_requests_and_cold_starts_are_counted_across_a_crash(
 
     wait_for("those of the downtime too", lambda: answered() == (4, 1), 15)
     assert metric(stack, "orchestrator_request_seconds_count", service=route) == 5
+
+
+def test_nginx_as_it_is_run_takes_up_a_fresh_log(stack: Stack, service: Callable[..., str]) -> None:
+    """Its workers are not the log's owner, and have given up root."""
+    log = stack.run_dir / "log" / "access.log"
+    wait_for("a log", log.exists, 15)
+    log.rename(log.with_name("access.log.1"))  # as a control plane killed at this moment leaves it
+    wait_for("a fresh log", log.exists, 15)
+    wait_for("a line in it", lambda: stack.client.get("/info") and log.stat().st_size > 0, 15)
+    errors = (stack.run_dir / "log" / "error.log").read_text()
+    assert "Permission denied" not in errors
