@@ -23,11 +23,13 @@ def prepare(chosen: Settings) -> None:
     chosen.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     user = nginx_user(chosen)
     group = pwd.getpwnam(user).pw_gid if user else os.getegid()
-    for directory in (chosen.run_dir, chosen.run_dir / "tunnels", chosen.run_dir / "routes"):
+    inner = (chosen.run_dir / name for name in ("tunnels", "routes", "log"))
+    for directory in (chosen.run_dir, *inner):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if user:
             os.chown(directory, os.geteuid(), group)
-            # setgid: the sockets that ssh makes in there belong to nginx's group.
+            # setgid: the sockets that ssh makes in there belong to nginx's group. Its workers
+            # must get at their logs again when these are rotated, whatever the umask.
             directory.chmod(0o2750)
 
 

@@ -49,10 +49,6 @@ def counted(store: Store, gateway: Gateway) -> int:
     return sum(usage.services["counted"].statuses.values()) if "counted" in usage.services else 0
 
 
-def inodes(gateway: Gateway) -> set[int]:
-    return {file.stat().st_ino for file in files(gateway.settings.access_log)}
-
-
 def test_no_request_is_lost_or_counted_twice_across_rotations_and_kills(
     make_gateway: Callable[..., Gateway], tmp_path: Path
 ) -> None:
