@@ -17,6 +17,7 @@ from service_management.config import Catalogue
 from service_management.controller.board import Board
 from service_management.controller.catalogue import CatalogueWatcher, Source
 from service_management.controller.effects import Effects
+from service_management.controller.follower import Follower, Logs
 from service_management.controller.hands import Hands
 from service_management.controller.inbox import Inbox
 from service_management.controller.ledger import Ledger
@@ -57,12 +58,17 @@ def create() -> Flask:
     layout.prepare(chosen)
     lock.take(chosen.state_dir / "controller.lock")
     parts = build(chosen)
-    thread = threading.Thread(target=parts.controller.run, name="controller", daemon=True)
-    thread.start()
+    for name, work in (("controller", parts.controller.run), ("follower", parts.follower.run)):
+        threading.Thread(target=work, name=name, daemon=True).start()
     app = create_app(parts)
     # For gunicorn's worker_exit: once the interpreter shuts down, threads can start no work.
-    app.extensions["stop"] = parts.controller.stop
+    app.extensions["stop"] = lambda: _stop(parts)
     return app
+
+
+def _stop(parts: Parts) -> None:
+    parts.controller.stop()
+    parts.follower.stop()
 
 
 def build(chosen: Settings) -> Parts:
@@ -70,7 +76,7 @@ def build(chosen: Settings) -> Parts:
     ledger = Ledger(chosen.identity, chosen.key_dir, store.load())
     last_good = last_catalogue(store)
     ledger.configure(last_good.services)
-    board.services = ledger.services
+    board.services, board.tally = ledger.services, ledger.tally
     hands = Hands(OpenSshBackend(chosen.run_dir, chosen.state_dir, layout.socket_mask(chosen)))
     world = World(
         store=store,
@@ -83,8 +89,15 @@ def build(chosen: Settings) -> Parts:
         watcher=_watcher(chosen, inbox, last_good),
     )
     controller = Controller(world, chosen.identity)
-    outputs = Outputs(hands)
-    return Parts(board, controller, store, outputs, chosen.admin_token, chosen.hold_threads)
+    return Parts(
+        board=board,
+        controller=controller,
+        store=store,
+        outputs=Outputs(hands),
+        follower=Follower(store, Logs(layout.gateway_settings(chosen), chosen.access_log_mb << 20)),
+        admin_token=chosen.admin_token,
+        most_held=chosen.hold_threads,
+    )
 
 
 def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueWatcher:

@@ -48,6 +48,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("SSH_BACKEND", "openssh", "how logins are made: openssh"),
     Variable("HOLD_THREADS", "2200", "requests that can be held at one time"),
     Variable("NGINX_USER", "www-data", "user of nginx's workers when started as root"),
+    Variable("ACCESS_LOG_MB", "64", "size at which nginx's logs are rotated; three old ones stay"),
     Variable("LOG_FORMAT", "text", "text or json"),
     Variable("LOG_LEVEL", "info", "debug, info, warning or error"),
 )
@@ -70,6 +71,7 @@ class Settings:
     ssh_backend: str
     hold_threads: int
     nginx_user: str
+    access_log_mb: int
     log_format: str
     log_level: str
 
@@ -111,6 +113,7 @@ def parse(values: Mapping[str, str], root: Path) -> Settings:
         ssh_backend=_choice(values, "SSH_BACKEND", ("openssh",)),
         hold_threads=_number(values, "HOLD_THREADS", 8, 20000),
         nginx_user=values["NGINX_USER"],
+        access_log_mb=_number(values, "ACCESS_LOG_MB", 1, 65536),
         log_format=_choice(values, "LOG_FORMAT", ("text", "json")),
         log_level=_choice(values, "LOG_LEVEL", ("debug", "info", "warning", "error")),
     )

@@ -1,7 +1,7 @@
-"""What must survive: records, their last events, and the last valid catalogue.
+"""What must survive: records, their last events, the last valid catalogue, and what was counted.
 
 SQLite by default; by URL whatever SQLAlchemy knows and a driver is installed for, though only
-SQLite is tested. Only the controller writes.
+SQLite is tested. Only the controller writes, and the log's follower its one note.
 """
 
 from __future__ import annotations

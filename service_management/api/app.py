@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from service_management.api import admin, hold, info, metrics, problems
 from service_management.api.problems import problem
 from service_management.controller.board import Board
+from service_management.controller.follower import Follower
 from service_management.controller.loop import Controller
 from service_management.controller.output import Outputs
 from service_management.store import Store
@@ -28,6 +29,7 @@ class Parts:
     controller: Controller
     store: Store
     outputs: Outputs
+    follower: Follower
     admin_token: str
     most_held: int
 
@@ -91,7 +93,10 @@ def _pages(app: Flask, parts: Parts) -> None:
 
     @app.get("/metrics")
     def prometheus() -> Response:
-        return Response(metrics.exposition(parts.board), content_type=metrics.CONTENT_TYPE)
+        return Response(
+            metrics.exposition(parts.board, parts.follower.usage),
+            content_type=metrics.CONTENT_TYPE,
+        )
 
 
 def _errors(app: Flask) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from service_management.config import Problem, Service
+from service_management.controller.tally import Tally
 from service_management.lifecycle.record import Record
 
 
@@ -39,6 +40,7 @@ class Board:
         self.records: Mapping[str, Record] = {}
         self.services: Mapping[str, Service] = {}
         self.version = ""
+        self.tally = Tally()
         self.config_error: tuple[Problem, ...] = ()
         self.inflight: Mapping[str, int | None] = {}
         self.trouble: Mapping[str, str] = {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from service_management.cluster.names import job_name
 from service_management.config import Service
 from service_management.controller.spec import JobSpec
+from service_management.controller.tally import Tally
 from service_management.lifecycle.actions import Action
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed
@@ -46,6 +47,7 @@ class Ledger:
         self._policies: dict[str, Policy] = {}
         self._saved_at: dict[str, float] = {}
         self._changes = Changes()
+        self.tally = Tally()
 
     def configure(self, services: Mapping[str, Service]) -> None:
         """Take the catalogue's word; a service never heard of begins cold."""
@@ -109,6 +111,7 @@ class Ledger:
 
     def _keep(self, before: Record, after: Record, event: Event | None, now: float) -> None:
         route = after.route
+        self.tally.note(before, after)
         self.records[route] = self._changes.records[route] = after
         if (entry := _entry(before, after, event, now)) is not None:
             self._changes.entries.append(entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import re
@@ -51,6 +52,13 @@ class Master:
                 break
             time.sleep(_POLL_SECONDS)
         return log.words() or f"nginx did not take the configuration up in {RELOAD_SECONDS:g} s"
+
+    def reopen(self) -> None:
+        """Write on into fresh log files; what the workers have buffered goes to the old ones."""
+        pid = self.pid()
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGUSR1)
 
     def _answers(self, generation: str) -> bool:
         connection = http.client.HTTPConnection(

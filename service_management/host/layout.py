@@ -27,12 +27,13 @@ def prepare(chosen: Settings) -> None:
     group = pwd.getpwnam(user).pw_gid if user else os.getegid()
     _refuse_stranger("RUN_DIR", chosen.run_dir)
     _refuse_stranger("SPOOL_DIR", chosen.spool_dir)
-    inside = (chosen.run_dir / "tunnels", chosen.run_dir / "routes")
+    inside = (chosen.run_dir / name for name in ("tunnels", "routes", "log"))
     for directory in (chosen.run_dir, *inside, chosen.spool_dir):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if user:
             os.chown(directory, os.geteuid(), group)
-            # setgid: the sockets that ssh makes in there belong to nginx's group.
+            # setgid: the sockets that ssh makes in there belong to nginx's group. Its workers
+            # must get at their logs again when these are rotated, whatever the umask.
             directory.chmod(0o2750)
 
 

@@ -286,6 +286,7 @@ def test_metrics_parse_and_neither_they_nor_health_nor_info_wake_anything(
     assert mine["cold"] == 1
     assert sum(mine.values()) == 1
     assert {"orchestrator_inflight", "orchestrator_held", "orchestrator_failures"} <= set(families)
+    assert {"orchestrator_requests", "orchestrator_cold_start_seconds"} <= set(families)
     assert stack.client.get("/healthz").json()["status"] == "ok"
     assert stack.state(route) == "cold"
     assert stack.submissions(route) == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, cast
 
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from service_management.api import info
@@ -13,6 +15,7 @@ from service_management.api.metrics import exposition
 from service_management.api.problems import KINDS, NOT_READY, about
 from service_management.config import Problem, Service
 from service_management.controller.board import Board, View
+from service_management.controller.usage import ServiceUsage, Usage
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import Reason, State
 from service_management.store import LogEntry
@@ -50,7 +53,7 @@ def fields(heading: str) -> set[str]:
 
 def test_the_endpoints_are_flasks_and_nginxs_own() -> None:
     nothing = cast(Any, None)  # routes only: nothing is asked
-    app = create_app(Parts(Board(), nothing, nothing, nothing, "", most_held=1))
+    app = create_app(Parts(Board(), *[nothing] * 4, "", most_held=1))
     served = {("GET", "/healthz/nginx")}
     for rule in app.url_map.iter_rules():
         methods = cast(set[str], rule.methods) - {"HEAD", "OPTIONS"}
@@ -106,13 +109,19 @@ def test_the_metrics_are_documented_with_their_labels() -> None:
     board = Board()
     board.services = {"documented": SERVICE}
     board.records = {"documented": view().record}
-    families = text_string_to_metric_families(exposition(board).decode())
-    made = {family.name: set(family.samples[0].labels) for family in families}
+    board.tally.note(Record("documented"), replace(view().record, reason=Reason.SUBMITTING))
+    usage = Usage({"documented": ServiceUsage({"200": 1})})
+    families = text_string_to_metric_families(exposition(board, usage).decode())
+    made = {_told(family): set(family.samples[0].labels) - {"le"} for family in families}
     table = {
         row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1]))
         for row in rows(section(HTTP, "Metrics"))
     }
     assert table == made
+
+
+def _told(family: Metric) -> str:
+    return f"{family.name}_total" if family.type == "counter" else family.name
 
 
 def test_the_access_logs_fields_are_documented() -> None:

@@ -30,6 +30,7 @@ GOOD = [
     ("SSH_BACKEND", "OpenSSH", "ssh_backend", "openssh"),
     ("HOLD_THREADS", "8", "hold_threads", 8),
     ("NGINX_USER", "nginx", "nginx_user", "nginx"),
+    ("ACCESS_LOG_MB", "16", "access_log_mb", 16),
     ("LOG_FORMAT", "json", "log_format", "json"),
     ("LOG_LEVEL", "DEBUG", "log_level", "debug"),
 ]
@@ -41,6 +42,7 @@ BAD = [
     ("ML_SERVICE_FLASK_PORT", "٣", "a whole number from 1 to 65535"),
     ("HOLD_THREADS", "7", "a whole number from 8 to 20000"),
     ("HOLD_THREADS", "1e3", "a whole number from 8 to 20000"),
+    ("ACCESS_LOG_MB", "0", "a whole number from 1 to 65536"),
     ("SSH_BACKEND", "telnet", "must be one of openssh"),
     ("LOG_FORMAT", "xml", "must be one of text, json"),
     ("LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),

@@ -1,0 +1,23 @@
+"""Follows a gateway's access log in a process of its own, to be killed: <run_dir> <url> <limit>."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from service_management.controller.follower import Follower, Logs
+from service_management.gateway.settings import GatewaySettings
+from service_management.store import Store
+
+
+def main() -> None:
+    run_dir, url, limit = sys.argv[1:]
+    follower = Follower(Store(url), Logs(GatewaySettings(run_dir=Path(run_dir)), int(limit)))
+    while True:
+        follower.step()
+        time.sleep(0.005)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Reading and counting go together, and nothing unread is deleted within reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service_management.controller.follower import Follower, Logs
+from service_management.gateway.settings import GatewaySettings
+from service_management.store import Store
+from tests.unit.controller.log_lines import line
+
+
+class DiskFull(Store):
+    """Cannot be written."""
+
+    def note(self, key: str, value: Any) -> None:
+        raise OSError("No space left on device")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'state.db'}"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Logs:
+    settings = GatewaySettings(run_dir=Path("/run/io-nobody"))
+    object.__setattr__(settings, "run_dir", tmp_path)  # no socket is made: it may be long
+    settings.log_dir.mkdir()
+    return Logs(settings, 1000)
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    store = Store(url)
+    yield store
+    store.close()
+
+
+def append(logs: Logs, count: int) -> None:
+    with logs.settings.access_log.open("ab") as log:
+        log.writelines([line("a") + b"\n"] * count)
+
+
+def counted(follower: Follower) -> int:
+    service = follower.usage.services.get("a")
+    return sum(service.statuses.values()) if service else 0
+
+
+def test_the_next_process_goes_on_where_the_last_one_saved(store: Store, logs: Logs) -> None:
+    append(logs, 3)
+    first = Follower(store, logs)
+    first.step()
+    append(logs, 2)
+    second = Follower(store, logs)
+    assert counted(second) == 3
+    second.step()
+    assert counted(second) == 5
+    assert counted(Follower(store, logs)) == 5
+
+
+def test_what_cannot_be_saved_is_not_counted_and_not_passed_over(
+    url: str, store: Store, logs: Logs
+) -> None:
+    append(logs, 3)
+    broken = DiskFull(url)
+    follower = Follower(broken, logs)
+    try:
+        with pytest.raises(OSError, match="No space"):
+            follower.step()
+    finally:
+        broken.close()
+    assert counted(follower) == 0
+    again = Follower(store, logs)
+    again.step()
+    assert counted(again) == 3
+
+
+def test_a_quiet_gateway_is_not_written_down_every_second(url: str, logs: Logs) -> None:
+    broken = DiskFull(url)
+    try:
+        Follower(broken, logs).step()
+    finally:
+        broken.close()
+
+
+def test_a_long_log_is_read_step_by_step(store: Store, logs: Logs) -> None:
+    append(logs, 8000)
+    follower = Follower(store, logs)
+    steps = 1
+    while follower.step():
+        steps += 1
+    assert steps > 1
+    assert counted(follower) == 8000
+
+
+def test_it_runs_until_it_is_told_to_stop(store: Store, logs: Logs) -> None:
+    follower = Follower(store, logs)
+    follower.stop(patience=0)
+    follower.run()
+    assert counted(follower) == 0
