@@ -22,6 +22,9 @@ from service_management.cluster.login import require_host, require_port
 from service_management.cluster.sockets import somebody_listens
 from service_management.cluster.tunnels import check_socket, make_parent
 
+# For a connection through a tunnel to be opened. sshtunnel gives up after 10 s, but a network may
+# be silent for a minute, and what opens after being given up stays open over there.
+sshtunnel.TUNNEL_TIMEOUT = 90.0
 _CHUNK = 65536
 _log = logging.getLogger("service_management.tunnels")
 
