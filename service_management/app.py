@@ -12,7 +12,7 @@ from flask import Flask
 from service_management import settings
 from service_management.api.app import Parts, create_app
 from service_management.catalogue import last_catalogue, read_catalogue
-from service_management.cluster.openssh import OpenSshBackend
+from service_management.cluster.backends import make_backend
 from service_management.config import Catalogue
 from service_management.controller.board import Board
 from service_management.controller.catalogue import CatalogueWatcher, Source
@@ -77,7 +77,8 @@ def build(chosen: Settings) -> Parts:
     last_good = last_catalogue(store)
     ledger.configure(last_good.services)
     board.services, board.tally = ledger.services, ledger.tally
-    hands = Hands(OpenSshBackend(chosen.run_dir, chosen.state_dir, layout.socket_mask(chosen)))
+    mask = layout.socket_mask(chosen)
+    hands = Hands(make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir, mask))
     world = World(
         store=store,
         board=board,

@@ -28,7 +28,7 @@ class Tunnels:
 
     def open(self, socket: Path, host: str, port: int) -> None:
         target = _target(host, port)
-        _check_socket(socket)
+        check_socket(socket)
         with self._lock:
             pid = self.master.pid()
             known = self._load(pid)
@@ -36,7 +36,7 @@ class Tunnels:
                 return
             if str(socket) in known:
                 self._cancel(socket, known[str(socket)])
-            _make_parent(socket)
+            make_parent(socket)
             # Noted first: a forward without a note could never be cancelled.
             self._save(pid, {**known, str(socket): target})
             self._forward(socket, target)
@@ -92,7 +92,7 @@ def _target(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _check_socket(socket: Path) -> None:
+def check_socket(socket: Path) -> None:
     path = str(socket)
     if len(path.encode()) > LONGEST_PATH or not _SOCKET_PATH.fullmatch(path):
         text = (
@@ -103,7 +103,7 @@ def _check_socket(socket: Path) -> None:
         raise SshError(SshProblem.FORWARD_FAILED, text)
 
 
-def _make_parent(socket: Path) -> None:
+def make_parent(socket: Path) -> None:
     """Others may pass through to a socket they are allowed to open, but not look around."""
     try:
         socket.parent.mkdir(mode=0o710, parents=True, exist_ok=True)

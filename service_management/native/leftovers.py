@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from service_management.cluster.backends import make_backend
 from service_management.cluster.client import SlurmClient
+from service_management.cluster.connection import SshBackend
 from service_management.cluster.errors import ClusterError
 from service_management.cluster.login import Login
 from service_management.cluster.names import parse_job_name
-from service_management.cluster.openssh import OpenSshBackend
 from service_management.cluster.outcomes import Unknown
 from service_management.controller.spec import spec_of
 from service_management.host import lock
@@ -58,7 +59,7 @@ def cancel(chosen: Settings, say: Callable[[str], None]) -> list[Left]:
     if not records:
         return []
     lock.take(chosen.state_dir / "controller.lock", LOCK_SECONDS)
-    backend = OpenSshBackend(chosen.run_dir, chosen.state_dir)
+    backend = make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir)
     logins = _by_login(records)
     say(f"cancelling by the store's records, over SSH: {', '.join(r.route for r in records)}")
     with ThreadPoolExecutor(max(1, len(logins))) as pool:
@@ -81,7 +82,7 @@ def _by_login(records: Sequence[Record]) -> dict[Login, tuple[Record, ...]]:
 
 
 def _at(
-    backend: OpenSshBackend, identity: str, login: Login, records: tuple[Record, ...]
+    backend: SshBackend, identity: str, login: Login, records: tuple[Record, ...]
 ) -> Left | None:
     try:
         client = SlurmClient(backend.connection(login))

@@ -13,6 +13,7 @@ import pytest
 
 from service_management.cluster.connection import SshBackend
 from service_management.cluster.openssh import OpenSshBackend
+from service_management.cluster.paramiko_backend import ParamikoBackend
 from tests.cluster_ssh.sshd import Sshd
 
 BackendMaker = Callable[[Path], SshBackend]
@@ -23,7 +24,11 @@ def openssh(directory: Path) -> SshBackend:
     return OpenSshBackend(directory / "run", directory / "state")
 
 
-BACKENDS: dict[str, BackendMaker] = {"openssh": openssh}
+def paramiko(directory: Path) -> SshBackend:
+    return ParamikoBackend(directory / "state")
+
+
+BACKENDS: dict[str, BackendMaker] = {"openssh": openssh, "paramiko": paramiko}
 
 
 @pytest.fixture

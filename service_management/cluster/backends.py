@@ -1,0 +1,18 @@
+"""Which implementation of the seam to SSH is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from service_management.cluster.connection import SshBackend
+from service_management.cluster.openssh import SOCKET_MASK, OpenSshBackend
+from service_management.cluster.paramiko_backend import ParamikoBackend
+
+
+def make_backend(
+    name: str, run_dir: Path, state_dir: Path, socket_mask: int = SOCKET_MASK
+) -> SshBackend:
+    """`name` is the value of SSH_BACKEND."""
+    if name == "paramiko":
+        return ParamikoBackend(state_dir, socket_mask)
+    return OpenSshBackend(run_dir, state_dir, socket_mask)
