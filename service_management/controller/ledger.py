@@ -86,8 +86,14 @@ class Ledger:
         if spec is None:
             return None
         nonce = secrets.token_hex(4)
+        # Two jobs may share a node: the wrong service would answer the health path.
+        while not spec.remote_port and spec.port(nonce) in self._ports():
+            nonce = secrets.token_hex(4)
         port = spec.port(nonce)
         return Job(job_name(self._identity, route, 0, port, nonce), port, now, spec.dump())
+
+    def _ports(self) -> set[int]:
+        return {record.job.port for record in self.records.values() if record.job}
 
     def take(self) -> Changes:
         changes, self._changes = self._changes, Changes()

@@ -210,3 +210,16 @@ def test_a_process_killed_between_saving_and_acting_finds_its_job_and_submits_no
     [action, *_] = [action for _, action in after.take().actions]
     assert action == Find(before.records["digits"].job)
     assert after.records["digits"].job == before.records["digits"].job
+
+
+def test_a_port_that_is_chosen_is_not_one_that_another_job_of_ours_has(monkeypatch) -> None:
+    """Both may run on one node, and the wrong service would answer the health path."""
+    book = ledger({}, remote_port="auto")
+    nonces = iter(["00000001", "00000001", "00000002"])
+    monkeypatch.setattr("secrets.token_hex", lambda _size: next(nonces))
+    first = book.fresh_job("digits", NOW)
+    assert first is not None
+    book.records["other"] = replace(ready(), route="other", job=first)
+    second = book.fresh_job("digits", NOW)
+    assert second is not None
+    assert second.port != first.port
