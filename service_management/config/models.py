@@ -152,10 +152,6 @@ class Service(BaseModel):
         """Every path is served, not a list of them."""
         return self.api_paths == ("/",) or "/*" in self.api_paths
 
-    def login_fields(self) -> dict[str, object]:
-        """What decides which SSH connection is used."""
-        return {key: getattr(self, key) for key in LOGIN_FIELDS}
-
     def job_fields(self) -> dict[str, object]:
         """What decides what runs on the cluster: a change of these needs another job."""
         return {key: getattr(self, key) for key in JOB_FIELDS}
