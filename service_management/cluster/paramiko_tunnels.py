@@ -41,7 +41,7 @@ class _Handler(sshtunnel._ForwardHandler):  # type: ignore[misc]
                 self.request.sendall(data)
         finally:
             # Both wake the other thread; the descriptor must not be closed while it is used.
-            channel.close()
+            _hang_up(channel)
             with contextlib.suppress(OSError):
                 self.request.shutdown(socket.SHUT_RDWR)
             up.join()
@@ -52,13 +52,19 @@ class _Handler(sshtunnel._ForwardHandler):  # type: ignore[misc]
                 channel.sendall(data)
             channel.shutdown_write()
             self._await_hang_up()
-        channel.close()
+        _hang_up(channel)
 
     def _await_hang_up(self) -> None:
         """After the client's last byte: until it has gone, too, or the answer is complete."""
         poll = select.poll()
         poll.register(self.request, 0)  # hanging up is always reported
         poll.poll()
+
+
+def _hang_up(channel: Channel) -> None:
+    """To close is to write, which a session that has just died does not take."""
+    with contextlib.suppress(OSError, SSHException, EOFError):
+        channel.close()
 
 
 class _Server(sshtunnel._ThreadingStreamForwardServer):  # type: ignore[misc]
