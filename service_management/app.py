@@ -25,7 +25,6 @@ from service_management.controller.loop import Controller
 from service_management.controller.output import Outputs
 from service_management.controller.serving import Front
 from service_management.controller.traffic import Traffic
-from service_management.controller.tunnels import Sockets
 from service_management.controller.world import World
 from service_management.gateway import routes
 from service_management.gateway.inflight import look
@@ -44,8 +43,8 @@ class PublishedRoutes:
     def published(self) -> Iterable[str]:
         return [route for route, _slot in routes.published(self.run_dir)]
 
-    def publish(self, route: str, sockets: Sockets) -> None:
-        routes.publish(self.run_dir, route, 0, sockets.main, sockets.quiet)
+    def publish(self, route: str, tunnels: tuple[Path, ...], quiet: Path) -> None:
+        routes.publish(self.run_dir, route, 0, tunnels, quiet)
 
     def unpublish(self, route: str) -> None:
         routes.unpublish(self.run_dir, route, 0)

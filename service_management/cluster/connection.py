@@ -51,8 +51,8 @@ class Connection(Protocol):
 
 
 class SshBackend(Protocol):
-    """Makes connections, one per login."""
+    """Makes connections: for each login number 0, and further ones that share its streams."""
 
-    def connection(self, login: Login) -> Connection: ...
+    def connection(self, login: Login, number: int = 0) -> Connection: ...
 
     def close_all(self) -> None: ...

@@ -1,4 +1,4 @@
-"""The one logged-in ssh process of a login (a ControlMaster), which outlives this program."""
+"""A logged-in ssh process (a ControlMaster), which outlives this program."""
 
 from __future__ import annotations
 

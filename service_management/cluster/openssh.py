@@ -1,4 +1,4 @@
-"""The OpenSSH backend: one ControlMaster per login, everything else goes through it."""
+"""The OpenSSH backend: a ControlMaster per connection, everything else goes through it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DRAFT_SUFFIX = 17  # while binding it, ssh appends a dot and 16 characters to i
 
 
 class OpenSshConnection:
-    """One login's Connection."""
+    """A login's Connection; one of several where its streams are spread."""
 
     def __init__(self, login: Login, files: LoginFiles) -> None:
         self._login = login
@@ -136,13 +136,14 @@ class OpenSshBackend:
         self._state_dir = state_dir
         self._socket_mask = socket_mask
         self._lock = threading.Lock()
-        self._connections: dict[str, OpenSshConnection] = {}
+        self._connections: dict[tuple[str, int], OpenSshConnection] = {}
 
-    def connection(self, login: Login) -> OpenSshConnection:
+    def connection(self, login: Login, number: int = 0) -> OpenSshConnection:
         with self._lock:
-            if login.id not in self._connections:
-                self._connections[login.id] = OpenSshConnection(login, self._prepare(login))
-            return self._connections[login.id]
+            if (login.id, number) not in self._connections:
+                made = OpenSshConnection(login, self._prepare(login, number))
+                self._connections[login.id, number] = made
+            return self._connections[login.id, number]
 
     def close_all(self) -> None:
         """Log out everywhere, also where an earlier process logged in."""
@@ -150,8 +151,8 @@ class OpenSshBackend:
             if somebody_listens(config.with_suffix(".ctl")):
                 run_process(["ssh", "-F", str(config), "-O", "exit", SHARED], "", 5.0)
 
-    def _prepare(self, login: Login) -> LoginFiles:
-        files = LoginFiles.of(login, self._run_dir, self._state_dir)
+    def _prepare(self, login: Login, number: int) -> LoginFiles:
+        files = LoginFiles.of(login, self._run_dir, self._state_dir, number)
         if len(str(files.control).encode()) > LONGEST_PATH - _DRAFT_SUFFIX:
             raise LoginError(f"{files.control} is too long for a socket: choose a shorter run_dir.")
         for directory in (files.config.parent, files.known_hosts.parent):

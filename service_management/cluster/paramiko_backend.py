@@ -160,13 +160,13 @@ class ParamikoBackend:
         self._known_hosts = state_dir.absolute() / "known_hosts"
         self._socket_mask = socket_mask
         self._lock = threading.Lock()
-        self._connections: dict[str, ParamikoConnection] = {}
+        self._connections: dict[tuple[str, int], ParamikoConnection] = {}
 
-    def connection(self, login: Login) -> ParamikoConnection:
+    def connection(self, login: Login, number: int = 0) -> ParamikoConnection:
         with self._lock:
-            if login.id not in self._connections:
-                self._connections[login.id] = self._make(login)
-            return self._connections[login.id]
+            if (login.id, number) not in self._connections:
+                self._connections[login.id, number] = self._make(login)
+            return self._connections[login.id, number]
 
     def close_all(self) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""One ssh_config per login: all options in one readable file, every call a short argv.
+"""One ssh_config per connection: all options in one readable file, every call a short argv.
 
 By hand, as the orchestrator does it: `ssh -F <file> -M -N -f login` logs in (an operator may do so
 where a second factor is asked for), `ssh -F <file> shared <command>` uses what is logged in.
@@ -18,7 +18,7 @@ SHARED = "shared"  # through the master or not at all: ssh must never fall back 
 
 @dataclass(frozen=True)
 class LoginFiles:
-    """Where one login's files are."""
+    """Where the files of one login's connection are."""
 
     config: Path
     control: Path
@@ -28,14 +28,15 @@ class LoginFiles:
     known_hosts: Path
 
     @classmethod
-    def of(cls, login: Login, run_dir: Path, state_dir: Path) -> LoginFiles:
+    def of(cls, login: Login, run_dir: Path, state_dir: Path, number: int = 0) -> LoginFiles:
         base = run_dir.absolute() / "ssh"
+        name = f"{login.id}.{number}" if number else login.id
         return cls(
-            config=base / f"{login.id}.conf",
-            control=base / f"{login.id}.ctl",
-            log=base / f"{login.id}.log",
-            lock=base / f"{login.id}.lock",
-            tunnels=base / f"{login.id}.tunnels",
+            config=base / f"{name}.conf",
+            control=base / f"{name}.ctl",
+            log=base / f"{name}.log",
+            lock=base / f"{name}.lock",
+            tunnels=base / f"{name}.tunnels",
             known_hosts=state_dir.absolute() / "known_hosts",
         )
 

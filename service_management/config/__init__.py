@@ -2,6 +2,7 @@
 
 from .across import RESERVED_ROUTES
 from .catalogue import Catalogue, Changes, diff
+from .fields import MOST_CONNECTIONS
 from .keyfiles import resolve_key
 from .loader import load, parse
 from .models import Service
@@ -10,6 +11,7 @@ from .schema import KEYS, Key, schema
 
 __all__ = [
     "KEYS",
+    "MOST_CONNECTIONS",
     "RESERVED_ROUTES",
     "Catalogue",
     "Changes",

@@ -11,6 +11,7 @@ from .problems import refusal
 from .rules import Rule
 
 MONTH = 30 * 24 * 3600
+MOST_CONNECTIONS = 8
 PATH_PATTERN = r"^/([A-Za-z0-9._~@:+,=!/-]*/)?(\*|[A-Za-z0-9._~@:+,=!/-]*)$"
 HEALTH_PATTERN = r"^[A-Za-z0-9._~@:+,=!/-]+(\?[A-Za-z0-9._~@:+,=!&/-]*)?$"
 
@@ -89,6 +90,7 @@ Seconds = Annotated[float, Field(gt=0, le=MONTH, allow_inf_nan=False), _seconds(
 SecondsOrNone = Annotated[float, Field(ge=0, le=MONTH, allow_inf_nan=False), _seconds("0 or more")]
 Replicas = Annotated[int, Field(ge=1, le=64), _whole(1, 64)]
 ReplicasOrNone = Annotated[int, Field(ge=0, le=64), _whole(0, 64)]
+Connections = Annotated[int, Field(ge=1, le=MOST_CONNECTIONS), _whole(1, MOST_CONNECTIONS)]
 Inflight = Annotated[int, Field(ge=1, le=100000), _whole(1, 100000)]
 Size = Annotated[
     int,

@@ -27,6 +27,7 @@ ROUTE_FIELDS = (
     "request_timeout",
     "max_body",
     "max_replicas",
+    "ssh_connections",
 )
 
 
@@ -113,6 +114,12 @@ class Service(BaseModel):
         default={}, description="Environment of the job.", examples=[{"MODEL": "small"}]
     )
     ssh_port: f.Port = Field(default=22, description="SSH port of remote_host.", examples=[22])
+    ssh_connections: f.Connections = Field(
+        default=1,
+        description="SSH connections to the login node that the service's requests are spread "
+        "over: each can use a core of its own. A job keeps those it was submitted with.",
+        examples=[2],
+    )
     proxy_jump: f.Jump | None = Field(
         default=None,
         description="Hosts to jump through on the way: [user@]host[:port], separated by commas.",

@@ -23,7 +23,7 @@ from service_management.controller.inbox import Happened, Item, LoginState
 from service_management.controller.matching import Answer
 from service_management.controller.probe import probe
 from service_management.controller.spec import JobSpec, spec_of
-from service_management.controller.tunnels import Sockets, sockets
+from service_management.controller.tunnels import Leads, Sockets, sockets
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, Cancel, Find, Probe, Submit, Tunnel
 from service_management.lifecycle.observations import JobEnd
@@ -57,7 +57,7 @@ class Effects:
         self._hands, self._run_dir, self._tell, self._service = hands, run_dir, tell, service
         self._not_before: dict[tuple[str, str], float] = {}
         self._submitted: set[str] = set()
-        self._led_to: dict[str, str] = {}  # job name → the node its tunnels lead to
+        self._leads = Leads()
 
     def sockets(self, job: Job) -> Sockets:
         return sockets(self._run_dir, job)
@@ -102,22 +102,19 @@ class Effects:
         """The pauses of jobs that are gone, and where their tunnels led."""
         for key in [key for key in self._not_before if key[0] not in names]:
             del self._not_before[key]
-        for name in self._led_to.keys() - names:
-            self._led_to.pop(name, None)
+        self._leads.forget_all_but(names)
         self._submitted &= names
 
-    def led_to(self, job: Job) -> str | None:
-        """A requeued job may run elsewhere; None where an earlier process opened its tunnels."""
-        return self._led_to.get(job.name)
+    def led_to(self, socket: Path) -> str | None:
+        return self._leads.node(socket)
 
     def close_all_but(self, jobs: Iterable[Job], listening: frozenset[str]) -> None:
         """A tunnel that belongs to no job is closed, whoever opened it, and when. Only its own
         connection will do it; which one that is, an earlier process knew."""
-        kept = {str(path) for job in jobs for path in vars(self.sockets(job)).values()}
+        kept = {str(path) for job in jobs for path in self.sockets(job).all}
         for path in listening - kept:
             for hand in self._hands.all():
-                close = partial(hand.connection.close_tunnel, Path(path))
-                hand.do((path, "close"), close)
+                hand.do((path, "close"), partial(_close, hand, Path(path)))
 
     # -- and in the background ------------------------------------------------------
 
@@ -189,9 +186,19 @@ class Effects:
         if isinstance(address, outcomes.Unknown):
             self._trouble(hand, address.message)
             return
-        for socket in (self.sockets(job).quiet, self.sockets(job).main):
-            hand.connection.open_tunnel(socket, address, job.port)
-        self._led_to[job.name] = job.node
+        sockets = self.sockets(job)
+        for socket in (sockets.quiet, sockets.main):
+            self._lead(errand, socket, address)
+        for socket in sockets.further:
+            # In the background: the service can do without, should the login be refused.
+            lead = partial(self._lead, socket=socket, address=address)
+            hand.do((job.name, socket), partial(self._carefully, errand, lead))
+
+    def _lead(self, errand: _Errand, socket: Path, address: str) -> None:
+        connection, job = errand.hand.for_socket(socket), errand.job
+        if self._leads.node(socket) != job.node or not connection.tunnel_alive(socket):
+            connection.open_tunnel(socket, address, job.port)
+            self._leads.note(socket, job.node)
 
     def _probe(self, errand: _Errand) -> None:
         health = probe(self.sockets(errand.job).quiet, errand.health_path)
@@ -219,6 +226,10 @@ class Effects:
             return
         self._tell(LoginState(hand.login.id))
         self._tell(Answer(hand.login.id, views, now))
+
+
+def _close(hand: Hand, socket: Path) -> None:
+    hand.for_socket(socket).close_tunnel(socket)
 
 
 def submission(spec: JobSpec, job: Job) -> SubmitSpec:

@@ -1,4 +1,4 @@
-"""One hand per login: its connection, its Slurm client, and the few threads that may use them.
+"""One hand per login: its connections, its Slurm client, and the few threads that may use them.
 
 A login that hangs keeps its own threads waiting, and nobody else's.
 """
@@ -9,10 +9,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from service_management.cluster.client import SlurmClient
 from service_management.cluster.connection import Connection, SshBackend
 from service_management.cluster.login import Login
+from service_management.controller.tunnels import connection_number
 
 THREADS = 8
 
@@ -23,6 +25,7 @@ class Hand:
     connection: Connection
     client: SlurmClient
     pool: ThreadPoolExecutor
+    backend: SshBackend
     _running: set[object] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -38,6 +41,11 @@ class Hand:
     def busy(self, key: object) -> bool:
         with self._lock:
             return key in self._running
+
+    def for_socket(self, socket: Path) -> Connection:
+        """The connection that the socket is opened on, and closed by."""
+        number = connection_number(socket)
+        return self.backend.connection(self.login, number) if number else self.connection
 
     def _run(self, key: object, work: Callable[[], object]) -> None:
         try:
@@ -57,7 +65,8 @@ class Hands:
         if login.id not in self._hands:
             connection = self._backend.connection(login)
             pool = ThreadPoolExecutor(THREADS, f"login-{login.id[:6]}")
-            self._hands[login.id] = Hand(login, connection, SlurmClient(connection), pool)
+            client = SlurmClient(connection)
+            self._hands[login.id] = Hand(login, connection, client, pool, self._backend)
         return self._hands[login.id]
 
     def known(self, login_id: str) -> Hand | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import structlog
 
@@ -18,6 +19,7 @@ from service_management.controller.inbox import Happened, Item, Suspected
 from service_management.controller.intake import Intake
 from service_management.controller.ledger import Changes
 from service_management.controller.polling import Polling
+from service_management.controller.publishing import Publishing
 from service_management.controller.world import World
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Find, Probe, Tunnel, routed
@@ -31,7 +33,8 @@ BUSY, STEADY, QUIET = 0.1, 0.2, 0.5  # longest wait for the next pass, seconds
 class Controller:
     def __init__(self, world: World, identity: str, clock: Callable[[], float] = time.time) -> None:
         self._store, self._board, self._inbox = world.store, world.board, world.inbox
-        self._ledger, self._effects, self._routes = world.ledger, world.effects, world.routes
+        self._ledger, self._effects = world.ledger, world.effects
+        self._routes = Publishing(world.routes, world.effects.sockets, self._stands)
         self._traffic, self._watcher = world.traffic, world.watcher
         self._clock = clock
         self._polling = Polling()
@@ -93,10 +96,10 @@ class Controller:
             if routed(record):
                 self._ledger.apply(record.route, ev.Demanded(), now)
         ready = {route for route, record in self._ledger.records.items() if routed(record)}
-        for route in set(self._routes.published()) - ready:
+        for route in self._routes.published() - ready:
             self._routes.unpublish(route)
         for route in ready:
-            self._publish(self._ledger.records[route])
+            self._routes.publish(self._ledger.records[route])
         self._show()
         self._restored = True
 
@@ -125,6 +128,7 @@ class Controller:
         if fresh:
             jobs = [record.job for record in self._ledger.active() if record.job]
             self._effects.close_all_but(jobs, self._traffic.sample.listening)
+            self._routes.refresh(self._ledger.active())
         for record in self._due(fresh):
             tick = ev.Ticked(self._inflight(record), self._board.held(record.route))
             self._ledger.apply(record.route, tick, now)
@@ -146,7 +150,7 @@ class Controller:
     def _inflight(self, record: Record) -> int | None:
         if record.job is None or not record.job.node:
             return 0
-        return self._traffic.inflight(self._effects.sockets(record.job).main)
+        return self._traffic.inflight(*self._effects.sockets(record.job).clients)
 
     # -- commit, then act -----------------------------------------------------------
 
@@ -167,7 +171,7 @@ class Controller:
             _LOG.info(entry.text, route=entry.route, state=entry.state, reason=entry.reason)
         for record in changes.records.values():
             if routed(record) and self._was(record.route) is not State.READY:
-                self._publish(record)
+                self._routes.publish(record)
         self._show(changes)
         self._act(changes, now)
         for done in self._done:
@@ -185,10 +189,6 @@ class Controller:
     def _was(self, route: str) -> State | None:
         shown = self._board.records.get(route)
         return shown.state if shown else None
-
-    def _publish(self, record: Record) -> None:
-        if record.job is not None:
-            self._routes.publish(record.route, self._effects.sockets(record.job))
 
     def _show(self, changes: Changes | None = None) -> None:
         shown = self._ledger.records if changes is None else changes.records
@@ -212,14 +212,15 @@ class Controller:
             self._effects.dispatch(record, action, now)
 
     def _tunnel_stands(self, job: Job) -> bool:
-        if self._effects.led_to(job) != job.node:
-            return False
-        sockets = self._effects.sockets(job)
-        return self._traffic.stands(sockets.main) and self._traffic.stands(sockets.quiet)
+        return all(self._stands(job, socket) for socket in self._effects.sockets(job).all)
+
+    def _stands(self, job: Job, socket: Path) -> bool:
+        return self._effects.led_to(socket) == job.node and self._traffic.stands(socket)
 
     def _tunnel_leads_elsewhere(self, job: Job) -> bool:
         """Whoever answers there is not this job."""
-        return self._effects.led_to(job) not in (None, job.node)
+        quiet = self._effects.sockets(job).quiet
+        return self._effects.led_to(quiet) not in (None, job.node)
 
     def _ask_slurm(self, now: float) -> None:
         for login in self._polling.due(self._ledger.active(), now):

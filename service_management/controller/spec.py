@@ -3,7 +3,7 @@ with the credentials it was submitted with, also after the configuration has cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,6 +23,8 @@ class JobSpec:
     remote_port: int  # 0: one is chosen per job
     sbatch_args: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
+    # Of the way there, not of the job: another number makes no other job, and counts for the next.
+    ssh_connections: int = field(default=1, compare=False)
 
     @classmethod
     def of(cls, service: Service, key_dir: Path) -> JobSpec:
@@ -32,6 +34,7 @@ class JobSpec:
             remote_port=0 if service.remote_port == "auto" else int(service.remote_port),
             sbatch_args=tuple(service.sbatch_args),
             env=tuple(sorted(service.env.items())),
+            ssh_connections=service.ssh_connections,
         )
 
     def port(self, nonce: str) -> int:

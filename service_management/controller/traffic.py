@@ -31,10 +31,10 @@ class Traffic:
         self._next = now + max(FASTEST, (time.perf_counter() - started) / SHARE)
         return True
 
-    def inflight(self, tunnel: Path) -> int | None:
+    def inflight(self, *tunnels: Path) -> int | None:
         if not self.sample.known:
             return None
-        return self.sample.connected.get(str(tunnel), 0)
+        return sum(self.sample.connected.get(str(tunnel), 0) for tunnel in tunnels)
 
     def stands(self, tunnel: Path) -> bool:
         """Unknown counts as standing: a tunnel is not opened twice on a guess."""

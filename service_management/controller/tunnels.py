@@ -1,24 +1,71 @@
-"""Where a job's two sockets are. Derived from its unique name, so never reused by another job.
+"""Where a job's sockets are. Derived from its unique name, so never reused by another job.
 
-Clients' requests go through the one, health checks and quiet paths through the other:
-what is connected to the first is in flight, exactly.
+Clients' requests go through the one (several, with `ssh_connections`), health checks and quiet
+paths through the other: what is connected to the former is in flight, exactly.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from service_management.controller.spec import spec_of
 from service_management.lifecycle.record import Job
+
+_FURTHER = re.compile(r"[^.]+\.(\d+)\.sock")
 
 
 @dataclass(frozen=True)
 class Sockets:
     main: Path
     quiet: Path
+    further: tuple[Path, ...] = ()  # each on another SSH connection
+
+    @property
+    def clients(self) -> tuple[Path, ...]:
+        return self.main, *self.further
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        return self.quiet, *self.clients
 
 
 def sockets(run_dir: Path, job: Job) -> Sockets:
-    nonce = job.name.rsplit(".", 1)[-1]
+    nonce = _nonce(job.name)
     base = run_dir / "tunnels"
-    return Sockets(base / f"{nonce}.sock", base / f"{nonce}.quiet.sock")
+    numbers = range(1, spec_of(job).ssh_connections)
+    further = tuple(base / f"{nonce}.{number}.sock" for number in numbers)
+    return Sockets(base / f"{nonce}.sock", base / f"{nonce}.quiet.sock", further)
+
+
+def connection_number(socket: Path) -> int:
+    """Which of the login's connections it is opened on. Told by its name alone, so that whoever
+    finds the socket can close it."""
+    match = _FURTHER.fullmatch(socket.name)
+    return int(match[1]) if match else 0
+
+
+@dataclass
+class Leads:
+    """Which node each socket was led to by this process."""
+
+    _nodes: dict[Path, str] = field(default_factory=dict)
+
+    def note(self, socket: Path, node: str) -> None:
+        self._nodes[socket] = node
+
+    def node(self, socket: Path) -> str | None:
+        """A requeued job may run elsewhere; None where an earlier process opened the tunnel."""
+        return self._nodes.get(socket)
+
+    def forget_all_but(self, job_names: Iterable[str]) -> None:
+        nonces = set(map(_nonce, job_names))
+        for socket in tuple(self._nodes):  # copied at once: other threads note
+            if socket.name.partition(".")[0] not in nonces:
+                self._nodes.pop(socket, None)
+
+
+def _nonce(job_name: str) -> str:
+    return job_name.rpartition(".")[2]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from service_management.config import MOST_CONNECTIONS
 from service_management.gateway.files import symlink_atomically
 
 _NAME = re.compile(r"(?P<route>.+)\.(?P<slot>\d+)\.sock")
@@ -15,22 +17,36 @@ def route_socket(run_dir: Path, route: str, slot: int) -> Path:
     return run_dir / "routes" / f"{route}.{slot}.sock"
 
 
+def route_sockets(run_dir: Path, route: str, slot: int) -> tuple[Path, ...]:
+    """The same, and where it looks besides, where a replica has several tunnels. No route has
+    a "+" in it."""
+    first = route_socket(run_dir, route, slot)
+    others = (first.with_name(f"{route}.{slot}+{n}.sock") for n in range(1, MOST_CONNECTIONS))
+    return first, *others
+
+
 def quiet_socket(run_dir: Path, route: str, slot: int) -> Path:
     """Where nginx looks for it on behalf of health checks and scrapes."""
     return run_dir / "routes" / f"{route}.{slot}.quiet.sock"
 
 
-def publish(run_dir: Path, route: str, slot: int, tunnel: Path, quiet: Path) -> None:
-    """Send the route's traffic to this tunnel, from the next request on."""
+def publish(run_dir: Path, route: str, slot: int, tunnels: Sequence[Path], quiet: Path) -> None:
+    """Send the route's traffic to these tunnels in turn, from the next request on. All names
+    that nginx may be told to look for are made, however many tunnels there are: an edit of
+    `ssh_connections` takes effect there without one of them missing."""
     (run_dir / "routes").mkdir(parents=True, exist_ok=True)
+    first, *others = route_sockets(run_dir, route, slot)
+    for number, name in enumerate(others, start=1):
+        symlink_atomically(name, tunnels[number % len(tunnels)])
     # The quiet name first: whoever sees the route published can scrape it.
     symlink_atomically(quiet_socket(run_dir, route, slot), quiet)
-    symlink_atomically(route_socket(run_dir, route, slot), tunnel)
+    symlink_atomically(first, tunnels[0])
 
 
 def unpublish(run_dir: Path, route: str, slot: int) -> None:
     """Send nothing more there; what runs goes on."""
-    route_socket(run_dir, route, slot).unlink(missing_ok=True)
+    for name in route_sockets(run_dir, route, slot):
+        name.unlink(missing_ok=True)
     quiet_socket(run_dir, route, slot).unlink(missing_ok=True)
 
 

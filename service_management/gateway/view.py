@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from service_management.config import RESERVED_ROUTES, Service
 from service_management.gateway.quote import UnquotableError
-from service_management.gateway.routes import quiet_socket, route_socket
+from service_management.gateway.routes import quiet_socket, route_sockets
 
 _ROUTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
 _PATH_SAFE = "/-._~:@!*&()+,="
@@ -44,7 +44,7 @@ class ServiceView:
 
     route: str
     upstream: str
-    socket: Path
+    sockets: tuple[Path, ...]
     quiet_socket: Path
     whole: Entry | None  # set where the whole service is offered
     entries: tuple[Entry, ...]
@@ -67,7 +67,7 @@ def view(service: Service, run_dir: Path) -> ServiceView:
     return ServiceView(
         route=route,
         upstream=_upstream_name(route),
-        socket=route_socket(run_dir, route, 0),
+        sockets=route_sockets(run_dir, route, 0)[: service.ssh_connections],
         quiet_socket=quiet_socket(run_dir, route, 0),
         whole=whole,
         entries=tuple(sorted(entries.values(), key=lambda entry: entry.match)),

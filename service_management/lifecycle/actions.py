@@ -27,7 +27,7 @@ class Find:
 
 @dataclass(frozen=True)
 class Tunnel:
-    """Lead the job's two sockets to its node."""
+    """Lead the job's sockets to its node."""
 
     job: Job
 

@@ -136,6 +136,35 @@ def test_looking_whether_a_tunnel_is_alive_opens_no_connection_through_it(
             server.accept()
 
 
+def test_further_connections_of_a_login_are_sessions_of_their_own(
+    backend, sshd: Sshd, short_dir: Path
+) -> None:
+    connections = [backend.connection(sshd.login(), number) for number in range(3)]
+    paths = [short_dir / f"{number}.sock" for number in range(3)]
+    with greeter(b"hello") as port:
+        for connection, path in zip(connections, paths, strict=True):
+            connection.open_tunnel(path, "127.0.0.1", port)
+            assert backend.connection(sshd.login(), paths.index(path)) is connection
+        assert len(sshd.children()) == 3
+        connections[1].close()
+        wait_until(lambda: not connections[1].alive())
+        assert [connection.alive() for connection in connections] == [True, False, True]
+        assert heard_through(paths[0]) == heard_through(paths[2]) == b"hello"
+        connections[1].open_tunnel(paths[1], "127.0.0.1", port)
+        assert heard_through(paths[1]) == b"hello"
+
+
+def test_a_tunnel_is_closed_by_the_connection_that_opened_it_and_no_other(
+    backend, sshd: Sshd, short_dir: Path
+) -> None:
+    one, other = (backend.connection(sshd.login(), number) for number in range(2))
+    with greeter(b"hello") as port:
+        one.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
+        other.run("true", 10)
+        other.close_tunnel(short_dir / "a.sock")
+        assert heard_through(short_dir / "a.sock") == b"hello"
+
+
 @pytest.mark.parametrize("path", ["relative.sock", "/tmp/a:b.sock", "/tmp/$HOME.sock", "/" * 108])
 def test_a_path_that_ssh_would_misread_is_no_socket(backend, sshd: Sshd, path: str) -> None:
     with pytest.raises(SshError) as caught:

@@ -69,7 +69,7 @@ class Gateway:
             tunnel = Upstream(self.run_dir / "tunnels" / f"{route}.sock")
             quiet = Upstream(self.run_dir / "tunnels" / f"{route}.quiet.sock")
             self._upstreams |= {route: tunnel, f"{route} quiet": quiet}
-            routes.publish(self.run_dir, route, 0, tunnel.path, quiet.path)
+            routes.publish(self.run_dir, route, 0, [tunnel.path], quiet.path)
         return self._upstreams[route]
 
     def quiet(self, route: str) -> Upstream:

@@ -56,6 +56,11 @@ class Stack:
             "LOG_LEVEL": "debug",
         }
 
+    @property
+    def tunnels_outlive_control_plane(self) -> bool:
+        """Whether tunnels do. With paramiko they live in the control plane's process."""
+        return self.environment.get("SSH_BACKEND", "openssh") == "openssh"
+
     # -- running it -----------------------------------------------------------------
 
     def up(self) -> None:

@@ -11,6 +11,7 @@ HOST = "must be a host name (letters, digits, '-', '_' and '.') or an IP address
 REMOTE_PORT = 'must be a whole number from 1 to 65535, or "auto"'
 ADDRESS = "must be an IP address of this machine, or localhost"
 PORT = "must be a whole number from 1 to 65535"
+CONNECTIONS = "must be a whole number from 1 to 8"
 DASH_SBATCH = "must not begin with '-': sbatch would take it for an option"
 STRING = "must be a string"
 ROUTE = "must be 1 to 63 letters, digits and . _ ~ -, beginning with a letter or a digit"
@@ -87,6 +88,9 @@ BAD_LOGINS: list[tuple[str, Any, str, str, str]] = [
     ("route_name", 3, "route_name", ROUTE, ""),
     ("ssh_port", "22", "ssh_port", PORT, "22"),
     ("ssh_port", 0, "ssh_port", PORT, ""),
+    ("ssh_connections", 0, "ssh_connections", CONNECTIONS, ""),
+    ("ssh_connections", 9, "ssh_connections", CONNECTIONS, ""),
+    ("ssh_connections", "2", "ssh_connections", CONNECTIONS, "2"),
     ("proxy_jump", "a, b", "proxy_jump", JUMP, '"a,b"'),
     ("proxy_jump", "-oX", "proxy_jump", JUMP, ""),
     ("proxy_jump", "jo@gate:99999", "proxy_jump", JUMP, ""),

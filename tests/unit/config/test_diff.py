@@ -33,6 +33,7 @@ EDITS: dict[str, tuple[Any, set[str]]] = {
     "sbatch_args": (["-H"], {"job"}),
     "env": ({"A": "1"}, {"job"}),
     "ssh_port": (2222, {"job"}),
+    "ssh_connections": (2, {"route"}),
     "proxy_jump": ("gate", {"job"}),
     "known_hosts_file": ("known", {"job"}),
     "request_timeout": (5, {"route"}),

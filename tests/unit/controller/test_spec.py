@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from hypothesis import given
@@ -60,6 +61,18 @@ def test_the_order_of_env_is_not_a_change() -> None:
 def test_keys_that_do_not_touch_the_job_are_not_a_change() -> None:
     one, other = configured(), configured(timeout=5, hold_timeout=1, api_paths=["/other"])
     assert JobSpec.of(one, KEY_DIR) == JobSpec.of(other, KEY_DIR)
+
+
+def test_another_number_of_connections_is_no_other_job_and_is_kept_with_it() -> None:
+    two = JobSpec.of(configured(ssh_connections=2), KEY_DIR)
+    assert two == JobSpec.of(configured(), KEY_DIR)
+    assert JobSpec.load(two.dump()).ssh_connections == 2
+
+
+def test_a_job_of_a_version_without_the_key_has_one_connection() -> None:
+    stored = json.loads(SPEC.dump())
+    del stored["ssh_connections"]
+    assert JobSpec.load(json.dumps(stored)).ssh_connections == 1
 
 
 def test_a_fixed_port_is_used_as_it_stands() -> None:

@@ -1,0 +1,99 @@
+"""Requests go to the tunnels that stand, and to as many as there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service_management.controller.publishing import Publishing
+from service_management.controller.tunnels import Leads, Sockets, connection_number, sockets
+from service_management.lifecycle.record import Job, Record
+
+from .test_spec import SPEC
+
+MAIN, SECOND, QUIET = Path("/t/ab.sock"), Path("/t/ab.1.sock"), Path("/t/ab.quiet.sock")
+RECORD = Record("digits", job=Job("io.digits.0.1.ab", 1, 0.0))
+
+
+class Links:
+    """What is published, in memory."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, tuple[Path, ...]] = {}
+        self.times = 0
+
+    def published(self) -> list[str]:
+        return list(self.shown)
+
+    def publish(self, route: str, tunnels: tuple[Path, ...], quiet: Path) -> None:
+        assert quiet == QUIET
+        self.shown[route] = tunnels
+        self.times += 1
+
+    def unpublish(self, route: str) -> None:
+        self.shown.pop(route, None)
+
+
+@pytest.fixture
+def links() -> Links:
+    return Links()
+
+
+@pytest.fixture
+def standing() -> set[Path]:
+    return {MAIN, SECOND}
+
+
+@pytest.fixture
+def publishing(links: Links, standing: set[Path]) -> Publishing:
+    both = Sockets(MAIN, QUIET, (SECOND,))
+    return Publishing(links, lambda _job: both, lambda _job, socket: socket in standing)
+
+
+def test_the_share_of_a_tunnel_that_fell_goes_to_the_others_until_it_is_back(
+    publishing: Publishing, links: Links, standing: set[Path]
+) -> None:
+    publishing.publish(RECORD)
+    for fallen in (SECOND, MAIN):
+        standing.remove(fallen)
+        publishing.refresh([RECORD])
+        assert links.shown["digits"] == tuple({MAIN, SECOND} - {fallen})
+        standing.add(fallen)
+        publishing.refresh([RECORD])
+        assert links.shown["digits"] == (MAIN, SECOND)
+
+
+def test_where_none_stands_requests_wait_at_the_first(
+    publishing: Publishing, links: Links, standing: set[Path]
+) -> None:
+    standing.clear()
+    publishing.publish(RECORD)
+    assert links.shown["digits"] == (MAIN,)
+
+
+def test_what_has_not_changed_is_not_written_and_what_was_unpublished_stays_so(
+    publishing: Publishing, links: Links, standing: set[Path]
+) -> None:
+    publishing.publish(RECORD)
+    publishing.refresh([RECORD])
+    assert links.times == 1
+    publishing.unpublish("digits")
+    standing.remove(SECOND)
+    publishing.refresh([RECORD])
+    assert publishing.published() == set()
+
+
+def test_a_socket_tells_by_its_name_which_connection_it_is_opened_on() -> None:
+    job = Job("io.digits.0.1.ab", 1, 0.0, SPEC.dump().replace('tions":1', 'tions":3'))
+    found = sockets(Path("/run/io"), job)
+    assert [connection_number(socket) for socket in found.clients] == [0, 1, 2]
+    assert connection_number(found.quiet) == 0
+
+
+def test_where_sockets_lead_is_forgotten_with_their_jobs() -> None:
+    leads = Leads()
+    leads.note(MAIN, "n1")
+    leads.note(Path("/t/cd.1.sock"), "n2")
+    leads.forget_all_but({"io.digits.0.1.ab"})
+    assert (leads.node(MAIN), leads.node(Path("/t/cd.1.sock"))) == ("n1", None)
