@@ -64,6 +64,10 @@ class Faults:
         """A command as root in the namespaces of that host."""
         return machine.run(daemons.inside(self.spec, self._table, host, argv), timeout)
 
+    def entering(self, host: str) -> list[str]:
+        """The words before a command that make it use the network of that host."""
+        return network.entering(network.holder(self._table, host))
+
     # -- the network (shape hosts) --------------------------------------------------------
 
     def cut(self, host: str) -> None:

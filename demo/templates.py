@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from demo.spec import Spec
 
-CPUS = 8
+CPUS = 32
 MEMORY_MB = 32000
 GPUS = 2
 

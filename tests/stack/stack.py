@@ -178,7 +178,9 @@ class Stack:
             info = self.info(route)
             return info if info["state"] in states else None
 
-        return wait_for(f"{route} is {' or '.join(states)}", look, seconds)
+        seen = wait_for(f"{route} is {' or '.join(states)}", look, seconds)
+        assert seen is not None
+        return seen
 
     def admin(self, route: str, verb: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {TOKEN}"}

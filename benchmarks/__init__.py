@@ -1,0 +1,1 @@
+"""Ratios against a bare data path, taken in the same run. `python -m benchmarks --help`."""

@@ -1,0 +1,87 @@
+"""`python -m benchmarks [case…]`: measures the product beside its baselines, and prints a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.bed import bed
+from benchmarks.cases import CASES
+from benchmarks.endpoint import Wrong
+from benchmarks.results import Line, table
+from benchmarks.scale import SMOKE, Scale
+from demo.spec import DemoError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    chosen = _parser().parse_args(argv)
+    if os.geteuid() != 0:
+        print("error: the cluster's network namespaces need root: use sudo", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleaned up after, like Ctrl-C
+    scale = SMOKE if chosen.smoke else Scale()
+    if chosen.rounds:
+        scale = replace(scale, rounds=chosen.rounds, stream_rounds=chosen.rounds)
+    try:
+        lines = _measure(chosen.cases or list(CASES), scale, chosen.json)
+    except (Wrong, DemoError, AssertionError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    return 0 if lines else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks",
+        description="Brings up a demo cluster and a gateway, measures each case together with its "
+        "baseline in the same rounds, and prints a table of ratios. Every answer is checked: a "
+        "wrong one ends the run with exit code 1. Whether a figure is good enough stands in the "
+        "table and does not change the exit code. Needs root, wrk, and a machine with nothing "
+        "else to do; all cases take about 45 minutes.",
+    )
+    parser.add_argument(
+        "cases", nargs="*", metavar="case", help=f"default: all of {', '.join(CASES)}"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every value there")
+    parser.add_argument("--rounds", type=int, metavar="N", help="default: 5, and 3 of the streams")
+    parser.add_argument("--smoke", action="store_true", help="see that it works: no figures")
+    parser.epilog = "Ends with exit code 2 where it cannot begin."
+    return parser
+
+
+def _measure(cases: Sequence[str], scale: Scale, file: Path | None) -> list[Line]:
+    unknown = [case for case in cases if case not in CASES]
+    if unknown:
+        raise Wrong(f"no case {unknown[0]!r}: there are {', '.join(CASES)}")
+    lines: list[Line] = []
+    with bed(_say) as here:
+        for case in cases:
+            lines += CASES[case](here, scale)
+            _write(lines, file)
+    print(f"\n{machine.words()}\n\n{table(lines)}")
+    return lines
+
+
+def _write(lines: Sequence[Line], file: Path | None) -> None:
+    """After each case: what a later one's failure would lose."""
+    if file:
+        content = {"machine": machine.facts(), "lines": [line.to_json() for line in lines]}
+        file.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _say(text: str) -> None:
+    print(f"• {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

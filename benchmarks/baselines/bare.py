@@ -1,0 +1,85 @@
+"""Bare: nginx with keep-alive, and one tuned `ssh -L` to a unix socket. The cost of the way itself.
+
+No access log, no mirror, no control plane. nginx takes a request's body before it passes it on, as
+it does by default; `streaming` is the same without that.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.baselines.programs import listens, nginx, running
+from benchmarks.endpoint import Endpoint
+from demo.cluster import Cluster
+from tests.stack.stack import free_port
+
+CONFIG = """\
+daemon off;
+user root;
+worker_processes auto;
+worker_rlimit_nofile 65536;
+pid nginx.pid;
+events {{ worker_connections 16384; }}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    sendfile on;
+    tcp_nodelay on;
+    client_max_body_size 0;
+    client_body_buffer_size 64k;
+    keepalive_requests 1000000;
+    upstream service {{
+        server unix:{socket};
+        keepalive 256;
+        keepalive_requests 1000000;
+    }}
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_read_timeout 600s;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{ proxy_pass http://service; {buffering} }}
+        location /sse {{ proxy_pass http://service; proxy_buffering off; }}
+    }}
+}}
+"""
+
+
+@contextmanager
+def bare(
+    cluster: Cluster, directory: Path, node: str, port: int, *, streaming: bool = False
+) -> Iterator[Endpoint]:
+    directory.mkdir(parents=True)
+    socket, here = directory / "service.sock", free_port()
+    buffering = "proxy_request_buffering off;" if streaming else ""
+    config = CONFIG.format(socket=socket, port=here, buffering=buffering)
+    with (
+        running(ssh(cluster, socket, node, port), directory / "ssh.log", socket.exists),
+        running(nginx(directory, config), directory / "nginx.log", lambda: listens(here)),
+    ):
+        yield Endpoint("bare, streaming" if streaming else "bare", "127.0.0.1", here)
+
+
+def ssh(cluster: Cluster, socket: Path, node: str, port: int) -> list[str]:
+    """The options that the product's own connections have, as far as they concern speed."""
+    options = (
+        "Ciphers=^aes128-gcm@openssh.com",
+        "Compression=no",
+        "IPQoS=none",
+        "BatchMode=yes",
+        "StrictHostKeyChecking=no",
+        "UserKnownHostsFile=/dev/null",
+        "StreamLocalBindUnlink=yes",
+        "ExitOnForwardFailure=yes",
+    )
+    words = [shutil.which("ssh") or "ssh", "-F", "none", "-N", "-L", f"{socket}:{node}:{port}"]
+    words += [word for option in options for word in ("-o", option)]
+    words += ["-i", str(cluster.key_file), "-p", str(cluster.ssh_port)]
+    return [*words, f"{cluster.ssh_user}@{cluster.ssh_host}"]

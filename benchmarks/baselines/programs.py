@@ -1,0 +1,47 @@
+"""Programs that a baseline consists of: started, awaited, ended."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.stack.waiting import wait_for
+
+
+@contextmanager
+def running(
+    argv: Sequence[str], log: Path, ready: Callable[[], object], **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        env = environment or None
+        process = subprocess.Popen(argv, stdout=output, stderr=output, env=env)
+    try:
+        wait_for(f"{argv[0]} ready (see {log})", lambda: _alive(process, log) and ready(), 20)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _alive(process: subprocess.Popen[bytes], log: Path) -> bool:
+    if process.poll() is not None:
+        raise RuntimeError(f"{process.args!r} ended: {log.read_text(errors='replace')[-500:]}")
+    return True
+
+
+def nginx(directory: Path, config: str) -> list[str]:
+    """Its command line, with its configuration written."""
+    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin") or "nginx"
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "nginx.conf").write_text(config)
+    return [program, "-p", str(directory), "-e", "stderr", "-c", "nginx.conf"]
+
+
+def listens(port: int) -> bool:
+    wanted = f":{port:04X} "
+    return any(
+        wanted in line and " 0A " in line for line in Path("/proc/net/tcp").read_text().splitlines()
+    )

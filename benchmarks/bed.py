@@ -1,0 +1,126 @@
+"""What is measured on: a demo cluster of several hosts, a gateway, services, and the baselines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.baselines.bare import bare
+from benchmarks.baselines.naive import naive
+from benchmarks.endpoint import Endpoint
+from demo.cluster import Cluster
+from tests.stack.stack import Stack
+from tests.stack.waiting import wait_for
+
+SERVICES = Path(__file__).parent / "services"
+Say = Callable[[str], None]
+
+
+class Gateway(Stack):
+    """As it is run: not in the tests' debug mode."""
+
+    extra: dict[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**super().environment, "LOG_LEVEL": "info", **self.extra}
+
+    def service(self, route: str, script: str, **keys: Any) -> dict[str, Any]:
+        keys = {"bash_file": script, "timeout": 3600, "max_body": 4 << 30, **keys}
+        return self.entry(route, **keys)
+
+    def endpoint(self, route: str) -> Endpoint:
+        return Endpoint("product", "127.0.0.1", self.port, f"/{route}")
+
+    def start(self, route: str) -> None:
+        self.admin(route, "start").raise_for_status()
+        self.wait_for_state(route, "ready", seconds=60)
+
+    def stop(self, route: str) -> None:
+        self.admin(route, "stop").raise_for_status()
+        self.wait_for_state(route, "cold")
+        wait_for("its job is gone", lambda: not self.jobs(route))
+
+
+@dataclass
+class Bed:
+    cluster: Cluster
+    gateway: Gateway
+    directory: Path
+    say: Say
+    _open: ExitStack
+    _ways: dict[tuple[str, str], Endpoint] = field(default_factory=dict)
+    _services: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def offer(self, route: str, script: str, **keys: Any) -> Endpoint:
+        """Configure one more service."""
+        if route not in self._services:
+            self._services[route] = self.gateway.service(route, script, **keys)
+            self.gateway.configure(*self._services.values())
+        return self.gateway.endpoint(route)
+
+    def way(self, name: str, route: str, script: str) -> Endpoint:
+        """To the job of this route: `product`, `direct`, `bare`, `bare, streaming`, `naive`."""
+        if (name, route) not in self._ways:
+            self._ways[name, route] = self._lead(name, route, script)
+        return self._ways[name, route]
+
+    def _lead(self, name: str, route: str, script: str) -> Endpoint:
+        product = self.offer(route, script)
+        if name == "product":
+            self.say(f"starting the job of {route}")
+            self.gateway.start(route)
+            return product
+        self.way("product", route, script)
+        [replica] = self.gateway.info(route)["replicas"]
+        node, port = replica["node"], replica["port"]
+        if name == "direct":
+            enter = self.cluster.entering(self.cluster.spec.login.name)
+            address = next(n.address for n in self.cluster.spec.nodes if n.name == node)
+            return Endpoint("direct", address, port, enter=tuple(enter))
+        self.say(f"starting the baseline {name}")
+        place = self.directory / f"{name.replace(', ', '-')}-{route}"
+        if name == "naive":
+            return self._open.enter_context(naive(self.cluster, place, node, port))
+        streaming = name == "bare, streaming"
+        return self._open.enter_context(bare(self.cluster, place, node, port, streaming=streaming))
+
+    def another_gateway(self, **environment: str) -> Gateway:
+        """A second one on the same cluster; ended with the bed."""
+        return self._open.enter_context(gateway(self.cluster, environment))
+
+
+@contextmanager
+def bed(say: Say) -> Iterator[Bed]:
+    with ExitStack() as open_:
+        directory = Path(tempfile.mkdtemp(prefix="io-bench-"))
+        open_.callback(shutil.rmtree, directory, ignore_errors=True)
+        say("starting a Slurm cluster of four hosts")
+        cluster = Cluster.up("hosts", Path(f"/run/iob{os.getpid()}"))
+        open_.callback(cluster.down)
+        for script in SERVICES.glob("*.sh"):
+            cluster.write_script(script.name, script.read_text())
+        cluster.write_script("bulk.py", (SERVICES / "bulk.py").read_text())
+        say("starting the gateway")
+        yield Bed(cluster, open_.enter_context(gateway(cluster, {})), directory, say, open_)
+
+
+@contextmanager
+def gateway(cluster: Cluster, environment: dict[str, str]) -> Iterator[Gateway]:
+    run_dir = Path(tempfile.mkdtemp(prefix="io", dir="/run"))
+    state_dir = Path(tempfile.mkdtemp(prefix="io-bench-"))
+    here = Gateway(cluster, state_dir, run_dir)
+    here.extra = environment
+    try:
+        here.up()
+        yield here
+    finally:
+        here.down()
+        shutil.rmtree(run_dir, ignore_errors=True)
+        shutil.rmtree(state_dir, ignore_errors=True)

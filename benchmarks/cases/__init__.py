@@ -1,0 +1,24 @@
+"""The cases, by the names they have on the command line. How to add one: docs/performance.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from benchmarks.bed import Bed
+from benchmarks.cases import cold, crowd, failure, far, many, ssh, streams, transfer, warm
+from benchmarks.results import Line
+from benchmarks.scale import Scale
+
+Case = Callable[[Bed, Scale], list[Line]]
+
+CASES: Mapping[str, Case] = {
+    "warm": warm.measure,
+    "transfer": transfer.measure,
+    "streams": streams.measure,
+    "cold": cold.measure,
+    "crowd": crowd.measure,
+    "far": far.measure,
+    "many": many.measure,
+    "ssh": ssh.measure,
+    "naive": failure.measure,
+}

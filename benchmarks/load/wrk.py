@@ -1,0 +1,52 @@
+"""wrk, closed loop: as many requests as the path takes. Every answer has the same status and size;
+what is in them is checked by the open loop, which runs over the same path."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.endpoint import Endpoint, Wrong
+from benchmarks.load.open_loop import NAME, open_loop
+
+_SCRIPT = Path(__file__).with_suffix(".lua")
+
+
+@dataclass(frozen=True)
+class Closed:
+    per_second: float
+    p50: float  # milliseconds
+    p99: float
+    longest: float
+    errors: int
+
+
+def wrk(endpoint: Endpoint, connections: int, seconds: float, *, strict: bool = True) -> Closed:
+    """Raises where an answer was wrong; where failures are expected, only the good ones count."""
+    size = open_loop(endpoint, connections=1, rate=10, seconds=0.3).size
+    seen = run(endpoint, connections, seconds)
+    found = closed(seen)
+    if not strict:
+        return found
+    if found.errors or not seen["requests"]:
+        raise Wrong(f"{endpoint.name}: wrk saw failures: {seen}")
+    # Of each connection's last answer a part may have come when the time was over.
+    if not 0 <= seen["bytes"] - seen["requests"] * size <= connections * size:
+        text = f"{seen['requests']} answers of {size} bytes are not {seen['bytes']} bytes"
+        raise Wrong(f"{endpoint.name}: {text}")
+    return found
+
+
+def run(endpoint: Endpoint, connections: int, seconds: float, timeout: float = 10) -> Any:
+    argv = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]
+    argv += [f"--timeout={timeout:g}s", f"-s{_SCRIPT}", endpoint.url(f"/echo?n={NAME}")]
+    return json.loads(endpoint.run(*argv).splitlines()[-1])
+
+
+def closed(seen: Any) -> Closed:
+    errors = sum(seen[kind] for kind in ("connect", "read", "write", "timeout", "status"))
+    good = seen["requests"] - seen["status"]
+    p50, p99, longest = (seen[name] / 1e3 for name in ("p50", "p99", "max"))
+    return Closed(good / seen["microseconds"] * 1e6, p50, p99, longest, errors)

@@ -1,0 +1,38 @@
+"""The benchmarks work, on the real cluster. Their figures are nobody's concern here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.cases import CASES
+from benchmarks.endpoint import ROOT
+
+
+def benchmarks(*words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "benchmarks", *words]
+    return subprocess.run(
+        argv, cwd=ROOT, text=True, capture_output=True, timeout=timeout, check=False
+    )
+
+
+@pytest.mark.timeout(400)
+def test_every_case_runs_and_every_answer_is_right(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = benchmarks("--smoke", "--json", str(file), timeout=380)
+    assert done.returncode == 0, done.stderr
+    lines = json.loads(file.read_text())["lines"]
+    assert {line["case"] for line in lines} == set(CASES)
+    assert all(line["values"] for line in lines)
+    assert all(f"| {line['case']} " in done.stdout for line in lines)
+
+
+def test_a_case_that_does_not_exist_is_named_before_anything_starts() -> None:
+    done = benchmarks("warn")
+    assert done.returncode == 1
+    assert "no case 'warn': there are warm, " in done.stderr
+    assert "starting" not in done.stderr
