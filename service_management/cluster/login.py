@@ -59,10 +59,6 @@ class Login:
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> Login:
-        return cls(**json.loads(text))
-
-    @classmethod
     def from_service(cls, service: Service, key_dir: Path) -> Login:
         pinned = service.known_hosts_file
         return cls(

@@ -1,8 +1,6 @@
-"""Slurm's one-word reasons and end states → sentences for people who do not run the cluster."""
+"""Slurm's one-word reasons → sentences for people who do not run the cluster."""
 
 from __future__ import annotations
-
-from service_management.cluster.states import bare_state
 
 PENDING: dict[str, str] = {
     "AccountNotAllowed": "the account may not use this partition",
@@ -118,22 +116,6 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ("ReqNodeNotAvail", PENDING["ReqNodeNotAvail"]),
 )
 
-ENDED: dict[str, str] = {
-    "BOOT_FAIL": "the node failed to boot",
-    "CANCELLED": "the job was cancelled",
-    "COMPLETED": "the job's script came to its end",
-    "DEADLINE": "the job could not meet its deadline",
-    "FAILED": "the job failed",
-    "LAUNCH_FAILED": "the job could not be launched",
-    "NODE_FAIL": "the job's node failed",
-    "OUT_OF_MEMORY": "the job used more memory than it had asked for",
-    "PREEMPTED": "the job gave way to one of higher priority",
-    "RECONFIG_FAIL": "the job's node could not be reconfigured",
-    "REVOKED": "the job was started on another cluster of the federation",
-    "TIMEOUT": "the job ran out of its time limit (--time)",
-    "UNKNOWN": "the job is over, and Slurm no longer knows why",
-}
-
 
 def explain_pending(reason: str) -> str:
     """Slurm's word itself where this table does not have it."""
@@ -141,10 +123,3 @@ def explain_pending(reason: str) -> str:
         if reason.startswith(beginning):
             return sentence
     return PENDING.get(reason.removesuffix("*"), reason)
-
-
-def explain_end(state: str, exit_code: int | None = None, signal: int | None = None) -> str:
-    sentence = ENDED.get(bare_state(state), state)
-    if signal:
-        return f"{sentence} (signal {signal})"
-    return f"{sentence} (exit code {exit_code})" if exit_code else sentence

@@ -1,7 +1,7 @@
 """services_config.json: parsed once, at the door, into frozen models."""
 
 from .across import RESERVED_ROUTES
-from .catalogue import Catalogue, Changes, diff
+from .catalogue import Catalogue
 from .fields import MOST_CONNECTIONS
 from .keyfiles import resolve_key
 from .loader import load, parse
@@ -14,11 +14,9 @@ __all__ = [
     "MOST_CONNECTIONS",
     "RESERVED_ROUTES",
     "Catalogue",
-    "Changes",
     "Key",
     "Problem",
     "Service",
-    "diff",
     "load",
     "parse",
     "resolve_key",

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from . import fields as f
 
+# What an edit does follows from these: another job, another configuration of nginx, or neither.
 LOGIN_FIELDS = (
     "ssh_username",
     "ssh_key_file",
@@ -158,12 +159,3 @@ class Service(BaseModel):
     def whole_service(self) -> bool:
         """Every path is served, not a list of them."""
         return self.api_paths == ("/",) or "/*" in self.api_paths
-
-    def job_fields(self) -> dict[str, object]:
-        """What decides what runs on the cluster: a change of these needs another job."""
-        return {key: getattr(self, key) for key in JOB_FIELDS}
-
-    def route_fields(self) -> dict[str, object]:
-        """What nginx's configuration of this service is made of."""
-        fields = {key: getattr(self, key) for key in ROUTE_FIELDS}
-        return fields | {"quiet_paths": self.effective_quiet_paths}

@@ -20,13 +20,14 @@ from tests.cluster_ssh.sshd import Sshd, wait_until
 from tests.cluster_ssh.test_contract import greeter, heard_through
 
 LOG_IN = """
+import json
 import sys
 from pathlib import Path
 from service_management.cluster.login import Login
 from service_management.cluster.openssh import OpenSshBackend
 
 backend = OpenSshBackend(Path(sys.argv[1]) / "run", Path(sys.argv[1]) / "state")
-connection = backend.connection(Login.from_json(sys.argv[2]))
+connection = backend.connection(Login(**json.loads(sys.argv[2])))
 connection.run("true", 10)
 connection.open_tunnel(Path(sys.argv[1]) / "a.sock", "127.0.0.1", int(sys.argv[3]))
 print(connection.master_pid())

@@ -33,12 +33,6 @@ def service(**changes: object) -> Service:
     return Service(**values)  # type: ignore[arg-type]
 
 
-def test_a_login_survives_storage_with_its_id() -> None:
-    login = replace(LOGIN, proxy_jump="gate", known_hosts_file="/keys/known")
-    assert Login.from_json(login.to_json()) == login
-    assert Login.from_json(login.to_json()).id == login.id
-
-
 def test_logins_that_differ_in_anything_have_different_ids() -> None:
     others = [
         LOGIN,

@@ -11,8 +11,8 @@ from service_management.cluster.connection import Result
 from service_management.cluster.names import JobName, job_name, parse_job_name
 from service_management.cluster.nodes import parse_node
 from service_management.cluster.outcomes import Unknown
-from service_management.cluster.reasons import ENDED, PENDING, explain_end, explain_pending
-from service_management.cluster.states import PHASES, phase_of
+from service_management.cluster.reasons import PENDING, explain_pending
+from service_management.cluster.states import phase_of
 from service_management.lifecycle.observations import JobPhase
 
 NODE = """\
@@ -51,11 +51,6 @@ def test_every_state_has_a_phase_and_a_new_one_is_unknown(word: str, phase: JobP
     assert phase_of(word) is phase
 
 
-def test_every_final_state_has_a_sentence() -> None:
-    final = {state for state, phase in PHASES.items() if phase is JobPhase.ENDED}
-    assert final | {"UNKNOWN"} == set(ENDED)
-
-
 def test_an_unknown_reason_is_its_own_explanation() -> None:
     assert explain_pending("Resources").startswith("waiting for free resources")
     assert explain_pending("BrandNewReason") == "BrandNewReason"
@@ -66,13 +61,6 @@ def test_reasons_written_as_clauses_are_known_by_their_beginning() -> None:
     sentence = PENDING["ReqNodeNotAvail"]
     assert explain_pending("ReqNodeNotAvail, UnavailableNodes:gpu1") == sentence
     assert "down" in explain_pending("Nodes required for job are DOWN, DRAINED or reserved")
-
-
-def test_an_end_tells_signal_or_exit_code() -> None:
-    assert explain_end("FAILED", 3) == "the job failed (exit code 3)"
-    assert explain_end("CANCELLED by 7", 0, 15) == "the job was cancelled (signal 15)"
-    assert explain_end("COMPLETED", 0) == "the job's script came to its end"
-    assert explain_end("BRAND_NEW") == "BRAND_NEW"
 
 
 GONE = "scancel: error: Kill job error on job id 9: Invalid job id specified"
