@@ -19,6 +19,7 @@ STEP = 1 << 20  # bytes read at a time
 _HEAD = 1024
 _DECODE = json.JSONDecoder().decode
 _QUIET = ".quiet.sock"
+_WARM = (None, "")
 
 
 class Request(NamedTuple):
@@ -35,7 +36,7 @@ class Request(NamedTuple):
 
 
 def parse(line: bytes) -> Request | None:
-    """None: not a line of ours."""
+    """None: not a line of ours. Older lines have all their numbers in quotes."""
     try:
         fields = _DECODE(line.decode(errors="replace"))
         cold_start = fields["cold_start"]
@@ -46,7 +47,7 @@ def parse(line: bytes) -> Request | None:
             float(fields["request_time"]),
             int(fields["bytes_in"]),
             int(fields["bytes_out"]),
-            float(cold_start) if cold_start else None,
+            None if cold_start in _WARM else float(cold_start),
             _QUIET in fields["upstream"],
         )
     except (ValueError, KeyError, TypeError):

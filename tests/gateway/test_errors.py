@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.gateway.client import Answer, connect, raw
 from tests.gateway.control_plane import ready
 from tests.gateway.gateway import Gateway, free_port
 from tests.gateway.services import service
-from tests.gateway.waiting import until
 
 
 def _problem(answer: Answer, status: int) -> str:
@@ -95,25 +92,6 @@ def test_without_a_control_plane_a_warm_request_is_served(make_gateway) -> None:
     gateway = make_gateway(service("whole"), flask=f"127.0.0.1:{free_port()}")
     gateway.warm("whole")
     assert {gateway.call("/whole/x").status for _ in range(20)} == {200}
-
-
-def test_the_access_log_has_one_object_per_request(gateway: Gateway) -> None:
-    gateway.warm("whole")
-    answer = gateway.call('/whole/x?"\\', "PUT", [("User-Agent", 'quo"te\\')], b"x")
-    missing = gateway.call("/whole2/x", "DELETE")
-    log = gateway.settings.access_log
-
-    def entries() -> dict[str, dict[str, object]]:
-        lines = [json.loads(line) for line in log.read_text().splitlines()]
-        return {line["request_id"]: line for line in lines}
-
-    ids = [each.one("X-Request-ID") for each in (answer, missing)]
-    until(lambda: set(ids) <= set(entries()))
-    found = [entries()[each] for each in ids]
-    assert [entry["method"] for entry in found] == ["PUT", "DELETE"]
-    assert [entry["status"] for entry in found] == ["200", "404"]
-    assert [entry["service"] for entry in found] == ["whole", ""]
-    assert found[0]["uri"] == '/whole/x?"\\'
 
 
 def test_a_client_that_leaves_midway_breaks_nothing(gateway: Gateway) -> None:

@@ -9,17 +9,17 @@ def line(
     service: str,
     status: int = 200,
     seconds: float = 0.01,
-    cold: str = "",
+    cold: float | None = None,
     ended: float = 1700000000.5,
     upstream: str = "unix:/run/io/routes/a.0.sock",
 ) -> bytes:
     fields = {
-        "time": f"{ended:.3f}",
+        "time": ended,
         "service": service,
-        "status": str(status),
-        "request_time": f"{seconds:.3f}",
-        "bytes_in": "100",
-        "bytes_out": "200",
+        "status": status,
+        "request_time": seconds,
+        "bytes_in": 100,
+        "bytes_out": 200,
         "upstream": upstream,
         "cold_start": cold,
     }

@@ -20,7 +20,7 @@ def test_requests_add_up_per_service_and_status() -> None:
         line("a", seconds=0.004),
         line("a", seconds=0.3),
         line("a", status=503),
-        line("b", cold="3"),
+        line("b", cold=3),
         b"nonsense",
     )
     a, b = usage.services["a"], usage.services["b"]
@@ -54,7 +54,7 @@ def test_a_quiet_request_is_counted_and_is_no_activity() -> None:
 
 
 def test_it_comes_back_from_the_store_as_it_was() -> None:
-    usage = replace(after(Usage(), line("a", cold="2"), line("b")), lost=3)
+    usage = replace(after(Usage(), line("a", cold=2), line("b")), lost=3)
     assert load(json.loads(json.dumps(dump(usage)))) == usage
 
 

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service_management.gateway.access_log import Request, parse, read
 from service_management.gateway.rotate import files, rotate
 
-FIELDS = {
-    "time": "1700000000.123",
+FIELDS: dict[str, Any] = {
+    "time": 1700000000.123,
     "request_id": "abc",
     "service": "digits",
     "method": "POST",
     "uri": '/digits/predict?"',
+    "replica": 0,
+    "status": 200,
+    "bytes_in": 310,
+    "bytes_out": 1024,
+    "request_time": 0.250,
+    "upstream": "unix:/run/io/routes/digits.0.sock",
+    "cold_start": None,
+}
+OLD_FIELDS = FIELDS | {
+    "time": "1700000000.123",
     "status": "200",
     "bytes_in": "310",
     "bytes_out": "1024",
     "request_time": "0.250",
-    "upstream": "unix:/run/io/routes/digits.0.sock",
     "cold_start": "",
 }
 
 
-def line(**changes: str) -> bytes:
+def line(**changes: Any) -> bytes:
     return json.dumps({**FIELDS, **changes}).encode()
 
 
@@ -33,10 +43,17 @@ def test_a_line_is_a_request() -> None:
     assert parse(line()) == Request("digits", 200, 1700000000.123, 0.25, 310, 1024)
 
 
+def test_a_line_of_an_older_gateway_says_the_same() -> None:
+    assert parse(json.dumps(OLD_FIELDS).encode()) == parse(line())
+    cold = json.dumps(OLD_FIELDS | {"cold_start": "3.2"}).encode()
+    assert parse(cold) == parse(line(cold_start=3.2))
+
+
 def test_a_cold_start_and_a_quiet_path_are_seen() -> None:
-    cold = parse(line(cold_start="3.2"))
-    assert cold is not None
-    assert cold.cold_start == 3.2
+    for seconds in (3.2, 0.0):
+        cold = parse(line(cold_start=seconds))
+        assert cold is not None
+        assert cold.cold_start == seconds
     quiet = parse(line(upstream="unix:/run/io/routes/digits.0.quiet.sock"))
     assert quiet is not None
     assert quiet.quiet
