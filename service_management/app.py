@@ -77,7 +77,8 @@ def build(chosen: Settings) -> Parts:
     ledger.configure(last_good.services)
     board.services, board.tally = ledger.services, ledger.tally
     mask = layout.socket_mask(chosen)
-    hands = Hands(make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir, mask))
+    backend = make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir, mask)
+    hands = Hands(backend, board.calls)
     world = World(
         store=store,
         board=board,

@@ -2,77 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
-
-from service_management.api import metrics_usage
+from service_management.api import metrics_cluster, metrics_usage
+from service_management.api.exposition import CONTENT_TYPE, Family, labels, render, sample
+from service_management.api.info import replicas
 from service_management.controller.board import Board, View
 from service_management.controller.tally import Tally
 from service_management.controller.usage import Usage
 from service_management.lifecycle.states import State
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+__all__ = ["CONTENT_TYPE", "exposition"]
+Views = Sequence[View]
 
 
 def exposition(board: Board, usage: Usage) -> bytes:
-    registry = CollectorRegistry()
-    registry.register(_Collector(board, usage))
-    return generate_latest(registry)
+    return render(_families(board, usage))
 
 
-class _Collector(Collector):
-    def __init__(self, board: Board, usage: Usage) -> None:
-        self._board, self._usage = board, usage
+def _families(board: Board, usage: Usage) -> Iterator[Family]:
+    views = board.views()
+    yield _states(views)
+    yield _inflight(views)
+    yield _per_service("held", "Requests waiting for the service", views, lambda v: v.held)
+    text = "Attempts to start that failed in a row"
+    yield _per_service("failures", text, views, lambda v: v.record.failures)
+    yield from _attempts(board.tally)
+    yield from _config(board)
+    yield from metrics_cluster.families(board, views)
+    yield from metrics_usage.families(usage, board.tally.phases())
 
-    def collect(self) -> Iterator[Metric]:
-        views = self._board.views()
-        yield _states(views)
-        yield _gauge("inflight", "Requests being answered", views, lambda v: v.inflight or 0)
-        yield _gauge("held", "Requests being held", views, lambda v: v.held)
-        yield _gauge("failures", "Attempts failed in a row", views, lambda v: v.record.failures)
-        yield from _attempts(self._board.tally)
-        config = GaugeMetricFamily(
-            "orchestrator_config_valid", "1 while the configuration file is valid"
+
+def _states(views: Views) -> Family:
+    name = "orchestrator_service_state"
+    text = "1 for the state that the service is in, 0 for all others"
+    return Family(name, "gauge", text, [_state(v.record.route, v.record.state) for v in views])
+
+
+@cache
+def _state(route: str, state: State) -> str:
+    """Seven lines a service, and seven sets of them: written once."""
+    lines = (
+        sample(
+            "orchestrator_service_state",
+            int(each is state),
+            labels(service=route, state=each.value),
         )
-        config.add_metric([], 0 if self._board.config_error else 1)
-        yield config
-        yield from metrics_usage.families(self._usage)
-
-
-def _attempts(tally: Tally) -> Iterator[Metric]:
-    submissions = CounterMetricFamily(
-        "orchestrator_submissions", "Jobs submitted", labels=["service"]
+        for each in State
     )
-    for route, count in tally.submissions().items():
-        submissions.add_metric([route], count)
-    yield submissions
-    failures = CounterMetricFamily(
-        "orchestrator_failed_attempts", "Attempts failed", labels=["service", "reason"]
-    )
-    for labels, count in tally.failures().items():
-        failures.add_metric(list(labels), count)
-    yield failures
+    return "".join(lines)
 
 
-def _states(views: list[View]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(
-        "orchestrator_service_state", "1 for the state a service is in", labels=["service", "state"]
-    )
-    for view in views:
-        for state in State:
-            family.add_metric([view.record.route, state.value], int(view.record.state is state))
-    return family
+def _inflight(views: Views) -> Family:
+    """A replica whose requests could not be counted has no line: unknown is not zero."""
+    name = "orchestrator_inflight"
+    lines = [
+        sample(
+            name,
+            replica["inflight"],
+            labels(service=view.record.route, replica=str(replica["slot"])),
+        )
+        for view in views
+        for replica in replicas(view)
+        if replica["inflight"] is not None
+    ]
+    return Family(name, "gauge", "Requests that the replica is answering", lines)
 
 
-def _gauge(
-    name: str, text: str, views: list[View], value: Callable[[View], float]
-) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"orchestrator_{name}", text, labels=["service"])
-    for view in views:
-        family.add_metric([view.record.route], value(view))
-    return family
+def _per_service(name: str, text: str, views: Views, value: Callable[[View], int]) -> Family:
+    name = f"orchestrator_{name}"
+    lines = [f'{name}{{service="{v.record.route}"}} {value(v)}\n' for v in views]
+    return Family(name, "gauge", text, lines)
+
+
+def _attempts(tally: Tally) -> Iterator[Family]:
+    name = "orchestrator_submissions_total"
+    lines = [sample(name, n, labels(service=route)) for route, n in tally.submissions().items()]
+    yield Family(name, "counter", "Jobs handed to Slurm", lines)
+    name = "orchestrator_failed_attempts_total"
+    lines = [
+        sample(name, count, labels(service=route, reason=reason))
+        for (route, reason), count in tally.failures().items()
+    ]
+    yield Family(name, "counter", "Attempts to start or to go on that failed, by reason", lines)
+
+
+def _config(board: Board) -> Iterator[Family]:
+    name = "orchestrator_config_valid"
+    text = "1 while the file of services is valid, 0 while an older version stays in force"
+    yield Family(name, "gauge", text, [sample(name, 0 if board.config_error else 1)])
+    name = "orchestrator_config_info"
+    line = sample(name, 1, labels(version=board.version))
+    yield Family(name, "gauge", "Always 1; the label is the version in force", [line])
+    name = "orchestrator_config_timestamp_seconds"
+    text = "When the version in force was taken up, by this process"
+    yield Family(name, "gauge", text, [sample(name, board.version_since)])

@@ -18,7 +18,13 @@ from service_management.cluster.job_record import (
     post_mortem_script,
 )
 from service_management.cluster.nodes import node_script, parse_node
-from service_management.cluster.outcomes import NotSubmitted, StillThere, SubmitOutcome, Unknown
+from service_management.cluster.outcomes import (
+    NotSubmitted,
+    StillThere,
+    SubmitOutcome,
+    Submitted,
+    Unknown,
+)
 from service_management.cluster.squeue import find_script, parse_find, parse_queue, queue_script
 from service_management.cluster.submit import SubmitSpec, parse_submit, submit_script
 from service_management.lifecycle.observations import JobEnd, JobView
@@ -56,14 +62,9 @@ class SlurmClient:
             return NotSubmitted(offset.message, offset.kind)
         begun = time.time() if wanted_at is None else wanted_at
         script = submit_script(spec, begun + offset + self._timeout, self._remote_limit)
-        try:
-            result = self._run("submit", script)
-        except SshError as error:
-            if not error.maybe_ran:
-                return NotSubmitted(error.text, error.kind)
-            self._forget_clock()
-            return Unknown(error.text, error.kind)
-        return parse_submit(result, spec)
+        outcome = self._submit(spec, script)
+        self._count("submit", failed=not isinstance(outcome, Submitted))
+        return outcome
 
     def queue(self) -> list[JobView] | Unknown:
         return self._ask("queue", queue_script(self._remote_limit), parse_queue)
@@ -102,6 +103,15 @@ class SlurmClient:
             self._nodes[node] = (time.monotonic() + NODE_MEMORY, answer)
         return answer
 
+    def _submit(self, spec: SubmitSpec, script: str) -> SubmitOutcome:
+        try:
+            return parse_submit(self._run(script), spec)
+        except SshError as error:
+            if not error.maybe_ran:
+                return NotSubmitted(error.text, error.kind)
+            self._forget_clock()
+            return Unknown(error.text, error.kind)
+
     def _remote_clock(self) -> float | Unknown:
         """How far the login node's clock is ahead of ours."""
         with self._lock:
@@ -122,19 +132,21 @@ class SlurmClient:
     def _ask(
         self, command: str, script: str, parse: Callable[[Result], Answer]
     ) -> Answer | Unknown:
+        answer = self._answer(script, parse)
+        self._count(command, failed=isinstance(answer, Unknown))
+        return answer
+
+    def _answer(self, script: str, parse: Callable[[Result], Answer]) -> Answer | Unknown:
         try:
-            return parse(self._run(command, script))
+            return parse(self._run(script))
         except SshError as error:
             return Unknown(error.text, error.kind)
 
-    def _run(self, command: str, script: str) -> Result:
-        failed = True
-        try:
-            result = self._connection.run(script, self._timeout)
-            failed = result.exit_code != 0
-            return result
-        finally:
-            self._counts.add(self._connection.login.id, command, failed=failed)
+    def _run(self, script: str) -> Result:
+        return self._connection.run(script, self._timeout)
+
+    def _count(self, command: str, *, failed: bool) -> None:
+        self._counts.add(str(self._connection.login), command, failed=failed)
 
 
 def _parse_clock(result: Result) -> float | Unknown:

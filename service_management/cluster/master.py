@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from service_management.cluster.backoff import Backoff
+from service_management.cluster.counts import LOGINS
 from service_management.cluster.errors import SshError, SshProblem
 from service_management.cluster.login import Login
 from service_management.cluster.processes import Completed, run_detached, run_process
@@ -66,7 +67,9 @@ class Master:
         self.files.log.write_text("", encoding="utf-8")
         argv = ["ssh", "-F", str(self.files.config), "-E", str(self.files.log), "-M", "-N", "-f"]
         code = run_detached([*argv, LOGIN], START_TIMEOUT)
-        if code == 0 and self.alive():
+        stands = code == 0 and self.alive()
+        LOGINS.add(str(self.login), "login", failed=not stands)
+        if stands:
             return
         error = self._failure(code)
         self.backoff.failed(error)

@@ -17,6 +17,7 @@ from typing import Any
 import paramiko
 from paramiko import Channel, PKey, Transport
 
+from service_management.cluster.counts import LOGINS
 from service_management.cluster.host_keys import HostKeyRefused, KnownHosts
 from service_management.cluster.login import Jump, Login
 from service_management.cluster.ssh_messages import login_error
@@ -50,6 +51,11 @@ class Session:
 
 
 def log_in(login: Login, known_hosts: KnownHosts) -> Session:
+    with LOGINS.counting(str(login), "login"):
+        return _log_in(login, known_hosts)
+
+
+def _log_in(login: Login, known_hosts: KnownHosts) -> Session:
     made: list[Transport] = []
     try:
         key = _load_key(login.key_file)

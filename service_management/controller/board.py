@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from service_management.cluster.counts import CallCounts
 from service_management.config import Problem, Service
 from service_management.controller.tally import Tally
 from service_management.lifecycle.record import Record
@@ -40,7 +41,9 @@ class Board:
         self.records: Mapping[str, Record] = {}
         self.services: Mapping[str, Service] = {}
         self.version = ""
+        self.version_since = 0.0
         self.tally = Tally()
+        self.calls = CallCounts()
         self.config_error: tuple[Problem, ...] = ()
         self.inflight: Mapping[str, int | None] = {}
         self.trouble: Mapping[str, str] = {}

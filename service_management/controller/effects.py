@@ -195,9 +195,11 @@ class Effects:
             hand.do((job.name, socket), partial(self._carefully, errand, lead))
 
     def _lead(self, errand: _Errand, socket: Path, address: str) -> None:
-        connection, job = errand.hand.for_socket(socket), errand.job
+        hand, job = errand.hand, errand.job
+        connection = hand.for_socket(socket)
         if self._leads.node(socket) != job.node or not connection.tunnel_alive(socket):
-            connection.open_tunnel(socket, address, job.port)
+            with hand.counts.counting(str(hand.login), "tunnel"):
+                connection.open_tunnel(socket, address, job.port)
             self._leads.note(socket, job.node)
 
     def _probe(self, errand: _Errand) -> None:

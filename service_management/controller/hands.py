@@ -13,6 +13,7 @@ from pathlib import Path
 
 from service_management.cluster.client import SlurmClient
 from service_management.cluster.connection import Connection, SshBackend
+from service_management.cluster.counts import CallCounts
 from service_management.cluster.login import Login
 from service_management.controller.tunnels import connection_number
 
@@ -26,6 +27,7 @@ class Hand:
     client: SlurmClient
     pool: ThreadPoolExecutor
     backend: SshBackend
+    counts: CallCounts
     _running: set[object] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -56,17 +58,19 @@ class Hand:
 
 
 class Hands:
-    def __init__(self, backend: SshBackend) -> None:
-        self._backend = backend
+    def __init__(self, backend: SshBackend, counts: CallCounts) -> None:
+        self._backend, self._counts = backend, counts
         self._hands: dict[str, Hand] = {}
 
     def of(self, login: Login) -> Hand:
         """Only the controller's thread calls this."""
         if login.id not in self._hands:
             connection = self._backend.connection(login)
+            client = SlurmClient(connection, self._counts)
             pool = ThreadPoolExecutor(THREADS, f"login-{login.id[:6]}")
-            client = SlurmClient(connection)
-            self._hands[login.id] = Hand(login, connection, client, pool, self._backend)
+            self._hands[login.id] = Hand(
+                login, connection, client, pool, self._backend, self._counts
+            )
         return self._hands[login.id]
 
     def known(self, login_id: str) -> Hand | None:

@@ -87,7 +87,8 @@ class Intake:
         self._polling.configure(spec.login for spec in self._ledger.specs.values())
         self._store.note("catalogue", [s.model_dump_json() for s in services.values()])
         self._board.services, self._board.config_error = services, ()
-        self._board.version = item.catalogue.version
+        if self._board.version != item.catalogue.version:
+            self._board.version, self._board.version_since = item.catalogue.version, now
 
     def _config_events(self, record: Record, before: JobSpec | None) -> list[ev.Event]:
         """A running job is compared with how it was submitted, whenever that was."""

@@ -1,4 +1,4 @@
-"""How often jobs were submitted, and attempts failed for which reason.
+"""How often jobs were submitted, how long what part of a start took, and why attempts failed.
 
 Counted since this process began: Prometheus sees a counter that began anew for what it is.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from service_management.controller.histogram import PHASE_SECONDS, Histogram
+from service_management.controller.phases import phases
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import Reason
 
@@ -17,6 +19,7 @@ class Tally:
     def __init__(self) -> None:
         self._submissions: Counter[str] = Counter()
         self._failures: Counter[tuple[str, str]] = Counter()
+        self._phases: dict[tuple[str, str], Histogram] = {}
 
     def note(self, before: Record, after: Record) -> None:
         if _job_name(after) != _job_name(before) and after.reason is Reason.SUBMITTING:
@@ -24,12 +27,25 @@ class Tally:
         # After an operator's start the failures in a row begin anew, so their number may repeat.
         if after.last_failure and after.last_failure != before.last_failure:
             self._failures[after.route, after.last_failure.reason.value] += 1
+        if before.ready_since is None and after.ready_since is not None:
+            self._started(after)
 
     def submissions(self) -> dict[str, int]:
         return dict(self._submissions)
 
     def failures(self) -> dict[tuple[str, str], int]:
         return dict(self._failures)
+
+    def phases(self) -> dict[tuple[str, str], Histogram]:
+        """By route and phase."""
+        return {key: histogram.copy() for key, histogram in dict(self._phases).items()}
+
+    def _started(self, record: Record) -> None:
+        for phase, seconds in phases(record).items():
+            key = (record.route, phase)
+            if key not in self._phases:
+                self._phases[key] = Histogram(PHASE_SECONDS)
+            self._phases[key].add(seconds)
 
 
 def _job_name(record: Record) -> str:

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import copy
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from service_management.controller.histogram import (
+    ANSWER_SECONDS,
+    COLD_SECONDS,
+    PHASE_SECONDS,
+    Histogram,
+)
 from service_management.gateway.access_log import Request, Step, parse
-
-ANSWER_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
-COLD_SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
-
-
-@dataclass
-class Histogram:
-    bounds: tuple[float, ...]
-    counts: list[int] = field(default_factory=list)  # one per bound, and one for those above
-    total: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.counts = self.counts or [0] * (len(self.bounds) + 1)
-
-    def add(self, value: float) -> None:
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
 
 
 def _answer() -> Histogram:
@@ -38,11 +26,16 @@ def _cold() -> Histogram:
     return Histogram(COLD_SECONDS)
 
 
+def _first_byte() -> Histogram:
+    return Histogram(PHASE_SECONDS)
+
+
 @dataclass
 class ServiceUsage:
     statuses: dict[str, int] = field(default_factory=dict)
     answer: Histogram = field(default_factory=_answer)
     cold: Histogram = field(default_factory=_cold)
+    first_byte: Histogram = field(default_factory=_first_byte)  # of requests that were held
     received: int = 0
     sent: int = 0
     last: float = 0.0  # end of the last request, quiet paths left out
@@ -53,6 +46,8 @@ class ServiceUsage:
         self.answer.add(request.seconds)
         if request.cold_start is not None:
             self.cold.add(request.cold_start)
+        if request.first_byte is not None:
+            self.first_byte.add(request.first_byte)
         self.received += request.received
         self.sent += request.sent
         if not request.quiet:
@@ -111,7 +106,11 @@ def load(noted: Any) -> Usage | None:
 
 
 def _fits(service: ServiceUsage) -> bool:
-    kinds = ((service.answer, ANSWER_SECONDS), (service.cold, COLD_SECONDS))
+    kinds = (
+        (service.answer, ANSWER_SECONDS),
+        (service.cold, COLD_SECONDS),
+        (service.first_byte, PHASE_SECONDS),
+    )
     return all(
         histogram.bounds == bounds and len(histogram.counts) == len(bounds) + 1
         for histogram, bounds in kinds

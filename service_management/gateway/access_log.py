@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 STEP = 1 << 20  # bytes read at a time
 _HEAD = 1024
@@ -33,6 +33,7 @@ class Request(NamedTuple):
     sent: int
     cold_start: float | None = None
     quiet: bool = False
+    first_byte: float | None = None  # of the answer that ended a hold: seconds from the replay
 
 
 def parse(line: bytes) -> Request | None:
@@ -49,9 +50,18 @@ def parse(line: bytes) -> Request | None:
             int(fields["bytes_out"]),
             None if cold_start in _WARM else float(cold_start),
             _QUIET in fields["upstream"],
+            None if cold_start in _WARM else _first_byte(fields),
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _first_byte(fields: Mapping[str, Any]) -> float | None:
+    """nginx writes "- : 1.009 : 0.003", one time for each attempt, "-" where no header came. After
+    a replay that failed the last word is the control plane's, and no service's first byte."""
+    latest = str(fields["upstream_header_time"]).split(" ")[-1]
+    replayed = str(fields["upstream"]).endswith(".sock")
+    return float(latest) if replayed and latest not in ("", "-") else None
 
 
 @dataclass(frozen=True)

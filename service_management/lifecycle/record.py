@@ -22,7 +22,8 @@ class Job:
     node: str = ""
     estimated_start: float | None = None
     end_time: float | None = None
-    started_at: float | None = None
+    submitted_at: float | None = None  # when Slurm told its id; None: unknown, it was adopted
+    started_at: float | None = None  # when it was first seen to run
     ending: bool = False  # Slurm is already cleaning it up
     cancelled: bool = False  # we decided to cancel it: there is no way back
     absent_since: float | None = None  # first time Slurm denied knowing its name

@@ -20,10 +20,17 @@ from service_management.lifecycle.record import Failure, Record
 from service_management.lifecycle.states import Reason, State
 
 
-def _submitted(record: Record, event: Submitted, _context: Context) -> Record:
+def _named(record: Record, job_id: str, context: Context) -> Record:
+    """Slurm knows it, by this id. An adopted job came with one, and without a time."""
+    if record.job is not None and not record.job.job_id:
+        record = record.with_job(submitted_at=context.now)
+    return record.with_job(job_id=job_id, absent_since=None)
+
+
+def _submitted(record: Record, event: Submitted, context: Context) -> Record:
     if record.job is None or record.job.name != event.job_name:
         return record
-    known = record.with_job(job_id=event.job_id, absent_since=None)
+    known = _named(record, event.job_id, context)
     return replace(known, reason=Reason.WAITING) if record.state is State.QUEUED else known
 
 
@@ -66,17 +73,15 @@ def _ours(record: Record, event: JobSeen) -> bool:
     return job.job_id == view.job_id if job.job_id else job.name == view.name
 
 
-def _noted(record: Record, event: JobSeen) -> Record:
+def _noted(record: Record, event: JobSeen, context: Context) -> Record:
     view = event.view
-    return record.with_job(
-        job_id=view.job_id,
+    return _named(record, view.job_id, context).with_job(
         slurm_state=view.state,
         slurm_reason=view.reason,
         node=view.node if view.phase is JobPhase.RUNNING else "",
         estimated_start=view.estimated_start,
         end_time=view.end_time,
         ending=False,
-        absent_since=None,
     )
 
 
@@ -86,14 +91,13 @@ def _seen(record: Record, event: JobSeen, context: Context) -> Record:
         return record
     if phase in (JobPhase.ENDING, JobPhase.ENDED):
         return _ending(record, event, context)
-    return _BY_PHASE[phase](record, _noted(record, event), context)
+    return _BY_PHASE[phase](record, _noted(record, event, context), context)
 
 
 def _ending(record: Record, event: JobSeen, context: Context) -> Record:
     """It is over but for the cleaning; why, `JobOver` will say. No request goes there now."""
-    marked = record.with_job(
-        job_id=event.view.job_id, slurm_state=event.view.state, ending=True, absent_since=None
-    )
+    known = _named(record, event.view.job_id, context)
+    marked = known.with_job(slurm_state=event.view.state, ending=True)
     return moves.drain(marked, Reason.ENDED, context) if record.state is State.READY else marked
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from prometheus_client.metrics_core import Metric
@@ -13,8 +14,10 @@ from service_management.api import info
 from service_management.api.app import Parts, create_app
 from service_management.api.metrics import exposition
 from service_management.api.problems import KINDS, NOT_READY, about
+from service_management.cluster.counts import LOGINS
 from service_management.config import Problem, Service
 from service_management.controller.board import Board, View
+from service_management.controller.spec import JobSpec
 from service_management.controller.usage import ServiceUsage, Usage
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import Reason, State
@@ -35,6 +38,11 @@ SERVICE = Service.model_validate(
         "route_name": "documented",
         "api_paths": ["/"],
     }
+)
+
+
+JOB = Job(
+    "io.documented.0.1.a", 1, 1.0, JobSpec.of(SERVICE, Path("/keys")).dump(), submitted_at=2.0
 )
 
 
@@ -108,8 +116,12 @@ def test_the_members_of_a_problem_are_documented_and_no_others() -> None:
 def test_the_metrics_are_documented_with_their_labels() -> None:
     board = Board()
     board.services = {"documented": SERVICE}
-    board.records = {"documented": view().record}
-    board.tally.note(Record("documented"), replace(view().record, reason=Reason.SUBMITTING))
+    submitted = replace(view().record, job=JOB, reason=Reason.SUBMITTING)
+    board.tally.note(Record("documented"), submitted)
+    board.tally.note(submitted, replace(submitted, ready_since=9.0))
+    board.records = {"documented": submitted}
+    for counts in (board.calls, LOGINS):
+        counts.add("jo@login:22", "login", failed=True)
     usage = Usage({"documented": ServiceUsage({"200": 1})})
     families = text_string_to_metric_families(exposition(board, usage).decode())
     made = {_told(family): set(family.samples[0].labels) - {"le"} for family in families}

@@ -27,6 +27,7 @@ JOB = Job(
     node="n1",
     estimated_start=2.5,
     end_time=3.5,
+    submitted_at=4.25,
     started_at=4.5,
     ending=True,
     cancelled=True,

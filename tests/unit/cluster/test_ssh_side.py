@@ -167,4 +167,4 @@ def test_calls_and_failures_are_counted_by_login_and_command() -> None:
     counts.add("a", "queue", failed=True)
     counts.add("b", "submit", failed=False)
     assert counts.calls() == {("a", "queue"): 2, ("b", "submit"): 1}
-    assert counts.failures() == {("a", "queue"): 1}
+    assert counts.failures() == {("a", "queue"): 1, ("b", "submit"): 0}

@@ -21,6 +21,7 @@ def line(
         "bytes_in": 100,
         "bytes_out": 200,
         "upstream": upstream,
+        "upstream_header_time": "0.002",
         "cold_start": cold,
     }
     return json.dumps(fields).encode()

@@ -28,6 +28,7 @@ def test_requests_add_up_per_service_and_status() -> None:
     assert (a.received, a.sent) == (300, 600)
     assert (sum(a.answer.counts), sum(a.cold.counts)) == (3, 0)
     assert (sum(b.cold.counts), b.cold.total) == (1, 3.0)
+    assert (sum(b.first_byte.counts), b.first_byte.total) == (1, 0.002)
     assert usage.malformed == 1
     assert usage.positions == {"1:a": 7}
 

@@ -23,6 +23,7 @@ FIELDS: dict[str, Any] = {
     "bytes_out": 1024,
     "request_time": 0.250,
     "upstream": "unix:/run/io/routes/digits.0.sock",
+    "upstream_header_time": "0.004",
     "cold_start": None,
 }
 OLD_FIELDS = FIELDS | {
@@ -57,6 +58,24 @@ def test_a_cold_start_and_a_quiet_path_are_seen() -> None:
     quiet = parse(line(upstream="unix:/run/io/routes/digits.0.quiet.sock"))
     assert quiet is not None
     assert quiet.quiet
+
+
+@pytest.mark.parametrize(
+    ("times", "upstream", "seconds"),
+    [
+        ("- : 1.009 : 0.003", "unix:/a.0.sock : 127.0.0.1:5001 : unix:/a.0.sock", 0.003),
+        ("- : 1.009 : -", "unix:/a.0.sock : 127.0.0.1:5001 : unix:/a.0.sock", None),
+        ("- : 1.009 : - : 0.5", "unix:/a.0.sock : f:1 : unix:/a.0.sock : f:1", None),
+    ],
+)
+def test_a_held_requests_first_byte_is_the_services(
+    times: str, upstream: str, seconds: float | None
+) -> None:
+    held = parse(line(cold_start=1.0, upstream_header_time=times, upstream=upstream))
+    warm = parse(line(upstream_header_time=times, upstream=upstream))
+    assert held is not None
+    assert warm is not None
+    assert (held.first_byte, warm.first_byte) == (seconds, None)
 
 
 def test_bytes_that_are_no_text_do_not_hide_a_request() -> None:
