@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.stack.stack import Stack
@@ -41,6 +43,56 @@ def test_requests_and_cold_starts_are_counted_across_a_crash(
 
     wait_for("those of the downtime too", lambda: answered() == (4, 1), 15)
     assert metric(stack, "orchestrator_request_seconds_count", service=route) == 5
+
+
+def test_a_cold_start_is_told_in_its_phases_and_costs_one_of_each_call(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service(env={"START_DELAY": "1"})
+    login = f"{stack.cluster.ssh_user}@{stack.cluster.ssh_host}:{stack.cluster.ssh_port}"
+
+    def calls(command: str) -> float:
+        name = "orchestrator_cluster_calls_total"
+        return metric(stack, name, login=login, command=command)
+
+    before = calls("submit")
+    began = time.monotonic()
+    assert stack.client.post(f"/{route}/echo", content=b"x").status_code == 200
+    took = time.monotonic() - began
+    phase = "orchestrator_cold_start_phase_seconds"
+    wait_for("all phases", lambda: metric(stack, f"{phase}_count", service=route) == 4, 15)
+    assert metric(stack, f"{phase}_sum", service=route) == pytest.approx(took, abs=0.5)
+    assert metric(stack, f"{phase}_sum", service=route, phase="load") > 0.5
+    assert calls("submit") == before + 1
+    assert calls("tunnel") >= 2
+    assert metric(stack, "orchestrator_ssh_logins_total", login=login) >= 1
+    job = {"service": route, "login": login, "state": "RUNNING"}
+    assert metric(stack, "orchestrator_jobs", **job) == 1
+    version = stack.info()["config_version"]
+    assert metric(stack, "orchestrator_config_info", version=version) == 1
+
+
+def test_a_scrape_wakes_nothing_and_keeps_nothing_awake(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route, cold = service(timeout=2), "orchestrator_service_state"
+    for _ in range(20):
+        assert metric(stack, cold, service=route, state="cold") == 1
+    assert stack.submissions(route) == 0
+    assert stack.client.post(f"/{route}/echo", content=b"x").status_code == 200
+    wait_for("idle", lambda: metric(stack, cold, service=route, state="cold") == 1, 20)
+    assert stack.submissions(route) == 1
+
+
+def test_requests_in_flight_are_told_of_their_replica(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service()
+    with stack.client.stream("GET", f"/{route}/stream?seconds=4&interval=0.1") as answer:
+        assert answer.status_code == 200
+        name, replica = "orchestrator_inflight", {"service": route, "replica": "0"}
+        wait_for("one", lambda: metric(stack, name, **replica) == 1, 5)
+        assert stack.info(route)["replicas"][0]["inflight"] == 1
 
 
 def test_nginx_as_it_is_run_takes_up_a_fresh_log(stack: Stack, service: Callable[..., str]) -> None:

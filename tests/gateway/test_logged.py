@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from service_management.gateway.access_log import parse
 from tests.gateway.client import Answer, connect
 from tests.gateway.control_plane import ready
 from tests.gateway.gateway import Gateway
+from tests.gateway.services import service
 from tests.gateway.waiting import until
 
 NUMBERS = ("time", "status", "bytes_in", "bytes_out", "request_time")
@@ -56,6 +58,16 @@ def test_the_replica_that_answered_is_named_also_on_a_quiet_path(gateway: Gatewa
     gateway.warm("exact")
     answers = [gateway.call("/exact/predict"), gateway.call("/exact/health")]
     assert [entry["replica"] for entry in entries(gateway, *answers)] == [0, 0]
+
+
+def test_a_replica_has_one_number_however_many_connections_lead_to_it(
+    make_gateway: Callable[..., Gateway],
+) -> None:
+    gateway = make_gateway(service("v1.7", "/x", ssh_connections=3))
+    gateway.warm("v1.7")
+    found = entries(gateway, *(gateway.call("/v1.7/x") for _ in range(6)))
+    assert len({entry["upstream"] for entry in found}) == 3
+    assert {entry["replica"] for entry in found} == {0}
 
 
 def test_nobody_answered_where_the_gateway_itself_did(gateway: Gateway) -> None:
