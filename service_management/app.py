@@ -28,6 +28,7 @@ from service_management.controller.traffic import Traffic
 from service_management.controller.world import World
 from service_management.gateway import routes
 from service_management.gateway.inflight import look
+from service_management.gateway.master import Master
 from service_management.gateway.nginx import Nginx
 from service_management.host import layout, lock, logs
 from service_management.settings import Settings
@@ -77,6 +78,7 @@ def build(chosen: Settings) -> Parts:
     ledger.configure(last_good.services)
     board.services, board.tally = ledger.services, ledger.tally
     mask = layout.socket_mask(chosen)
+    follower = Follower(store, Logs(layout.gateway_settings(chosen), chosen.access_log_mb << 20))
     backend = make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir, mask)
     hands = Hands(backend, board.calls)
     world = World(
@@ -88,6 +90,8 @@ def build(chosen: Settings) -> Parts:
         routes=PublishedRoutes(chosen.run_dir),
         traffic=Traffic(lambda: look(chosen.run_dir / "tunnels")),
         watcher=_watcher(chosen, inbox, last_good),
+        heard=follower.last_request,
+        open_since=Master(layout.gateway_settings(chosen)).since,
     )
     controller = Controller(world, chosen.identity)
     return Parts(
@@ -95,7 +99,7 @@ def build(chosen: Settings) -> Parts:
         controller=controller,
         store=store,
         outputs=Outputs(hands),
-        follower=Follower(store, Logs(layout.gateway_settings(chosen), chosen.access_log_mb << 20)),
+        follower=follower,
         admin_token=chosen.admin_token,
         most_held=chosen.hold_threads,
     )

@@ -26,7 +26,7 @@ def families(usage: Usage, phases: Phases) -> Iterator[Family]:
     yield _numbers("received_bytes_total", "counter", text, services, lambda s: s.received)
     text = "Bytes of answers, headers included"
     yield _numbers("sent_bytes_total", "counter", text, services, lambda s: s.sent)
-    text = "When the last request ended, quiet paths left out"
+    text = "When the last request ended, without quiet paths and what nginx answered itself"
     name = "last_request_timestamp_seconds"
     yield _numbers(name, "gauge", text, services, lambda s: s.last)
     text = "Lines of the access log that could not be read"

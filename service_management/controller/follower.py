@@ -43,6 +43,7 @@ class Follower:
         self._master = Master(logs.settings)
         self._stopped, self._ended = threading.Event(), threading.Event()
         self.usage = usage.load(store.noted(NOTE)) or Usage()
+        self._read_at = 0.0  # when the last look began that found nothing left to read
 
     def run(self) -> None:
         pause = 0.0
@@ -54,6 +55,14 @@ class Follower:
                 _LOG.exception("a step through the access log failed")
                 pause = AFTER_TROUBLE
         self._ended.set()
+
+    def last_request(self, route: str, since: float) -> float | None:
+        """When the last request of a service ended; None until all that ended before `since` has
+        been read."""
+        if self._read_at < since + access_log.WRITTEN_WITHIN:
+            return None
+        service = self.usage.services.get(route)
+        return service.last if service else 0.0
 
     def stop(self, patience: float = 2.0) -> None:
         self._stopped.set()
@@ -75,9 +84,12 @@ class Follower:
             self._keep_bounded()
 
     def _count(self) -> bool:
+        begun = time.time()
         step = access_log.read(rotate.files(self._access), self.usage.positions)
         if step.lines or step.positions != self.usage.positions:
             self._save(self.usage.after(step))
+        if not step.behind:
+            self._read_at = begun
         return step.behind
 
     def _save(self, after: Usage) -> None:

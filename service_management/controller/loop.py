@@ -36,7 +36,8 @@ class Controller:
         self._ledger, self._effects = world.ledger, world.effects
         self._routes = Publishing(world.routes, world.effects.sockets, self._stands)
         self._traffic, self._watcher = world.traffic, world.watcher
-        self._clock = clock
+        self._heard, self._open_since = world.heard, world.open_since
+        self._clock, self._began = clock, 0.0
         self._polling = Polling()
         self._intake = Intake(world, self._polling, identity)
         self._stopped, self._ended = threading.Event(), threading.Event()
@@ -90,11 +91,12 @@ class Controller:
         self._board.beat = now
 
     def _restore(self) -> None:
-        """Ready services are taken to have been busy until now: downtime is not silence."""
-        now = self._clock()
-        for record in self._ledger.records.values():
-            if routed(record):
-                self._ledger.apply(record.route, ev.Demanded(), now)
+        """Take over. Nothing is idle before the log of the downtime has been read."""
+        now = self._began = self._clock()
+        since = self._open_since()
+        for record in self._ledger.active():
+            resumed = ev.Resumed(now if since is None else min(since, now))
+            self._ledger.apply(record.route, resumed, now)
         ready = {route for route, record in self._ledger.records.items() if routed(record)}
         for route in self._routes.published() - ready:
             self._routes.unpublish(route)
@@ -130,8 +132,11 @@ class Controller:
             self._effects.close_all_but(jobs, self._traffic.sample.listening)
             self._routes.refresh(self._ledger.active())
         for record in self._due(fresh):
-            tick = ev.Ticked(self._inflight(record), self._board.held(record.route))
-            self._ledger.apply(record.route, tick, now)
+            self._ledger.apply(record.route, self._ticked(record), now)
+
+    def _ticked(self, record: Record) -> ev.Ticked:
+        held = self._board.held(record.route)
+        return ev.Ticked(self._inflight(record), held, self._heard(record.route, self._began))
 
     def _due(self, fresh: bool) -> list[Record]:
         """Ready and draining services have news only with a new sample: one that is older than

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from service_management.controller.board import Board
@@ -26,3 +27,6 @@ class World:
     routes: Routes
     traffic: Traffic
     watcher: CatalogueWatcher
+    # When a route was last asked, by nginx's log; None until all from before that time is read.
+    heard: Callable[[str, float], float | None]
+    open_since: Callable[[], float | None]  # since when clients can ask; None: they cannot

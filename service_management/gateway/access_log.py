@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 STEP = 1 << 20  # bytes read at a time
+# Seconds after which the line of an ended request is in the file: nginx holds it back for one
+# (flush=1s), and may be late.
+WRITTEN_WITHIN = 3.0
 _HEAD = 1024
 _DECODE = json.JSONDecoder().decode
-_QUIET = ".quiet.sock"
+_SERVICE, _QUIET = ".sock", ".quiet.sock"
 _WARM = (None, "")
 
 
@@ -32,7 +35,7 @@ class Request(NamedTuple):
     received: int
     sent: int
     cold_start: float | None = None
-    quiet: bool = False
+    quiet: bool = False  # no demand: a quiet path, or one that nginx answered itself
     first_byte: float | None = None  # of the answer that ended a hold: seconds from the replay
 
 
@@ -49,7 +52,7 @@ def parse(line: bytes) -> Request | None:
             int(fields["bytes_in"]),
             int(fields["bytes_out"]),
             None if cold_start in _WARM else float(cold_start),
-            _QUIET in fields["upstream"],
+            _QUIET in fields["upstream"] or _SERVICE not in fields["upstream"],
             None if cold_start in _WARM else _first_byte(fields),
         )
     except (ValueError, KeyError, TypeError):

@@ -31,6 +31,12 @@ class Master:
             return None
         return pid if b"nginx: master" in title else None
 
+    def since(self) -> float | None:
+        """When it began; None where no nginx of ours runs. A reload leaves its pid file alone."""
+        with contextlib.suppress(FileNotFoundError):
+            return self._settings.pid_file.stat().st_mtime if self.pid() else None
+        return None
+
     def serves(self, generation: str) -> bool:
         """Nothing is left to do: it serves this one, or will when it starts."""
         return self.pid() is None or self._answers(generation)

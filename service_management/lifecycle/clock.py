@@ -7,7 +7,7 @@ from dataclasses import replace
 from service_management.lifecycle import moves, timing
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.demand import reopen
-from service_management.lifecycle.events import Demanded, Health, Probed, Ticked
+from service_management.lifecycle.events import Demanded, Health, Probed, Resumed, Ticked
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import Reason, State
 
@@ -23,9 +23,12 @@ def _cold(record: Record, event: Ticked, context: Context) -> Record:
 def _queued(record: Record, event: Ticked, context: Context) -> Record:
     if event.held > 0:
         return replace(record, last_demand=context.now)
-    if timing.queue_patience_over(record, context.policy, context.now):
-        return moves.drain(record, Reason.QUEUE_TIMEOUT, context)
-    return record
+    if event.heard is None:
+        return record
+    asked = replace(record, last_demand=max(record.last_demand, event.heard))
+    if timing.queue_patience_over(asked, context.policy, context.now):
+        return moves.drain(asked, Reason.QUEUE_TIMEOUT, context)
+    return asked
 
 
 def _starting(record: Record, event: Ticked, context: Context) -> Record:
@@ -41,9 +44,13 @@ def _ready(record: Record, event: Ticked, context: Context) -> Record:
     if busy or record.busy:
         # What was there a look ago and is gone now ended at some time between the two.
         return replace(record, busy=busy, last_activity=context.now)
-    if timing.idle(record, context.policy, context.now):
-        return moves.drain(moves.forgive(record, context), Reason.IDLE, context)
-    return record
+    if event.heard is None:
+        return record
+    # What nobody reported, because the control plane was down, stands in the log.
+    asked = replace(record, last_activity=max(record.last_activity, event.heard))
+    if timing.idle(asked, context.policy, context.now):
+        return moves.drain(moves.forgive(asked, context), Reason.IDLE, context)
+    return asked
 
 
 def _draining(record: Record, event: Ticked, context: Context) -> Record:
@@ -68,6 +75,19 @@ TICKED = {
     State.READY: _ready,
     State.DRAINING: _draining,
 }
+
+
+def _resumed_queued(record: Record, event: Resumed, _context: Context) -> Record:
+    return replace(record, last_demand=max(record.last_demand, event.open_since))
+
+
+def _resumed_ready(record: Record, event: Resumed, _context: Context) -> Record:
+    """Silence counts through a downtime of the control plane, but not of the gateway. Whether it
+    is busy is looked at anew: what was in flight may have ended long ago."""
+    return replace(record, busy=False, last_activity=max(record.last_activity, event.open_since))
+
+
+RESUMED = {State.QUEUED: _resumed_queued, State.READY: _resumed_ready}
 
 
 def _asked_of(record: Record, event: Probed) -> bool:

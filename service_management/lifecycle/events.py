@@ -26,10 +26,22 @@ class Demanded:
 
 @dataclass(frozen=True)
 class Ticked:
-    """Time passed. `inflight` is None where it could not be counted: then nothing is idle."""
+    """Time passed. `inflight` is None where it could not be counted: then nothing is idle.
+
+    `heard` is when the last request ended, as nginx's log has it; None while what happened
+    before this control plane began has not been read yet: then nothing is idle either.
+    """
 
     inflight: int | None
     held: int = 0
+    heard: float | None = 0.0
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A new control plane takes over. Before `open_since` no request could have come in."""
+
+    open_since: float
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,7 @@ class Restored:
 Event = (
     Demanded
     | Ticked
+    | Resumed
     | Submitted
     | SubmitFailed
     | JobAbsent

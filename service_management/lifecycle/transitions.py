@@ -25,6 +25,7 @@ def _stay(record: Record, _event: ev.Event, _context: Context) -> Record:
 _COLUMNS: Mapping[type, Mapping[State, Callable[..., Record | None]]] = {
     ev.Demanded: demand.HANDLERS,
     ev.Ticked: clock.TICKED,
+    ev.Resumed: clock.RESUMED,
     ev.Probed: clock.PROBED,
     ev.Submitted: slurm.SUBMITTED,
     ev.SubmitFailed: slurm.SUBMIT_FAILED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from service_management.controller.follower import Follower, Logs
+from service_management.gateway.access_log import WRITTEN_WITHIN
 from service_management.gateway.settings import GatewaySettings
 from service_management.store import Store
 from tests.unit.controller.log_lines import line
@@ -86,6 +88,35 @@ def test_a_quiet_gateway_is_not_written_down_every_second(url: str, logs: Logs) 
         Follower(broken, logs).step()
     finally:
         broken.close()
+
+
+def test_the_last_request_is_known_once_the_log_has_been_read_up_to_then(
+    store: Store, logs: Logs
+) -> None:
+    append(logs, 8000)
+    follower, begun = Follower(store, logs), time.time()
+    assert follower.last_request("a", begun) is None
+    assert follower.step()  # there is more to read
+    assert follower.last_request("a", 0.0) is None
+    while follower.step():
+        pass
+    assert follower.last_request("a", begun - WRITTEN_WITHIN) == 1700000000.5
+    assert follower.last_request("b", begun - WRITTEN_WITHIN) == 0.0
+    assert follower.last_request("a", time.time()) is None  # its lines may still be in a buffer
+
+
+def test_a_log_whose_reading_cannot_be_saved_is_not_known(
+    url: str, store: Store, logs: Logs
+) -> None:
+    append(logs, 1)
+    broken = DiskFull(url)
+    follower = Follower(broken, logs)
+    try:
+        with pytest.raises(OSError, match="No space"):
+            follower.step()
+    finally:
+        broken.close()
+    assert follower.last_request("a", 0.0) is None
 
 
 def test_a_long_log_is_read_step_by_step(store: Store, logs: Logs) -> None:

@@ -58,6 +58,9 @@ def test_a_cold_start_and_a_quiet_path_are_seen() -> None:
     quiet = parse(line(upstream="unix:/run/io/routes/digits.0.quiet.sock"))
     assert quiet is not None
     assert quiet.quiet
+    refused = parse(line(status=404, upstream=""))
+    assert refused is not None
+    assert refused.quiet
 
 
 @pytest.mark.parametrize(

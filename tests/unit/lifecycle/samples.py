@@ -114,6 +114,7 @@ def refused(job_name: str = OLD) -> ev.SubmitFailed:
 EXAMPLES: dict[type, ev.Event] = {
     ev.Demanded: ev.Demanded("r1"),
     ev.Ticked: ev.Ticked(inflight=0),
+    ev.Resumed: ev.Resumed(open_since=NOW - 5),
     ev.Probed: probed(),
     ev.Submitted: ev.Submitted(OLD, "7"),
     ev.SubmitFailed: refused(),

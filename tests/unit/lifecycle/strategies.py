@@ -65,7 +65,12 @@ ages = some.sampled_from([0, 0, 0, 0, 0, 1])
 phases = some.sampled_from([JobPhase.RUNNING, JobPhase.RUNNING, *JobPhase])
 nodes = some.sampled_from(["n1", "n1", "n1", "n2"])
 healths = some.sampled_from([ev.Health.HEALTHY, ev.Health.HEALTHY, *ev.Health])
-ticks = some.builds(ev.Ticked, some.sampled_from([0, 0, 0, 1, None]), some.sampled_from([0, 0, 1]))
+ticks = some.builds(
+    ev.Ticked,
+    some.sampled_from([0, 0, 0, 1, None]),
+    some.sampled_from([0, 0, 1]),
+    some.sampled_from([0.0, 0.0, 0.0, None]),
+)
 answers: some.SearchStrategy[Callable[[str, str], ev.Event]] = some.one_of(
     some.just(ev.Submitted),
     some.builds(_view, phases, nodes),
@@ -84,6 +89,7 @@ makers: some.SearchStrategy[Maker] = some.one_of(
     some.builds(about, ages, answers),
     some.sampled_from(OPERATORS).map(always),
     some.just(_adoption),
+    some.just(always(ev.Resumed(0.0))),
 )
 pauses = some.sampled_from([0.0, 0.1, 0.1, 1.0, 7.0, 70.0, 1000.0])
 # Most histories begin with some way along the good path, so that later states are met often.

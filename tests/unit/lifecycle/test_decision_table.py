@@ -36,6 +36,15 @@ EXPECTED: dict[type, dict[State, str]] = {
         F: ".",
         X: ".",
     },
+    ev.Resumed: {
+        C: ".",
+        Q: "queued waiting_for_resources",
+        S: ". Tunnel Probe",
+        R: "ready healthy Tunnel Probe",
+        D: ". Tunnel",
+        F: ".",
+        X: ".",
+    },
     ev.Probed: {
         C: ".",
         Q: ".",

@@ -102,6 +102,47 @@ def test_requests_that_cannot_be_counted_end_nothing() -> None:
     assert after(DRAINING, ev.Ticked(None)) == DRAINING
 
 
+def test_nothing_is_idle_before_the_log_of_the_downtime_has_been_read() -> None:
+    for record in (READY, QUEUED):
+        unread = after(record, ev.Ticked(0, heard=None), now=NOW + 1e6)
+        assert (unread.state, unread.last_activity) == (record.state, record.last_activity)
+
+
+def test_a_request_that_only_the_log_knows_of_is_activity() -> None:
+    heard = NOW + 50
+    late = after(READY, ev.Ticked(0, heard=heard), now=heard + POLICY.timeout - 0.01)
+    assert (late.state, late.last_activity) == (State.READY, heard)
+    idle = after(READY, ev.Ticked(0, heard=heard), now=heard + POLICY.timeout)
+    assert (idle.state, idle.reason) == (State.DRAINING, Reason.IDLE)
+    old = after(READY, ev.Ticked(0, heard=NOW - 1000))
+    assert old.last_activity == READY.last_activity
+
+
+def test_silence_goes_on_through_a_downtime_of_the_control_plane() -> None:
+    """A stream that was in flight before may have ended in it: the log says when."""
+    was_busy = replace(READY, busy=True)
+    resumed = after(was_busy, ev.Resumed(open_since=0.0), now=NOW + 1000)
+    assert resumed == READY
+    assert after(resumed, ev.Ticked(0), now=NOW + 1000).state is State.DRAINING
+    assert after(resumed, ev.Ticked(1), now=NOW + 1000).last_activity == NOW + 1000
+
+
+def test_time_in_which_nobody_could_ask_is_not_silence() -> None:
+    opened = NOW + 1000
+    ready = after(READY, ev.Resumed(open_since=opened), now=opened + 1)
+    assert after(ready, ev.Ticked(0), now=opened + POLICY.timeout - 1).state is State.READY
+    assert after(ready, ev.Ticked(0), now=opened + POLICY.timeout).state is State.DRAINING
+    queued = after(QUEUED, ev.Resumed(open_since=opened), now=opened + 1)
+    assert after(queued, ev.Ticked(0), now=opened + POLICY.queue_timeout - 1).state is State.QUEUED
+
+
+def test_a_client_that_was_refused_while_queued_did_ask() -> None:
+    heard = NOW + 500
+    late = heard + POLICY.queue_timeout
+    assert after(QUEUED, ev.Ticked(0, heard=heard), now=late - 1).state is State.QUEUED
+    assert after(QUEUED, ev.Ticked(0, heard=heard), now=late).state is State.DRAINING
+
+
 @pytest.mark.parametrize("record", [QUEUED, STARTING])
 def test_idleness_is_not_counted_while_queued_or_starting(record) -> None:
     kept = after(record, ev.Ticked(0), now=NOW + POLICY.timeout + 1)
