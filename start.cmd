@@ -9,6 +9,8 @@ Usage: ./start.cmd [COMMAND] [--no-demo]
   start     (default) install what is missing, start the gateway, end with what to try
   stop      cancel its jobs; leave no process, mount or namespace behind
   restart   stop, then start
+  upgrade   install what this checkout needs now, and start the control plane
+            anew from it: requests, tunnels and jobs go on
   status    what every service is doing
   logs      follow the logs of nginx and the control plane (Ctrl-C ends)
 
@@ -22,7 +24,7 @@ TEXT
 command=start demo=auto
 for word in "$@"; do
     case $word in
-        start|stop|restart|status|logs) command=$word ;;
+        start|stop|restart|upgrade|status|logs) command=$word ;;
         --no-demo) demo=no ;;
         -h|--help) usage; exit 0 ;;
         *) usage >&2; fail "there is no '$word'" ;;
@@ -88,6 +90,12 @@ stop_all() {
     fi
 }
 
+upgrade_all() {
+    packages $GATEWAY_PACKAGES
+    environment requirements.lock
+    .venv/bin/orchestrator upgrade
+}
+
 # Natively nginx listens where clients reach it; only a container has a port of its own.
 export NGINX_LISTEN_PORT; NGINX_LISTEN_PORT=$(setting NGINX_PORT 8090)
 
@@ -95,6 +103,7 @@ case $command in
     start) start_all ;;
     stop) stop_all ;;
     restart) stop_all; start_all ;;
+    upgrade) upgrade_all ;;
     status) [ -x .venv/bin/orchestrator ] || fail "not set up yet: run ./start.cmd"; exec .venv/bin/orchestrator status ;;
     logs) exec tail -n 50 -F "$(setting STATE_DIR ./var)"/log/{control,nginx}.log ;;
 esac

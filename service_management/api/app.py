@@ -9,6 +9,7 @@ import structlog
 from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from service_management import __version__
 from service_management.api import admin, hold, info, metrics, problems
 from service_management.api.problems import problem
 from service_management.controller.board import Board
@@ -87,7 +88,8 @@ def _pages(app: Flask, parts: Parts) -> None:
     def healthz() -> Response:
         age = time.time() - parts.board.beat
         alive = age < STALLED
-        body = jsonify(status="ok" if alive else "stalled", controller_seconds=round(age, 3))
+        status, seconds = "ok" if alive else "stalled", round(age, 3)
+        body = jsonify(status=status, controller_seconds=seconds, version=__version__)
         body.status_code = 200 if alive else 503
         return body
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import signal
@@ -15,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from service_management import settings
+from service_management import __version__, settings
 from service_management.catalogue import read_catalogue
 from service_management.cli import by_hand, display, mistakes
 from service_management.cli.remote import Gateway
@@ -58,7 +57,7 @@ def main() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(importlib.metadata.version("inference-orchestrator"))
+        print(__version__)
         raise typer.Exit
 
 
@@ -187,6 +186,13 @@ def down(
     """Cancel all jobs, then stop nginx, the control plane and its SSH connections."""
     Native(_native(), _say).down(keep_jobs=keep_jobs)
     _say("stopped")
+
+
+@app.command()
+def upgrade() -> None:
+    """Start the control plane anew, as installed now; requests, tunnels and jobs go on."""
+    Native(_native(), _say).upgrade()
+    _say(f"the control plane is version {__version__}")
 
 
 def _native() -> Settings:

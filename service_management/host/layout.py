@@ -16,7 +16,8 @@ from service_management.settings import Settings, SettingsError
 OWNER_ONLY, OWNER_AND_GROUP = 0o177, 0o117  # masks for sockets
 SPOOLS = ("body", "proxy", "fastcgi", "uwsgi", "scgi")  # nginx's names
 OWN_ENTRIES = frozenset(
-    {"tunnels", "routes", "nginx", "log", "ssh", "supervisord.conf", "supervisord.pid"}
+    {"tunnels", "routes", "nginx", "log", "ssh"}
+    | {f"supervisord.{kind}" for kind in ("conf", "pid", "sock")}
 )
 
 

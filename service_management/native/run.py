@@ -83,11 +83,24 @@ class Native:
         supervisor.log_dir(self.chosen).mkdir(parents=True, exist_ok=True)
         Store(self.chosen.database_url).close()  # refused here, where somebody reads it
         self.nginx.ensure_config()
-        file = self.chosen.run_dir / "supervisord.conf"
-        write_private(file, supervisor.config(self.chosen, self._nginx_command()))
+        self._configure_supervisor()
         self._say("starting nginx and the control plane")
-        if said := supervisor.start(file, environment):
+        if said := supervisor.start(supervisor.config_file(self.chosen), environment):
             raise NativeError(f"supervisord did not start: {said}")
+
+    def upgrade(self) -> None:
+        """The control plane anew, from the code that is here now. nginx and ssh are not touched."""
+        if not self.running():
+            raise NativeError("there is no gateway running here: `orchestrator up` starts one")
+        self._configure_supervisor()
+        self._say("starting the control plane anew; requests go on")
+        if said := supervisor.renew(self.chosen):
+            raise NativeError(f"supervisord did not start it anew: {said}")
+        self._wait_until_healthy()
+
+    def _configure_supervisor(self) -> None:
+        text = supervisor.config(self.chosen, self._nginx_command())
+        write_private(supervisor.config_file(self.chosen), text)
 
     def _nginx_command(self) -> tuple[str, ...]:
         return foreground.command(self.nginx.settings.error_log, self.nginx.argv())

@@ -29,8 +29,9 @@ def free_port() -> int:
 class Stack:
     """`up()`, then `configure(...)` and talk to `url`."""
 
-    def __init__(self, cluster: Cluster, directory: Path, run_dir: Path) -> None:
+    def __init__(self, cluster: Cluster, directory: Path, run_dir: Path, root: Path = ROOT) -> None:
         self.cluster, self.directory, self.run_dir = cluster, directory, run_dir
+        self.root = root  # where the product is installed
         self.port, self.flask_port = free_port(), free_port()
         self.config = directory / "services_config.json"
         self.identity = f"io-{run_dir.name[-6:].replace('_', 'x')}"
@@ -75,7 +76,7 @@ class Stack:
     def orchestrator(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "service_management.cli", *words]
         return subprocess.run(
-            argv, env=self.environment, cwd=ROOT, check=check, text=True, capture_output=True
+            argv, env=self.environment, cwd=self.root, check=check, text=True, capture_output=True
         )
 
     def control_pids(self) -> list[int]:

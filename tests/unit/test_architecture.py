@@ -59,7 +59,8 @@ class Import:
 
     @property
     def inside(self) -> bool:
-        return self.module.startswith(f"{PACKAGE}.")
+        """The version is the package's own, and in no room."""
+        return self.module.startswith(f"{PACKAGE}.") and self.room != "__version__"
 
     def __str__(self) -> str:
         return f"{self.file.relative_to(ROOT)}:{self.line}: {self.module}"

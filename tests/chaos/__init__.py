@@ -1,0 +1,1 @@
+"""Parts of the gateway die, change and come back while clients go on."""

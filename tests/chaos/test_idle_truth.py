@@ -1,0 +1,136 @@
+"""Idle timers go on from the truth when the control plane, or the whole gateway, was away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from tests.stack.downtime import control_plane_away
+from tests.stack.stack import Stack
+from tests.stack.waiting import wait_for
+
+TIMEOUT = 12
+# From the end of the last request to the cancellation: see docs/lifecycle.md. The clocks are one,
+# but the machine may be busy.
+EARLY, LATE = 0.2, 3.5
+
+
+def _ask(stack: Stack, route: str) -> float:
+    """When its answer came."""
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    return time.time()
+
+
+def _sleep_until(moment: float) -> None:
+    time.sleep(max(0.0, moment - time.time()))
+
+
+def _ended_at(stack: Stack, route: str) -> float:
+    """When it was decided that it is idle, as its events tell."""
+    stack.wait_for_state(route, "cold", seconds=40)
+    events = stack.info(route)["events"]
+    return float(next(event["at"] for event in events if event["reason"] == "idle"))
+
+
+def test_silence_counts_through_a_downtime_and_so_does_a_request_in_it(
+    stack: Stack, route: str
+) -> None:
+    silent, asked, streaming = f"{route}a", f"{route}b", f"{route}c"
+    routes = (silent, asked, streaming)
+    stack.configure(*(stack.entry(name, timeout=TIMEOUT) for name in routes))
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda name: _ask(stack, name), routes))
+        stream = pool.submit(
+            httpx.get, f"{stack.url}/{streaming}/stream?seconds=5&interval=1", timeout=30
+        )
+        begun = _ask(stack, silent)
+        _sleep_until(begun + 3)
+
+        with control_plane_away(stack):
+            assert stream.result(timeout=20).text.endswith("end\n")
+            stream_ended = time.time()
+            _sleep_until(begun + 6)
+            last = _ask(stack, asked)
+            _sleep_until(begun + 7)
+
+    assert -EARLY < _ended_at(stack, silent) - (begun + TIMEOUT) < LATE
+    assert -EARLY < _ended_at(stack, streaming) - (stream_ended + TIMEOUT) < LATE
+    assert -EARLY < _ended_at(stack, asked) - (last + TIMEOUT) < LATE
+    assert [stack.submissions(name) for name in routes] == [1, 1, 1]
+
+
+def test_service_that_was_silent_too_long_is_cancelled_only_after_the_log_was_read(
+    stack: Stack, route: str
+) -> None:
+    """Both are idle by what the last control plane stored; one was asked in the downtime."""
+    silent, asked = f"{route}a", f"{route}b"
+    stack.configure(*(stack.entry(name, timeout=4) for name in (silent, asked)))
+    for name in (silent, asked):
+        _ask(stack, name)
+
+    with control_plane_away(stack):
+        _sleep_until(time.time() + 6)
+        last = _ask(stack, asked)
+    back = time.time()
+
+    assert stack.state(silent) == stack.state(asked) == "ready"
+    assert _ended_at(stack, silent) < back + 5
+    assert _ended_at(stack, asked) > last + 4 - EARLY
+    assert stack.submissions(asked) == 1
+
+
+def test_time_in_which_the_gateway_was_off_is_not_idleness(stack: Stack, route: str) -> None:
+    stack.configure(stack.entry(route, timeout=6))
+    _ask(stack, route)
+    job = stack.jobs(route)[0]["id"]
+
+    stack.orchestrator("down", "--keep-jobs")
+    _sleep_until(time.time() + 7)
+    opened = time.time()
+    stack.up()
+
+    assert [entry["id"] for entry in stack.jobs(route)] == [job]
+    assert stack.state(route) == "ready"
+    assert _ended_at(stack, route) > opened + 6 - EARLY
+    assert stack.submissions(route) == 1
+
+
+def test_stream_that_outlives_two_control_planes_is_activity(stack: Stack, route: str) -> None:
+    stack.configure(stack.entry(route, timeout=2))
+    _ask(stack, route)
+    with ThreadPoolExecutor(1) as pool:
+        url = f"{stack.url}/{route}/stream?seconds=9&interval=1"
+        stream = pool.submit(httpx.get, url, timeout=60)
+        wait_for("it flows", lambda: stack.info(route)["inflight"], 10)
+        for _ in range(2):
+            before = stack.control_pids()
+            stack.kill_control_plane()
+            wait_for("another one", lambda old=before: not {*old} & {*stack.control_pids()}, 20)
+            stack.wait_until_alive()
+        while not stream.done():
+            assert stack.state(route) == "ready"
+            ended = time.time()
+        assert stream.result().text.splitlines()[-1] == "end"
+    assert -EARLY < _ended_at(stack, route) - (ended + 2) < LATE
+    assert stack.submissions(route) == 1
+
+
+def test_nginx_that_was_killed_gives_its_services_the_whole_timeout_anew(
+    stack: Stack, route: str
+) -> None:
+    """Its last lines were in a buffer: nobody can tell when the last request ended."""
+    stack.configure(stack.entry(route, timeout=5))
+    _ask(stack, route)
+    pid_file = stack.run_dir / "nginx" / "nginx.pid"
+    master = pid_file.read_text()
+    os.kill(int(master), signal.SIGKILL)
+    stack.kill_control_plane()
+    wait_for("a new nginx", lambda: pid_file.read_text() not in (master, ""), 10)
+    opened = pid_file.stat().st_mtime
+    stack.wait_until_alive()
+    assert _ended_at(stack, route) > opened + 5 - EARLY
+    assert stack.submissions(route) == 1
