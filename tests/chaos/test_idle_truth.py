@@ -25,8 +25,8 @@ def _ask(stack: Stack, route: str) -> float:
     return time.time()
 
 
-def _sleep_until(moment: float) -> None:
-    time.sleep(max(0.0, moment - time.time()))
+def _wait_until(moment: float) -> None:
+    wait_for("the moment", lambda: time.time() >= moment, moment - time.time() + 1)
 
 
 def _ended_at(stack: Stack, route: str) -> float:
@@ -48,14 +48,14 @@ def test_silence_counts_through_a_downtime_and_so_does_a_request_in_it(
             httpx.get, f"{stack.url}/{streaming}/stream?seconds=5&interval=1", timeout=30
         )
         begun = _ask(stack, silent)
-        _sleep_until(begun + 3)
+        _wait_until(begun + 3)
 
         with control_plane_away(stack):
             assert stream.result(timeout=20).text.endswith("end\n")
             stream_ended = time.time()
-            _sleep_until(begun + 6)
+            _wait_until(begun + 6)
             last = _ask(stack, asked)
-            _sleep_until(begun + 7)
+            _wait_until(begun + 7)
 
     assert -EARLY < _ended_at(stack, silent) - (begun + TIMEOUT) < LATE
     assert -EARLY < _ended_at(stack, streaming) - (stream_ended + TIMEOUT) < LATE
@@ -73,7 +73,7 @@ def test_service_that_was_silent_too_long_is_cancelled_only_after_the_log_was_re
         _ask(stack, name)
 
     with control_plane_away(stack):
-        _sleep_until(time.time() + 6)
+        _wait_until(time.time() + 6)
         last = _ask(stack, asked)
     back = time.time()
 
@@ -89,7 +89,7 @@ def test_time_in_which_the_gateway_was_off_is_not_idleness(stack: Stack, route: 
     job = stack.jobs(route)[0]["id"]
 
     stack.orchestrator("down", "--keep-jobs")
-    _sleep_until(time.time() + 7)
+    _wait_until(time.time() + 7)
     opened = time.time()
     stack.up()
 
