@@ -1,0 +1,101 @@
+"""What may happen to a gateway in service. Each returns once it is over."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.stack.installation import raise_version
+from tests.stack.stack import Stack
+from tests.stack.waiting import wait_for
+
+
+@dataclass
+class Serving:
+    """A stack with ready services, and with what it was configured."""
+
+    stack: Stack
+    routes: list[str]
+    entries: list[dict[str, Any]]
+
+
+def serve(stack: Stack, routes: list[str]) -> Serving:
+    serving = Serving(stack, routes, [stack.entry(route) for route in routes])
+    stack.configure(*serving.entries)
+    for route in routes:
+        assert stack.client.get(f"/{route}/echo").status_code == 200
+    return serving
+
+
+def kill_the_control_plane(serving: Serving) -> None:
+    """kill -9 of gunicorn's arbiter and worker at once."""
+    stack, before = serving.stack, serving.stack.control_pids()
+    stack.kill_control_plane()
+    wait_for("another one runs", lambda: _all_other(stack, before), 30)
+    stack.wait_until_alive()
+
+
+def restart_the_control_plane(serving: Serving) -> None:
+    """As an operator does, with nothing new to start."""
+    stack, before = serving.stack, serving.stack.control_pids()
+    stack.orchestrator("upgrade")
+    assert _all_other(stack, before)
+
+
+def upgrade_the_control_plane(serving: Serving) -> None:
+    """Another version of the package comes into the place of the one that runs."""
+    stack = serving.stack
+    version = raise_version(stack.root)
+    said = stack.orchestrator("upgrade").stdout
+    assert f"the control plane is version {version}" in said
+    assert stack.client.get("/healthz").json()["version"] == version
+
+
+def edit_the_configuration(serving: Serving) -> None:
+    """One service more, and another timeout for the first."""
+    stack, first = serving.stack, serving.entries[0]
+    first["timeout"] += 1
+    route = f"new{first['timeout']}"
+    serving.entries.append(stack.entry(route))
+    stack.configure(*serving.entries)
+    wait_for("the timeout", lambda: stack.info(first["name"])["timeout"] == first["timeout"], 20)
+    assert stack.state(route) == "cold"
+
+
+def reload_nginx(serving: Serving) -> None:
+    """By hand, with nothing new to read."""
+    master = int((serving.stack.run_dir / "nginx" / "nginx.pid").read_text())
+    before = _accepting(master)
+    os.kill(master, signal.SIGHUP)
+    wait_for("new workers", lambda: (new := _accepting(master)) and not new & before, 20)
+
+
+def _all_other(stack: Stack, before: list[int]) -> bool:
+    now = stack.control_pids()
+    return len(now) >= 2 and not {*now} & {*before}
+
+
+def _accepting(master: int) -> set[int]:
+    """Workers that are not told to finish."""
+    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    return {int(pid) for pid in children if "shutting down" not in _title(pid)}
+
+
+def _title(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return "shutting down"
+
+
+INCIDENTS: list[Callable[[Serving], None]] = [
+    kill_the_control_plane,
+    restart_the_control_plane,
+    upgrade_the_control_plane,
+    edit_the_configuration,
+    reload_nginx,
+]

@@ -1,0 +1,43 @@
+"""What must be the same after an incident: ssh masters, their forwards, jobs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.stack.stack import Stack
+
+_LISTENING = "01"
+
+
+@dataclass(frozen=True)
+class Standing:
+    masters: dict[str, int]  # configuration of ssh → process
+    forwards: dict[str, str]  # path of the tunnel's socket → inode
+    jobs: set[str]
+    submitted: list[str]
+
+
+def standing(stack: Stack) -> Standing:
+    jobs = {str(job["id"]) for job in stack.jobs()}
+    names = [name for name in stack.submitted_names() if name.startswith(f"{stack.identity}.")]
+    return Standing(_masters(stack), _forwards(stack), jobs, sorted(names))
+
+
+def _masters(stack: Stack) -> dict[str, int]:
+    found = {}
+    for config in (stack.run_dir / "ssh").glob("*.conf"):
+        argv = ["ssh", "-F", str(config), "-O", "check", "shared"]
+        said = subprocess.run(argv, capture_output=True, text=True, check=False).stderr
+        if pid := re.search(r"pid=(\d+)", said):
+            found[config.name] = int(pid[1])
+    return found
+
+
+def _forwards(stack: Stack) -> dict[str, str]:
+    lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    below = str(stack.run_dir / "tunnels")
+    listening = [line for line in lines if len(line) == 8 and line[5] == _LISTENING]
+    return {line[7]: line[6] for line in listening if line[7].startswith(below)}
