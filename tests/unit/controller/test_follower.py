@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service_management.controller.follower import Follower, Logs
+from service_management.controller.follower import PACE, SHARE, Follower, Logs
 from service_management.gateway.access_log import WRITTEN_WITHIN
 from service_management.gateway.settings import GatewaySettings
 from service_management.store import Store
@@ -127,6 +127,20 @@ def test_a_long_log_is_read_step_by_step(store: Store, logs: Logs) -> None:
         steps += 1
     assert steps > 1
     assert counted(follower) == 8000
+
+
+def test_it_rests_longer_than_it_works_and_longest_with_nothing_left_to_read(
+    store: Store, logs: Logs
+) -> None:
+    append(logs, 8000)
+    follower = Follower(store, logs)
+    begun = time.thread_time()
+    behind = follower.paced_step()
+    worked = time.thread_time() - begun
+    assert worked < behind < worked / SHARE
+    while follower.step():
+        pass
+    assert follower.paced_step() >= PACE
 
 
 def test_it_runs_until_it_is_told_to_stop(store: Store, logs: Logs) -> None:
