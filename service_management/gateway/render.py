@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from jinja2 import Environment
+from jinja2 import Environment, Template
 
 from service_management.config import Catalogue, Service
 from service_management.gateway.errors import RenderRefused
@@ -17,6 +17,8 @@ from service_management.gateway.view import ServiceView, view
 
 MAIN = "nginx.conf"
 GENERATION = "generation.conf"
+# All services in these two: a file or two for each would cost more to write than all the rest.
+UPSTREAMS, SERVICES = "upstreams.conf", "services.conf"
 
 _environment = lru_cache(maxsize=4)(environment)
 
@@ -28,8 +30,8 @@ def render(catalogue: Catalogue, settings: GatewaySettings) -> dict[str, str]:
     _refuse_shared_addresses(views, settings)
     files = dict(_snippets(settings.template_dir))
     files[MAIN] = templates.get_template("nginx.conf.j2").render(settings=settings)
-    for service in views:
-        files |= _service_files(templates, service)
+    files[UPSTREAMS] = _each(templates, "http.conf.j2", views)
+    files[SERVICES] = _each(templates, "service.conf.j2", views)
     stamp = templates.get_template("generation.conf.j2").render(generation=_digest(files))
     return {**files, GENERATION: stamp}
 
@@ -46,16 +48,14 @@ def _view(service: Service, settings: GatewaySettings) -> ServiceView:
         raise RenderRefused(f"service {service.route_name!r}: {error}") from error
 
 
-def _service_files(templates: Environment, service: ServiceView) -> dict[str, str]:
+def _each(templates: Environment, name: str, services: Iterable[ServiceView]) -> str:
+    template = templates.get_template(name)
+    return "\n".join(_one(template, service) for service in services)
+
+
+def _one(template: Template, service: ServiceView) -> str:
     try:
-        return {
-            f"http/{service.route}.conf": templates.get_template("http.conf.j2").render(
-                service=service
-            ),
-            f"services/{service.route}.conf": templates.get_template("service.conf.j2").render(
-                service=service, prefix=f"/{service.route}"
-            ),
-        }
+        return template.render(service=service, prefix=f"/{service.route}")
     except UnquotableError as error:
         raise RenderRefused(f"service {service.route!r}: {error}") from error
 

@@ -85,9 +85,9 @@ def test_an_occupied_local_port_is_refused_and_the_old_catalogue_stays(
 def test_a_broken_template_is_refused_in_nginxs_own_words(make_gateway: Maker) -> None:
     gateway = make_gateway(service("one"))
     before = _generations(gateway), _workers(gateway)
-    files = _files(gateway, service("one")) | {"services/one.conf": "locatoin / { }"}
+    files = _files(gateway, service("one")) | {"services.conf": "locatoin / { }"}
     with pytest.raises(
-        NginxRefused, match=r'^unknown directive "locatoin" in services/one.conf:1$'
+        NginxRefused, match=r'^unknown directive "locatoin" in services.conf:1$'
     ):
         gateway.nginx.apply(files)
     assert (_generations(gateway), _workers(gateway)) == before
