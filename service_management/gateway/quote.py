@@ -80,6 +80,7 @@ def environment(template_dir: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,  # or it would look at the disk for every include of every service
     )
     made.filters["token"] = token
     return made
