@@ -101,7 +101,7 @@ class Hold:
 
     def demand(self, route: str, request_id: str) -> None:
         """The mirror's word: reset the idle timer, or start the service."""
-        self._controller.post(route, Demanded(request_id))
+        self._controller.demanded(route, request_id)
 
     def hold(self, route: str, held: Held, client: socket.socket | None) -> Response:
         started = time.monotonic()

@@ -64,8 +64,12 @@ class Board:
     # -- the controller's side ------------------------------------------------------
 
     def replace(self, changed: Mapping[str, Record], forgotten: set[str]) -> None:
-        kept = {route: r for route, r in self.records.items() if route not in forgotten}
-        before, self.records = self.records, {**kept, **changed}
+        if not changed and not forgotten:
+            return
+        before, after = self.records, {**self.records, **changed}
+        for route in forgotten - changed.keys():
+            after.pop(route, None)
+        self.records = after
         for route in {*changed, *forgotten}:
             old, new = before.get(route), self.records.get(route)
             if old is None or new is None or old.state is not new.state:
@@ -74,6 +78,10 @@ class Board:
     def held(self, route: str) -> int:
         place = self._places.get(route)
         return place.held if place else 0
+
+    def asked(self) -> list[str]:
+        """The routes that somebody waits for."""
+        return [route for route, place in list(self._places.items()) if place.held]
 
     def _wake(self, route: str) -> None:
         if place := self._places.get(route):

@@ -28,7 +28,7 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, Cancel, Find, Probe, Submit, Tunnel
 from service_management.lifecycle.observations import JobEnd
 from service_management.lifecycle.record import Job, Record
-from service_management.lifecycle.states import Reason
+from service_management.lifecycle.states import Reason, State
 from service_management.lifecycle.timing import probe_interval
 
 _LOG = structlog.get_logger(__name__)
@@ -134,7 +134,8 @@ class Effects:
         if isinstance(action, Tunnel):
             return self._tunnel, TUNNEL_EVERY
         if isinstance(action, Probe):
-            return self._probe, probe_interval(record, now)
+            work = self._probe_again if record.state is State.READY else self._probe
+            return work, probe_interval(record, now)
         assert isinstance(action, Cancel)  # noqa: S101 - the union has no other member
         return self._cancel, CANCEL_EVERY
 
@@ -203,8 +204,15 @@ class Effects:
             self._leads.note(socket, job.node)
 
     def _probe(self, errand: _Errand) -> None:
+        self._say(errand, self._health(errand))
+
+    def _probe_again(self, errand: _Errand) -> None:
+        """Many services are ready, and nearly always well: not a pass for each of their answers."""
+        self._tell(Happened(errand.route, self._health(errand), waits=True))
+
+    def _health(self, errand: _Errand) -> ev.Probed:
         health = probe(self.sockets(errand.job).quiet, errand.health_path)
-        self._say(errand, ev.Probed(errand.job.name, health))
+        return ev.Probed(errand.job.name, health)
 
     def _cancel(self, errand: _Errand) -> None:
         outcome = errand.hand.client.cancel([errand.job.job_id])

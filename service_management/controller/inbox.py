@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from service_management.config import Catalogue, Problem
@@ -19,6 +20,7 @@ class Happened:
     route: str
     event: Event
     done: threading.Event | None = None
+    waits: bool = False  # for the next pass, which need not come sooner for it
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,25 @@ Item = Happened | Suspected | Answer | LoginState | CatalogueLive | CatalogueRef
 class Inbox:
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
 
     def put(self, item: Item) -> None:
-        self._queue.put(item)
+        waits = isinstance(item, Happened) and item.waits
+        (self._waiting if waits else self._queue).put(item)
 
     def wake(self) -> None:
         self._queue.put(None)
 
     def take(self, timeout: float) -> Sequence[Item]:
-        """Wait for the first item, then take all that are there."""
-        items: list[Item] = []
-        try:
-            first = self._queue.get(timeout=max(timeout, 0.0))
-            while True:
-                if first is not None:
-                    items.append(first)
-                first = self._queue.get_nowait()
-        except queue.Empty:
-            return items
+        """Wait for the first item that does not wait, then take all that are there."""
+        first: list[Item | None] = []
+        with contextlib.suppress(queue.Empty):
+            first.append(self._queue.get(timeout=max(timeout, 0.0)))
+        found = [*first, *_all(self._queue), *_all(self._waiting)]
+        return [item for item in found if item is not None]
+
+
+def _all(waiting: queue.SimpleQueue[Item | None]) -> Iterator[Item | None]:
+    with contextlib.suppress(queue.Empty):
+        while True:
+            yield waiting.get_nowait()

@@ -14,7 +14,7 @@ from service_management.controller.spec import JobSpec
 from service_management.controller.tally import Tally
 from service_management.lifecycle.actions import Action
 from service_management.lifecycle.decision import Context
-from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed
+from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed, Ticked
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import TEXT, State
 from service_management.lifecycle.timing import Policy
@@ -41,8 +41,10 @@ class Changes:
 class Ledger:
     def __init__(self, identity: str, key_dir: Path, records: Mapping[str, Record]) -> None:
         self.records = dict(records)
+        self._active = {route: record for route, record in records.items() if record.active}
         self.services: dict[str, Service] = {}
         self.specs: dict[str, JobSpec] = {}
+        self.always_on: frozenset[str] = frozenset()
         self._identity, self._key_dir = identity, key_dir
         self._policies: dict[str, Policy] = {}
         self._saved_at: dict[str, float] = {}
@@ -54,6 +56,7 @@ class Ledger:
         self.services = dict(services)
         self.specs = {r: JobSpec.of(s, self._key_dir) for r, s in services.items()}
         self._policies = {route: _policy(service) for route, service in services.items()}
+        self.always_on = frozenset(r for r, policy in self._policies.items() if policy.always_on)
         for route in services:
             if route not in self.records:
                 self.records[route] = self._changes.records[route] = Record(route)
@@ -62,13 +65,13 @@ class Ledger:
         return self.services.get(route)
 
     def active(self) -> list[Record]:
-        return [record for record in self.records.values() if record.active]
+        return list(self._active.values())
 
     def apply(self, route: str, event: Event, now: float) -> None:
         record = self.records.get(route)
         if record is None:
             return
-        decision = decide(record, event, self.context(record, now))
+        decision = decide(record, event, self._context(record, event, now))
         after = decision.record
         if after is None:
             self._forget(route, record, now)
@@ -77,9 +80,11 @@ class Ledger:
         if after != record:
             self._keep(record, after, event, now)
 
-    def context(self, record: Record, now: float) -> Context:
+    def _context(self, record: Record, event: Event, now: float) -> Context:
+        """Time that passes starts nothing beside a job; most decisions are about that."""
         policy = self._policies.get(record.route, _UNCONFIGURED)
-        return Context(now, policy, self.fresh_job(record.route, now))
+        idle_tick = isinstance(event, Ticked) and record.active
+        return Context(now, policy, None if idle_tick else self.fresh_job(record.route, now))
 
     def fresh_job(self, route: str, now: float) -> Job | None:
         spec = self.specs.get(route)
@@ -110,6 +115,7 @@ class Ledger:
 
     def _forget(self, route: str, record: Record, now: float) -> None:
         del self.records[route]
+        self._active.pop(route, None)
         self._changes.records.pop(route, None)
         self._changes.forgotten.add(route)
         if route in self.services:  # removed and added again before it was gone
@@ -118,13 +124,21 @@ class Ledger:
     def _keep(self, before: Record, after: Record, event: Event | None, now: float) -> None:
         route = after.route
         self.tally.note(before, after)
-        self.records[route] = self._changes.records[route] = after
+        self._set(after)
         if (entry := _entry(before, after, event, now)) is not None:
             self._changes.entries.append(entry)
         soft = _without_activity(before) == _without_activity(after)
         if not soft or now - self._saved_at.get(route, 0.0) >= SOFT_SAVE:
             self._saved_at[route] = now
             self._changes.durable.add(route)
+
+    def _set(self, record: Record) -> None:
+        route = record.route
+        self.records[route] = self._changes.records[route] = record
+        if record.active:
+            self._active[route] = record
+        else:
+            self._active.pop(route, None)
 
 
 def _policy(service: Service) -> Policy:

@@ -27,6 +27,7 @@ from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import State
 
 _LOG = structlog.get_logger(__name__)
+_UNDER_WAY = (State.QUEUED, State.STARTING, State.READY)
 BUSY, STEADY, QUIET = 0.1, 0.2, 0.5  # longest wait for the next pass, seconds
 
 
@@ -48,6 +49,13 @@ class Controller:
 
     def post(self, route: str, event: ev.Event) -> None:
         self._inbox.put(Happened(route, event))
+
+    def demanded(self, route: str, request_id: str = "") -> None:
+        """Somebody asked whom nginx does not keep waiting. Where that only resets a timer, a busy
+        service's demand must not cost a pass each time."""
+        record = self._board.records.get(route)
+        waits = record is not None and record.state in _UNDER_WAY
+        self._inbox.put(Happened(route, ev.Demanded(request_id), waits=waits))
 
     def ask(self, route: str, event: ev.Event, timeout: float = 5.0) -> bool:
         """Post, and wait until the decision is committed and visible on the board."""
@@ -141,16 +149,11 @@ class Controller:
     def _due(self, fresh: bool) -> list[Record]:
         """Ready and draining services have news only with a new sample: one that is older than
         the end of routing cannot tell who slipped in. Others may be owed something."""
-        return [
-            record
-            for record in self._ledger.records.values()
-            if (record.active and (fresh or record.state not in (State.READY, State.DRAINING)))
-            or (not record.active and self._wanted(record))
-        ]
-
-    def _wanted(self, record: Record) -> bool:
-        service = self._ledger.services.get(record.route)
-        return self._board.held(record.route) > 0 or bool(service and service.min_replicas)
+        routed_once = (State.READY, State.DRAINING)
+        active = [r for r in self._ledger.active() if fresh or r.state not in routed_once]
+        wanted = self._ledger.always_on.union(self._board.asked())
+        records = map(self._ledger.records.get, wanted)
+        return active + [record for record in records if record and not record.active]
 
     def _inflight(self, record: Record) -> int | None:
         if record.job is None or not record.job.node:

@@ -51,6 +51,8 @@ class Polling:
 
     def troubles(self, specs: Mapping[str, JobSpec], active: Iterable[Record]) -> dict[str, str]:
         """By route. A service with a job is troubled by the login its job was submitted with."""
+        if not any(self.trouble.values()):
+            return {}
         logins = {route: spec.login.id for route, spec in specs.items()}
         logins |= {record.route: login_of(record).id for record in active}
         return {r: text for r, login in logins.items() if (text := self.trouble.get(login))}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from service_management.controller.spec import spec_of
@@ -33,9 +34,14 @@ class Sockets:
 
 
 def sockets(run_dir: Path, job: Job) -> Sockets:
-    nonce = _nonce(job.name)
-    base = run_dir / "tunnels"
-    numbers = range(1, spec_of(job).ssh_connections)
+    return _sockets(run_dir, job.name, spec_of(job).ssh_connections)
+
+
+@lru_cache(maxsize=4096)
+def _sockets(run_dir: Path, job_name: str, connections: int) -> Sockets:
+    """Remembered: each pass asks several times for each job."""
+    nonce, base = _nonce(job_name), run_dir / "tunnels"
+    numbers = range(1, connections)
     further = tuple(base / f"{nonce}.{number}.sock" for number in numbers)
     return Sockets(base / f"{nonce}.sock", base / f"{nonce}.quiet.sock", further)
 

@@ -63,7 +63,7 @@ def watch_interval(record: Record, now: float) -> float:
     age = now - record.since
     if record.state is State.READY:
         # One that does not answer may have lost its job: Slurm knows sooner than three strikes.
-        return 10.0 if record.strikes == 0 else 1.0
+        return 12.0 if record.strikes == 0 else 1.0
     if record.state is State.STARTING:
         return _pace(age, ((10, 0.5), (120, 1.0)), 5.0)
     if record.state is State.DRAINING and record.job and not record.job.cancelled:

@@ -86,9 +86,7 @@ def test_a_broken_template_is_refused_in_nginxs_own_words(make_gateway: Maker) -
     gateway = make_gateway(service("one"))
     before = _generations(gateway), _workers(gateway)
     files = _files(gateway, service("one")) | {"services.conf": "locatoin / { }"}
-    with pytest.raises(
-        NginxRefused, match=r'^unknown directive "locatoin" in services.conf:1$'
-    ):
+    with pytest.raises(NginxRefused, match=r'^unknown directive "locatoin" in services.conf:1$'):
         gateway.nginx.apply(files)
     assert (_generations(gateway), _workers(gateway)) == before
 

@@ -71,6 +71,13 @@ def test_those_who_hold_are_counted_and_let_go_also_when_they_fail() -> None:
     assert shown.held("never asked for") == 0
 
 
+def test_those_who_are_asked_for_are_named_while_somebody_waits() -> None:
+    shown = board("digits", "text")
+    with shown.holding("digits"):
+        assert shown.asked() == ["digits"]
+    assert shown.asked() == []
+
+
 def test_what_is_so_already_is_not_waited_for() -> None:
     shown = board()
     shown.replace({"digits": Record("digits", State.READY)}, set())

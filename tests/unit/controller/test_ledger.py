@@ -72,6 +72,27 @@ def test_a_jobs_name_says_whose_it_is_and_its_spec_how_it_was_submitted() -> Non
     assert spec_of(job) == book.specs["digits"]
 
 
+def test_those_with_a_job_are_active_and_no_longer_once_it_is_gone() -> None:
+    book = Ledger("io", KEY_DIR, {"digits": ready(), "text": Record("text")})
+    book.configure({"digits": configured(), "text": configured("text")})
+    assert book.active() == [book.records["digits"]]
+    book.apply("text", ev.Demanded(), NOW)
+    assert {record.route for record in book.active()} == {"digits", "text"}
+    job = book.records["text"].job
+    book.apply("text", ev.SubmitFailed(job.name, Reason.SUBMIT_REJECTED, "no"), NOW)
+    book.apply("digits", ev.Removed(), NOW)
+    assert book.active() == [book.records["digits"]]
+    book.apply("digits", ev.JobOver(JobEnd("7", "CANCELLED")), NOW)
+    assert book.active() == []
+
+
+def test_services_that_are_kept_running_are_known_by_name() -> None:
+    book = ledger(min_replicas=1)
+    assert book.always_on == {"digits"}
+    book.configure({"digits": configured()})
+    assert book.always_on == frozenset()
+
+
 def test_without_its_configuration_nothing_is_submitted_and_nothing_is_given_up() -> None:
     """After a restart, before the configuration has been read."""
     book = Ledger("io", KEY_DIR, {"digits": ready(), "text": Record("text")})

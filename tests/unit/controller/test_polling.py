@@ -24,8 +24,8 @@ def calls(records: list[Record], begin: float = START, passes: int = MINUTE) -> 
     ]
 
 
-def test_a_steady_service_costs_at_most_six_calls_a_minute() -> None:
-    assert 5 <= len(calls([with_job("digits", State.READY, 0.0)])) <= 6
+def test_a_steady_service_costs_five_calls_a_minute() -> None:
+    assert len(calls([with_job("digits", State.READY, 0.0)])) == 5
 
 
 def test_two_hundred_steady_services_of_one_login_cost_no_more_than_one() -> None:

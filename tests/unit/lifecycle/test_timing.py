@@ -84,14 +84,14 @@ def test_slurm_and_health_are_asked_ever_more_rarely_but_never_not(record) -> No
     for interval in (timing.watch_interval, timing.probe_interval):
         paces = [interval(record, now) for now in ages]
         assert paces == sorted(paces)
-        assert 0.1 <= paces[0] <= paces[-1] <= 10.0
+        assert 0.1 <= paces[0] <= paces[-1] <= 12.0
 
 
 def test_slurm_is_asked_often_while_something_moves_and_rarely_when_all_is_steady() -> None:
     assert timing.watch_interval(replace(QUEUED, since=NOW), NOW) < 0.5
     assert timing.watch_interval(replace(STARTING, since=NOW), NOW) <= 0.5
     assert timing.watch_interval(cancelled(replace(DRAINING, since=NOW)), NOW) < 0.5
-    assert timing.watch_interval(READY, READY.since + 1) == 10.0
+    assert timing.watch_interval(READY, READY.since + 1) == 12.0
 
 
 def test_a_service_under_suspicion_is_asked_for_its_health_sooner() -> None:

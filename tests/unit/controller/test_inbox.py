@@ -1,0 +1,79 @@
+"""What arrives wakes the controller, unless it can wait for the next pass; nothing is lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service_management.controller.board import Board
+from service_management.controller.inbox import Happened, Inbox, Suspected
+from service_management.controller.ledger import Ledger
+from service_management.controller.loop import Controller
+from service_management.controller.world import World
+from service_management.lifecycle import events as ev
+from service_management.lifecycle.record import Record
+from service_management.lifecycle.states import State
+
+WAITS = Happened("text", ev.Demanded(), waits=True)
+WAKES = Happened("digits", ev.Demanded())
+
+
+def test_all_that_is_there_is_taken_at_once_in_its_order() -> None:
+    inbox = Inbox()
+    items = [WAKES, Suspected("digits"), Happened("text", ev.StartAsked())]
+    for item in items:
+        inbox.put(item)
+    assert list(inbox.take(10.0)) == items
+    assert list(inbox.take(0.0)) == []
+
+
+def test_what_waits_does_not_end_the_wait_and_is_taken_then() -> None:
+    inbox, began = Inbox(), time.monotonic()
+    inbox.put(WAITS)
+    assert list(inbox.take(0.05)) == [WAITS]
+    assert time.monotonic() - began >= 0.04
+
+
+def test_what_waits_is_taken_together_with_what_does_not() -> None:
+    inbox = Inbox()
+    inbox.put(WAITS)
+    inbox.put(WAKES)
+    assert list(inbox.take(10.0)) == [WAKES, WAITS]
+
+
+def test_a_wait_ends_as_soon_as_something_arrives_or_it_is_told_to() -> None:
+    for wake in (lambda inbox: inbox.put(WAKES), lambda inbox: inbox.wake()):
+        inbox, taken = Inbox(), []
+        waiter = threading.Thread(target=lambda i=inbox, t=taken: t.append(i.take(20.0)))
+        waiter.start()
+        wake(inbox)
+        waiter.join(10)
+        assert taken
+
+
+def controller(state: State) -> Controller:
+    """What it takes to be asked; no pass is made."""
+    board, ledger = Board(), Ledger("io", Path("/keys"), {})
+    board.replace({"digits": Record("digits", state)}, set())
+    rest: dict[str, Any] = dict.fromkeys(("store", "effects", "routes", "traffic", "watcher"))
+    return Controller(World(board=board, inbox=Inbox(), ledger=ledger, **rest), "io")
+
+
+@pytest.mark.parametrize("state", State)
+def test_demand_wakes_the_controller_where_it_may_start_something(state: State) -> None:
+    asked = controller(state)
+    asked.demanded("digits", "r1")
+    [item] = asked._inbox.take(0.0)
+    assert item.event == ev.Demanded("r1")
+    assert item.waits == (state in (State.QUEUED, State.STARTING, State.READY))
+
+
+def test_demand_for_a_service_nobody_has_seen_yet_wakes_the_controller() -> None:
+    asked = controller(State.READY)
+    asked.demanded("text")
+    [item] = asked._inbox.take(0.0)
+    assert not item.waits
