@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from service_management.controller.board import Board
+from service_management.controller.effects import Effects
+from service_management.controller.hands import Hands
 from service_management.controller.inbox import Happened, Inbox, Suspected
 from service_management.controller.ledger import Ledger
 from service_management.controller.loop import Controller
@@ -59,8 +61,10 @@ def controller(state: State) -> Controller:
     """What it takes to be asked; no pass is made."""
     board, ledger = Board(), Ledger("io", Path("/keys"), {})
     board.replace({"digits": Record("digits", state)}, set())
-    rest: dict[str, Any] = dict.fromkeys(("store", "effects", "routes", "traffic", "watcher"))
-    return Controller(World(board=board, inbox=Inbox(), ledger=ledger, **rest), "io")
+    inbox = Inbox()
+    effects = Effects(Hands(None), Path("/run/io"), inbox.put, ledger.service)
+    rest: dict[str, Any] = dict.fromkeys(("store", "routes", "traffic", "watcher"))
+    return Controller(World(board=board, inbox=inbox, ledger=ledger, effects=effects, **rest), "io")
 
 
 @pytest.mark.parametrize("state", State)
