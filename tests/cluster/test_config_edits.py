@@ -180,7 +180,7 @@ def test_a_misspelt_key_is_in_info_log_validate_and_status_with_its_nearest_spel
     assert validated.returncode == 1
     assert expected in validated.stderr
     assert expected in stack.orchestrator("status").stderr
-    assert "orchestrator_config_valid 0.0" in stack.client.get("/metrics").text
+    assert "orchestrator_config_valid 0\n" in stack.client.get("/metrics").text
     stack.write([stack.entry(route)])
     wait_for_no_problem(stack)
     assert "orchestrator_config_valid 1.0" in stack.client.get("/metrics").text

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service_management.cluster.counts import CallCounts
 from service_management.controller.board import Board
 from service_management.controller.effects import Effects
 from service_management.controller.hands import Hands
@@ -62,7 +63,7 @@ def controller(state: State) -> Controller:
     board, ledger = Board(), Ledger("io", Path("/keys"), {})
     board.replace({"digits": Record("digits", state)}, set())
     inbox = Inbox()
-    effects = Effects(Hands(None), Path("/run/io"), inbox.put, ledger.service)
+    effects = Effects(Hands(None, CallCounts()), Path("/run/io"), inbox.put, ledger.service)
     rest: dict[str, Any] = dict.fromkeys(("store", "routes", "traffic", "watcher"))
     return Controller(World(board=board, inbox=inbox, ledger=ledger, effects=effects, **rest), "io")
 
