@@ -183,7 +183,7 @@ def test_a_misspelt_key_is_in_info_log_validate_and_status_with_its_nearest_spel
     assert "orchestrator_config_valid 0\n" in stack.client.get("/metrics").text
     stack.write([stack.entry(route)])
     wait_for_no_problem(stack)
-    assert "orchestrator_config_valid 1.0" in stack.client.get("/metrics").text
+    assert "orchestrator_config_valid 1\n" in stack.client.get("/metrics").text
 
 
 def test_a_missing_key_file_is_an_error_that_heals_when_the_file_appears(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,9 @@ def controller(state: State) -> Controller:
     board.replace({"digits": Record("digits", state)}, set())
     inbox = Inbox()
     effects = Effects(Hands(None, CallCounts()), Path("/run/io"), inbox.put, ledger.service)
-    rest: dict[str, Any] = dict.fromkeys(("store", "routes", "traffic", "watcher"))
-    return Controller(World(board=board, inbox=inbox, ledger=ledger, effects=effects, **rest), "io")
+    unused: dict[str, Any] = dict.fromkeys(field.name for field in fields(World))
+    parts = {"board": board, "inbox": inbox, "ledger": ledger, "effects": effects}
+    return Controller(World(**{**unused, **parts}), "io")
 
 
 @pytest.mark.parametrize("state", State)
