@@ -32,7 +32,7 @@ class Report:
     # HTTP has it (RFC 9112, 9.3.1), the client sends the request again; `executed` proves that
     # the service never saw the first one.
     resent: int = 0
-    seconds: float = 0.0
+    seconds: float = 0.0  # in which requests were sent
     slowest: float = 0.0
     late: float = 0.0  # how far the load itself fell behind its own schedule
 
@@ -68,8 +68,8 @@ class Running:
         await self._flowing.wait()
         print("flowing", flush=True)
         await self.ended.wait()
-        await asyncio.gather(*tasks)
         self.report.seconds = time.monotonic() - begun
+        await asyncio.gather(*tasks)
 
     def _flows(self) -> None:
         """Told by every task that has begun its work."""

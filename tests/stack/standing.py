@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.stack.stack import Stack
 
 _LISTENING = "01"
+_SAME = ("masters", "forwards", "jobs")
 
 
 @dataclass(frozen=True)
@@ -17,13 +18,18 @@ class Standing:
     masters: dict[str, int]  # configuration of ssh → process
     forwards: dict[str, str]  # path of the tunnel's socket → inode
     jobs: set[str]
-    submitted: list[str]
+    submitted: set[str]  # names; Slurm forgets the old ones
+
+    def changes_since(self, before: Standing) -> list[str]:
+        pairs = ((name, getattr(before, name), getattr(self, name)) for name in _SAME)
+        changed = [f"{name}: {was} became {now}" for name, was, now in pairs if was != now]
+        return changed + [f"submitted: {name}" for name in self.submitted - before.submitted]
 
 
 def standing(stack: Stack) -> Standing:
     jobs = {str(job["id"]) for job in stack.jobs()}
-    names = [name for name in stack.submitted_names() if name.startswith(f"{stack.identity}.")]
-    return Standing(_masters(stack), _forwards(stack), jobs, sorted(names))
+    names = {name for name in stack.submitted_names() if name.startswith(f"{stack.identity}.")}
+    return Standing(_masters(stack), _forwards(stack), jobs, names)
 
 
 def _masters(stack: Stack) -> dict[str, int]:
