@@ -1,0 +1,35 @@
+"""Logins are counted where they are made, on both backends: they show a login storm."""
+
+from __future__ import annotations
+
+import pytest
+
+from service_management.cluster.connection import SshBackend
+from service_management.cluster.counts import LOGINS
+from service_management.cluster.errors import SshError
+from tests.cluster_ssh.sshd import Sshd, make_key, wait_until
+
+
+def test_a_connection_that_stands_is_one_login_however_much_is_asked_of_it(
+    backend: SshBackend, sshd: Sshd
+) -> None:
+    connection, key = backend.connection(sshd.login()), (str(sshd.login()), "login")
+    for _ in range(3):
+        connection.run("true", 10)
+    assert (LOGINS.calls()[key], LOGINS.failures()[key]) == (1, 0)
+    connection.close()
+    wait_until(lambda: not connection.alive())
+    connection.run("true", 10)
+    assert (LOGINS.calls()[key], LOGINS.failures()[key]) == (2, 0)
+
+
+def test_a_login_that_is_refused_is_counted_and_the_pause_after_it_is_none(
+    backend: SshBackend, sshd: Sshd, short_dir
+) -> None:
+    login = sshd.login(key_file=str(make_key(short_dir / "other")))
+    connection, key = backend.connection(login), (str(login), "login")
+    for _ in range(5):  # within the back-off's first second nobody knocks again
+        with pytest.raises(SshError):
+            connection.run("true", 10)
+    assert 1 <= LOGINS.calls()[key] < 5
+    assert LOGINS.failures()[key] == LOGINS.calls()[key]
