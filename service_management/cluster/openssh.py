@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+from service_management.cluster import failures
 from service_management.cluster.connection import Result
 from service_management.cluster.envelope import REMOTE_COMMAND, Envelope
 from service_management.cluster.errors import LoginError, SshError, SshProblem
@@ -45,8 +46,7 @@ class OpenSshConnection:
     def run(self, script: str, timeout: float) -> Result:
         deadline = time.monotonic() + timeout
         if not self._sessions.acquire(timeout=timeout):
-            text = f"{SESSIONS} commands are still running on {self._login}; none ended in time."
-            raise SshError(SshProblem.BUSY, text)
+            raise failures.none_free(self._login, SESSIONS)
         try:
             return self._run_on_live_master(script, deadline)
         finally:
@@ -104,28 +104,16 @@ class OpenSshConnection:
         said = done.stderr.strip()
         began = envelope.began(done.stdout)
         if done.exit_code is None:
-            text = f"{self._login} did not answer a command in time."
-            return SshError(SshProblem.TIMEOUT, text, said, maybe_ran=True)
+            return failures.unanswered(self._login, said, maybe_ran=True)
         if "session request failed" in said and not began:
-            text = f"{self._login} allows no more sessions on this connection (MaxSessions)."
-            return SshError(SshProblem.BUSY, text, said)
+            return failures.session_refused(self._login, said)
         if not began and _NO_MASTER in said:
-            text = f"The connection to {self._login} has ended."
-            return SshError(SshProblem.MASTER_LOST, text, said)
+            return failures.lost_before(self._login, said)
         if not self._master.alive():
-            text = f"The connection to {self._login} ended during a command; a new one is made."
-            error = SshError(SshProblem.MASTER_LOST, text, said, maybe_ran=True)
+            error = failures.lost_during(self._login, said)
             self._master.backoff.failed(error)
             return error
-        text = f"A command on {self._login} was cut off." if began else self._no_shell(done)
-        return SshError(SshProblem.COMMAND, text, said, maybe_ran=True)
-
-    def _no_shell(self, done: Completed) -> str:
-        said = (done.stdout + done.stderr).strip().splitlines()
-        return (
-            f"{self._login} logs in but does not run /bin/sh ({said[-1] if said else 'no word'}): "
-            f"the account needs a login shell that runs commands."
-        )
+        return failures.cut_off(self._login, envelope, done.stdout, done.stderr)
 
 
 class OpenSshBackend:

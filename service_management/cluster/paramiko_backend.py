@@ -9,6 +9,7 @@ from pathlib import Path
 
 from paramiko import Channel, ChannelException, SSHException
 
+from service_management.cluster import failures
 from service_management.cluster.backoff import Backoff
 from service_management.cluster.connection import Result
 from service_management.cluster.envelope import Envelope
@@ -42,8 +43,7 @@ class ParamikoConnection:
     def run(self, script: str, timeout: float) -> Result:
         deadline = time.monotonic() + timeout
         if not self._sessions.acquire(timeout=timeout):
-            text = f"{SESSIONS} commands are still running on {self._login}; none ended in time."
-            raise SshError(SshProblem.BUSY, text)
+            raise failures.none_free(self._login, SESSIONS)
         try:
             return self._run_on_live_session(script, deadline)
         finally:
@@ -117,38 +117,24 @@ class ParamikoConnection:
         try:
             return open_session(session.transport, timeout)
         except TimeoutError as error:
-            text = f"{self._login} did not answer a command in time."
-            raise SshError(SshProblem.TIMEOUT, text) from error
+            raise failures.unanswered(self._login, maybe_ran=False) from error
         except ChannelException as error:
-            text = f"{self._login} allows no more sessions on this connection (MaxSessions)."
-            raise SshError(SshProblem.BUSY, text, error.text) from error
+            raise failures.session_refused(self._login, error.text) from error
         except (SSHException, EOFError, OSError) as error:
             session.transport.join(_END_SHOWS)
-            text = f"The connection to {self._login} has ended."
-            raise SshError(SshProblem.MASTER_LOST, text, str(error)) from error
+            raise failures.lost_before(self._login, str(error)) from error
 
     def _failure(self, session: Session, envelope: Envelope, heard: Heard) -> SshError:
         """There was no end marker: say how far it came."""
         said = heard.stderr.strip()
         if heard.timed_out:
-            text = f"{self._login} did not answer a command in time."
-            return SshError(SshProblem.TIMEOUT, text, said, maybe_ran=True)
+            return failures.unanswered(self._login, said, maybe_ran=True)
         session.transport.join(_END_SHOWS)
         if not session.alive():
-            text = f"The connection to {self._login} ended during a command; a new one is made."
-            error = SshError(SshProblem.MASTER_LOST, text, said, maybe_ran=True)
+            error = failures.lost_during(self._login, said)
             self._backoff.failed(error)
             return error
-        began = envelope.began(heard.stdout)
-        text = f"A command on {self._login} was cut off." if began else self._no_shell(heard)
-        return SshError(SshProblem.COMMAND, text, said, maybe_ran=True)
-
-    def _no_shell(self, heard: Heard) -> str:
-        said = (heard.stdout + heard.stderr).strip().splitlines()
-        return (
-            f"{self._login} logs in but does not run /bin/sh ({said[-1] if said else 'no word'}): "
-            f"the account needs a login shell that runs commands."
-        )
+        return failures.cut_off(self._login, envelope, heard.stdout, heard.stderr)
 
 
 class ParamikoBackend:

@@ -1,0 +1,47 @@
+"""What to say of a command that brought no answer back: one set of sentences for all backends."""
+
+from __future__ import annotations
+
+from service_management.cluster.envelope import Envelope
+from service_management.cluster.errors import SshError, SshProblem
+from service_management.cluster.login import Login
+
+
+def none_free(login: Login, sessions: int) -> SshError:
+    text = f"{sessions} commands are still running on {login}; none ended in time."
+    return SshError(SshProblem.BUSY, text)
+
+
+def session_refused(login: Login, said: str) -> SshError:
+    text = f"{login} allows no more sessions on this connection (MaxSessions)."
+    return SshError(SshProblem.BUSY, text, said)
+
+
+def unanswered(login: Login, said: str = "", *, maybe_ran: bool) -> SshError:
+    text = f"{login} did not answer a command in time."
+    return SshError(SshProblem.TIMEOUT, text, said, maybe_ran=maybe_ran)
+
+
+def lost_before(login: Login, said: str) -> SshError:
+    """The command certainly never started."""
+    return SshError(SshProblem.MASTER_LOST, f"The connection to {login} has ended.", said)
+
+
+def lost_during(login: Login, said: str) -> SshError:
+    text = f"The connection to {login} ended during a command; a new one is made."
+    return SshError(SshProblem.MASTER_LOST, text, said, maybe_ran=True)
+
+
+def cut_off(login: Login, envelope: Envelope, stdout: str, stderr: str) -> SshError:
+    """The connection stands, but there was no end marker; without a begin marker, no shell."""
+    began = envelope.began(stdout)
+    text = f"A command on {login} was cut off." if began else _no_shell(login, stdout + stderr)
+    return SshError(SshProblem.COMMAND, text, stderr.strip(), maybe_ran=True)
+
+
+def _no_shell(login: Login, heard: str) -> str:
+    said = heard.strip().splitlines()
+    return (
+        f"{login} logs in but does not run /bin/sh ({said[-1] if said else 'no word'}): "
+        f"the account needs a login shell that runs commands."
+    )
