@@ -124,6 +124,11 @@ class Faults:
     def thaw_ssh(self) -> None:
         processes.send(self._ssh_processes(), signal.SIGCONT)
 
+    def hang_up_ssh(self) -> None:
+        """Every session ends as if its process had crashed; who listens goes on."""
+        listeners = set(self._table.living("sshd.").values())
+        processes.end_now(set(self._ssh_processes()) - listeners)
+
     def _daemon(self, name: str) -> Process:
         process = self._table.get(name)
         if process is None:

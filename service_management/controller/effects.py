@@ -23,7 +23,7 @@ from service_management.controller.inbox import Happened, Item, LoginState
 from service_management.controller.matching import Answer
 from service_management.controller.probe import probe
 from service_management.controller.spec import JobSpec, spec_of
-from service_management.controller.tunnels import Leads, Sockets, sockets
+from service_management.controller.tunnels import Leads, Sockets, on_disk, sockets
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, Cancel, Find, Probe, Submit, Tunnel
 from service_management.lifecycle.observations import JobEnd
@@ -110,9 +110,10 @@ class Effects:
 
     def close_all_but(self, jobs: Iterable[Job], listening: frozenset[str]) -> None:
         """A tunnel that belongs to no job is closed, whoever opened it, and when. Only its own
-        connection will do it; which one that is, an earlier process knew."""
+        connection will do it; which one that is, an earlier process knew. What a dead one left
+        of it, a file, goes too."""
         kept = {str(path) for job in jobs for path in self.sockets(job).all}
-        for path in listening - kept:
+        for path in (listening | on_disk(self._run_dir)) - kept:
             for hand in self._hands.all():
                 hand.do((path, "close"), partial(_close, hand, Path(path)))
 

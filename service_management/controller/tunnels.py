@@ -6,6 +6,8 @@ paths through the other: what is connected to the former is in flight, exactly.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -44,6 +46,13 @@ def _sockets(run_dir: Path, job_name: str, connections: int) -> Sockets:
     numbers = range(1, connections)
     further = tuple(base / f"{nonce}.{number}.sock" for number in numbers)
     return Sockets(base / f"{nonce}.sock", base / f"{nonce}.quiet.sock", further)
+
+
+def on_disk(run_dir: Path) -> set[str]:
+    """Every socket's file, whether somebody listens there or not."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(run_dir / "tunnels") as found:
+        return {entry.path for entry in found}
+    return set()
 
 
 def connection_number(socket: Path) -> int:

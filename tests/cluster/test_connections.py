@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
-import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from service_management.gateway.inflight import look
 from service_management.gateway.routes import route_sockets
 from tests.stack.clients import Streams
+from tests.stack.ssh import masters
 from tests.stack.stack import Stack
 from tests.stack.waiting import wait_for
 
@@ -36,19 +35,8 @@ def _carried(stack: Stack, tunnels: list[Path]) -> list[int]:
     return [connected.get(str(tunnel), 0) for tunnel in tunnels]
 
 
-def _masters(stack: Stack) -> dict[str, int]:
-    """By the name of the configuration: the login's id, and a number for further ones."""
-    found = {}
-    for config in (stack.run_dir / "ssh").glob("*.conf"):
-        argv = ["ssh", "-F", str(config), "-O", "check", "shared"]
-        said = subprocess.run(argv, capture_output=True, text=True, check=False).stderr
-        if pid := re.search(r"pid=(\d+)", said):
-            found[config.stem] = int(pid[1])
-    return found
-
-
 def _second(stack: Stack) -> int | None:
-    return next((pid for name, pid in _masters(stack).items() if name.endswith(".1")), None)
+    return next((pid for name, pid in masters(stack).items() if name.endswith(".1")), None)
 
 
 @pytest.fixture
@@ -70,7 +58,7 @@ def test_streams_are_divided_between_two_ssh_processes_and_counted_together(
     assert first
     assert second
     if stack.tunnels_outlive_control_plane:
-        assert len(set(_masters(stack).values())) == 2
+        assert len(set(masters(stack).values())) == 2
     wait_for("all are counted", lambda: stack.info(shared)["inflight"] == 6, 3)
     streams.assert_uncut()
 

@@ -21,6 +21,7 @@ class Streams:
         self._url = f"{stack.url}/{route}/stream?seconds={seconds}&interval={INTERVAL}"
         self._seen = [""] * count
         self._seconds = seconds
+        self._outlive = stack.tunnels_outlive_control_plane
         self._pool = ThreadPoolExecutor(count)
         self._ends = [self._pool.submit(self._read, number) for number in range(count)]
         wait_for("all streams flow", lambda: all(self._seen), 30)
@@ -43,6 +44,18 @@ class Streams:
             assert lines[:-1] == [f"line {count}" for count in range(len(lines) - 1)]
         self._pool.shutdown()
 
+    def assert_untouched_by_control_plane(self) -> None:
+        """It was killed or restarted: nothing is cut, unless the tunnels lived in it; then every
+        client was told at once, and what it had got by then is in order."""
+        if self._outlive:
+            self.assert_uncut()
+            return
+        for end, seen in zip(self._ends, self._seen, strict=True):
+            assert isinstance(end.exception(timeout=5), httpx.TransportError)
+            whole = seen.rpartition("\n")[0].splitlines()
+            assert whole == [f"line {count}" for count in range(len(whole))]
+        self._pool.shutdown()
+
     def abandon(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -53,6 +66,7 @@ class KeepAlive:
     def __init__(self, stack: Stack, route: str) -> None:
         self._client = httpx.Client(base_url=stack.url, timeout=30)
         self._path, self._stopped = f"/{route}/echo", threading.Event()
+        self._outlive = stack.tunnels_outlive_control_plane
         self.statuses: list[int] = []
         self._pool = ThreadPoolExecutor(1)
         self._end = self._pool.submit(self._ask)
@@ -61,12 +75,14 @@ class KeepAlive:
         while not self._stopped.wait(0.1):
             self.statuses.append(self._client.get(self._path).status_code)
 
-    def assert_always_answered(self) -> None:
+    def assert_untouched_by_control_plane(self) -> None:
+        """Always answered; where the tunnels went with it, refused until it was back."""
         self._stopped.set()
         self._end.result(timeout=30)
         self._pool.shutdown()
         self._client.close()
-        assert set(self.statuses) == {200}
+        assert set(self.statuses) <= ({200} if self._outlive else {200, 503})
+        assert self.statuses[-1] == 200
 
 
 class Background:

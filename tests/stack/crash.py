@@ -138,7 +138,8 @@ def go_on(crash: Crash, background: Background) -> None:
     roles = ("before_sbatch", "sbatch_lost", "after_sbatch")
     crash.gates["sbatch_lost"].end_those_waiting()
     crash.stack.wait_until_alive()
-    assert all(streams.flowing() for streams in crash.streams.values())
+    uncut = crash.stack.tunnels_outlive_control_plane
+    assert all(streams.flowing() == uncut for streams in crash.streams.values())
     for role in roles:
         ask = partial(client.get, f"/{role}/executed", timeout=100)
         crash.again[role] = background.start(ask)
