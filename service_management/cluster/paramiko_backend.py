@@ -18,7 +18,13 @@ from service_management.cluster.host_keys import KnownHosts
 from service_management.cluster.login import Login
 from service_management.cluster.openssh import SESSIONS, SOCKET_MASK
 from service_management.cluster.paramiko_exec import Heard, converse
-from service_management.cluster.paramiko_session import Session, log_in, open_session
+from service_management.cluster.paramiko_session import (
+    SILENCE,
+    Session,
+    attend,
+    log_in,
+    open_session,
+)
 from service_management.cluster.paramiko_tunnels import ParamikoTunnels
 
 _END_SHOWS = 1.0  # a session that ends closes its channels a moment before it says so itself
@@ -27,9 +33,11 @@ _END_SHOWS = 1.0  # a session that ends closes its channels a moment before it s
 class ParamikoConnection:
     """One login's Connection."""
 
-    def __init__(self, login: Login, known_hosts: KnownHosts, socket_mask: int) -> None:
+    def __init__(
+        self, login: Login, known_hosts: KnownHosts, socket_mask: int, silence: float
+    ) -> None:
         self._login = login
-        self._known_hosts = known_hosts
+        self._known_hosts, self._silence = known_hosts, silence
         self._tunnels = ParamikoTunnels(socket_mask)
         self._sessions = threading.BoundedSemaphore(SESSIONS)
         self._backoff = Backoff(time.monotonic)
@@ -88,7 +96,7 @@ class ParamikoConnection:
         return session
 
     def _attend(self, session: Session) -> None:
-        session.transport.join()
+        attend(session.transport, self._silence)
         self._tunnels.drop(session.transport)
         session.close()
 
@@ -140,11 +148,13 @@ class ParamikoConnection:
 class ParamikoBackend:
     """Connections of this process; first contacts are recorded where OpenSSH's backend does."""
 
-    def __init__(self, state_dir: Path, socket_mask: int = SOCKET_MASK) -> None:
+    def __init__(
+        self, state_dir: Path, socket_mask: int = SOCKET_MASK, silence: float = SILENCE
+    ) -> None:
         # It logs tracebacks of what is raised to us anyway, and told in a sentence.
         logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
         self._known_hosts = state_dir.absolute() / "known_hosts"
-        self._socket_mask = socket_mask
+        self._socket_mask, self._silence = socket_mask, silence
         self._lock = threading.Lock()
         self._connections: dict[tuple[str, int], ParamikoConnection] = {}
 
@@ -165,4 +175,4 @@ class ParamikoBackend:
         self._known_hosts.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = self._known_hosts if pinned is None else Path(pinned)
         known_hosts = KnownHosts(file, pinned=pinned is not None)
-        return ParamikoConnection(login, known_hosts, self._socket_mask)
+        return ParamikoConnection(login, known_hosts, self._socket_mask, self._silence)

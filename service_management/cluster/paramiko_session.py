@@ -5,6 +5,7 @@ Failures are put into ssh's words, so that both backends explain them with the s
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -23,8 +24,9 @@ from service_management.cluster.login import Jump, Login
 from service_management.cluster.ssh_messages import login_error
 
 STEP_TIMEOUT = 10.0  # for each of: connecting, the key exchange, logging in
-KEEPALIVE = 10
-SILENCE_MS = 90_000  # a network may be silent for a minute without the tunnels being cut
+KEEPALIVE = 10  # of the jump hosts' sessions too
+SILENCE = 90.0  # a network may be silent for a minute without the tunnels being cut
+QUESTIONS = 9  # in that time, as with OpenSSH
 LATE_OPENING = 90.0
 
 
@@ -65,6 +67,24 @@ def _log_in(login: Login, known_hosts: KnownHosts) -> Session:
         Session(tuple(made)).close()
         raise login_error(login, str(refused)) from refused
     return Session(tuple(made))
+
+
+def attend(transport: Transport, silence: float) -> None:
+    """Return once the session is over, and end it after as long a silence: paramiko's own
+    keep-alives expect no answer, and the kernel over there answers for a process that hangs."""
+    while transport.is_active():
+        answered = threading.Event()
+        threading.Thread(target=_ask, args=(transport, answered), daemon=True).start()
+        if not answered.wait(silence):
+            transport.close()
+        transport.join(silence / QUESTIONS)
+
+
+def _ask(transport: Transport, answered: threading.Event) -> None:
+    """Answered by a refusal, too; and by the session's end."""
+    with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
+        transport.global_request("keepalive@openssh.com", wait=True)
+    answered.set()
 
 
 def open_session(transport: Transport, timeout: float) -> Channel:
@@ -123,8 +143,7 @@ def _connect(hop: Jump) -> socket.socket:
     except OSError as error:
         raise _Refused(f"{place}: {error.strerror}") from error
     wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # paramiko sends keep-alives but does not miss their answers; the kernel does.
-    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_MS)
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE * 1000))
     return wire
 
 

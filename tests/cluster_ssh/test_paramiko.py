@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -74,6 +75,40 @@ def test_a_lost_sessions_sockets_are_gone_and_all_is_back_within_five_seconds(
         connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
         assert heard_through(short_dir / "a.sock") == b"hello"
         assert connection.run("echo on", 5).stdout == "on\n"
+
+
+def test_a_frozen_session_is_given_up_after_its_silence_and_made_anew(
+    sshd: Sshd, short_dir: Path
+) -> None:
+    """The kernel goes on answering for a stopped sshd."""
+    backend = ParamikoBackend(short_dir / "state", silence=2.0)
+    connection = backend.connection(sshd.login())
+    try:
+        with greeter(b"hello") as port:
+            connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
+            frozen = sshd.children()
+            for pid in frozen:
+                os.kill(pid, signal.SIGSTOP)
+            wait_until(lambda: not (short_dir / "a.sock").exists(), 8)
+            connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
+            assert heard_through(short_dir / "a.sock") == b"hello"
+    finally:
+        backend.close_all()
+
+
+def test_a_session_that_answers_is_kept_however_long_nothing_is_sent(
+    sshd: Sshd, short_dir: Path
+) -> None:
+    backend = ParamikoBackend(short_dir / "state", silence=1.5)
+    connection = backend.connection(sshd.login())
+    try:
+        connection.run("true", 10)
+        (kept,) = sshd.children()
+        connection.run("sleep 3", 10)
+        assert sshd.children() == [kept]
+        assert connection.alive()
+    finally:
+        backend.close_all()
 
 
 def test_both_sides_may_send_at_once_and_one_may_end_first(backend, sshd: Sshd, short_dir) -> None:
