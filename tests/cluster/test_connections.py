@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,13 +20,13 @@ from tests.stack.stack import Stack
 from tests.stack.waiting import wait_for
 
 
-def _tunnels(stack: Stack, route: str, count: int) -> list[Path]:
-    """The sockets that nginx sends requests to, once there are so many."""
-    names = route_sockets(stack.run_dir, route, 0)[:count]
+def _tunnels(stack: Stack, route: str, count: int, of: int = 0) -> list[Path]:
+    """The sockets that nginx's names lead to, once there are so many."""
+    names = route_sockets(stack.run_dir, route, 0)[: of or count]
 
     def targets() -> list[Path] | None:
-        found = [name.readlink() for name in names if name.is_symlink()]
-        return found if len(set(found)) == count else None
+        found = {name.readlink(): None for name in names if name.is_symlink()}
+        return [*found] if len(found) == count else None
 
     return wait_for(f"{count} tunnels are published", targets, 20)
 
@@ -35,8 +36,29 @@ def _carried(stack: Stack, tunnels: list[Path]) -> list[int]:
     return [connected.get(str(tunnel), 0) for tunnel in tunnels]
 
 
-def _second(stack: Stack) -> int | None:
-    return next((pid for name, pid in masters(stack).items() if name.endswith(".1")), None)
+def _pids(stack: Stack, key: Path) -> list[int]:
+    """The masters that log in with this key: the first, then further ones."""
+    running = sorted(masters(stack).items())
+    texts = {name: (stack.run_dir / "ssh" / f"{name}.conf").read_text() for name, _ in running}
+    return [pid for name, pid in running if f'IdentityFile "{key}"' in texts[name]]
+
+
+def _another_runs(stack: Stack, key: Path, before: list[int]) -> bool:
+    now = _pids(stack, key)
+    return len(now) == len(before) and now[0] == before[0] and now[1] != before[1]
+
+
+@pytest.fixture
+def own_key(stack: Stack, tmp_path: Path) -> Iterator[Path]:
+    """A login of the test's own."""
+    key = tmp_path / "own"
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(argv, check=True, timeout=30)
+    accepted = stack.cluster.spec.directory / "keys" / "authorized_keys"
+    before = accepted.read_text()
+    accepted.write_text(before + key.with_suffix(".pub").read_text())
+    yield key
+    accepted.write_text(before)
 
 
 @pytest.fixture
@@ -58,7 +80,7 @@ def test_streams_are_divided_between_two_ssh_processes_and_counted_together(
     assert first
     assert second
     if stack.tunnels_outlive_control_plane:
-        assert len(set(masters(stack).values())) == 2
+        assert len(set(_pids(stack, stack.cluster.key_file))) == 2
     wait_for("all are counted", lambda: stack.info(shared)["inflight"] == 6, 3)
     streams.assert_uncut()
 
@@ -70,19 +92,43 @@ def test_one_of_two_ssh_processes_killed_fails_no_request_and_is_replaced(
         pytest.skip("paramiko's sessions have no process of their own")
     tunnels = _tunnels(stack, shared, 2)
     streams = [Streams(stack, shared, 1, seconds=6) for _ in range(6)]
-    kept, killed = _carried(stack, tunnels)[0], _second(stack)
-    assert killed is not None
+    kept, key = _carried(stack, tunnels)[0], stack.cluster.key_file
+    before = _pids(stack, key)
 
-    os.kill(killed, signal.SIGKILL)
+    os.kill(before[1], signal.SIGKILL)
     with ThreadPoolExecutor(8) as pool:
         url = f"{stack.url}/{shared}/echo"
         answers = list(pool.map(lambda _: httpx.get(url, timeout=20).status_code, range(200)))
 
     assert answers == [200] * 200
-    wait_for("another one runs", lambda: _second(stack) not in (None, killed), 10)
+    wait_for("another one runs", lambda: _another_runs(stack, key, before), 10)
     assert _tunnels(stack, shared, 2) == tunnels
     assert sum(map(_uncut, streams)) == kept
     assert stack.submissions(shared) == 1
+
+
+def test_further_connection_that_is_refused_leaves_the_service_on_the_first(
+    stack: Stack, route: str, own_key: Path
+) -> None:
+    if not stack.tunnels_outlive_control_plane:
+        pytest.skip("as above")
+    stack.configure(stack.entry(route, ssh_connections=2, ssh_key_file=str(own_key)))
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    first, second = _tunnels(stack, route, 2)
+    accepted = stack.cluster.spec.directory / "keys" / "authorized_keys"
+    with_it = accepted.read_text()
+    accepted.write_text("")
+
+    os.kill(_pids(stack, own_key)[1], signal.SIGKILL)
+
+    assert _tunnels(stack, route, 1, of=2) == [first]
+    for _ in range(20):
+        assert stack.client.get(f"/{route}/echo").status_code == 200
+    trouble = wait_for("it is told", lambda: stack.info(route)["cluster_trouble"], 10)
+    assert f"does not accept the key {own_key}" in trouble
+    assert stack.state(route) == "ready"
+    accepted.write_text(with_it)
+    assert _tunnels(stack, route, 2) == [first, second]
 
 
 def test_another_number_of_connections_leaves_the_job_and_its_streams_alone(
