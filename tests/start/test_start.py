@@ -113,6 +113,7 @@ def test_second_start_changes_nothing_and_stop_leaves_nothing(clone: Clone) -> N
     assert "already running" in said
     assert {job["id"] for job in Cluster.load(DEMO).jobs()} == before
     assert "classifier" in clone.run("status")
+    assert "the control plane is version" in clone.run("upgrade")
 
     clone.run("stop")
 
