@@ -6,6 +6,7 @@ now" (X-Accel-Redirect) or an honest refusal. The body never comes here: nginx k
 
 from __future__ import annotations
 
+import random
 import select
 import socket
 import threading
@@ -24,7 +25,11 @@ from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110: asking twice does nothing twice
-REPLAYS = 3  # nginx follows ten internal redirects, two for each replay
+# Before a request is sent again to a ready service, from the second time on: a queue at the tunnel's
+# socket that was full has room in a moment, a tunnel that was lost takes longer. nginx follows ten
+# internal redirects, two for each time.
+PAUSES = (0.2, 1.5, 3.0)
+REPLAYS = 1 + len(PAUSES)
 _MAYBE_EXECUTED = (
     "The connection to the service broke before it answered. The request may have been executed, "
     "so it was not repeated."
@@ -140,7 +145,9 @@ class Hold:
         """It was ready, and still could not be reached: have its health checked now, and give
         the controller a moment to take its route away."""
         self._controller.suspect(route)
-        self._board.wait(route, _not_ready, 1.5 * held.replays)
+        pause = PAUSES[min(held.replays, len(PAUSES)) - 1]
+        # Not all of a crowd at the same moment again.
+        self._board.wait(route, _not_ready, random.uniform(pause / 2, pause))  # noqa: S311
 
     def _answer(self, route: str, held: Held, waited: float) -> Response:
         view, now = self._board.view(route), time.time()
