@@ -25,9 +25,9 @@ from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110: asking twice does nothing twice
-# Before a request is sent again to a ready service, from the second time on: a queue at the tunnel's
-# socket that was full has room in a moment, a tunnel that was lost takes longer. nginx follows ten
-# internal redirects, two for each time.
+# Before a request is sent again to a ready service, from the second time on: a full queue at the
+# tunnel's socket has room in a moment, a lost tunnel takes longer. nginx follows ten internal
+# redirects, two for each time.
 PAUSES = (0.2, 1.5, 3.0)
 REPLAYS = 1 + len(PAUSES)
 _MAYBE_EXECUTED = (
