@@ -107,7 +107,7 @@ def test_an_edit_that_adds_a_service_takes_effect_in_2_s_and_drops_none_of_50_st
 ) -> None:
     route = service(timeout=30)
     stack.client.get(f"/{route}/echo")
-    with streams(stack, route, 50, 4) as running:
+    with streams(stack, route, 50, 8) as running:  # paramiko opens fifty in some seconds
         begun = time.monotonic()
         stack.write([stack.entry(route, timeout=30), stack.entry(f"{route}-more")])
         wait_for(
@@ -175,7 +175,7 @@ def test_a_misspelt_key_is_in_info_log_validate_and_status_with_its_nearest_spel
     expected = f"{route}: tiemout = 3: unknown key (nearest valid: timeout)"
     wait_for_problem(stack, expected)
     assert stack.info()["config_error"]["problems"][0]["suggestion"] == "timeout"
-    assert expected in stack.log()
+    wait_for("it is logged", lambda: expected in stack.log(), 5)
     validated = stack.orchestrator("validate", check=False)
     assert validated.returncode == 1
     assert expected in validated.stderr
