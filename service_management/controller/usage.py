@@ -14,7 +14,7 @@ from service_management.controller.histogram import (
     PHASE_SECONDS,
     Histogram,
 )
-from service_management.gateway.access_log import Request, Step, parse
+from service_management.gateway.access_log import Request, Step, tally
 
 
 def _answer() -> Histogram:
@@ -49,16 +49,16 @@ class ServiceUsage:
             first_byte=self.first_byte.copy(),
         )
 
-    def add(self, request: Request) -> None:
+    def add(self, request: Request, times: int = 1) -> None:
         status = str(request.status)
-        self.statuses[status] = self.statuses.get(status, 0) + 1
-        self.answer.add(request.seconds)
+        self.statuses[status] = self.statuses.get(status, 0) + times
+        self.answer.add(request.seconds, times)
         if request.cold_start is not None:
-            self.cold.add(request.cold_start)
+            self.cold.add(request.cold_start, times)
         if request.first_byte is not None:
-            self.first_byte.add(request.first_byte)
-        self.received += request.received
-        self.sent += request.sent
+            self.first_byte.add(request.first_byte, times)
+        self.received += request.received * times
+        self.sent += request.sent * times
         if not request.quiet:
             self.last = max(self.last, request.ended)
 
@@ -73,27 +73,26 @@ class Usage:
     positions: Mapping[str, int] = field(default_factory=dict)
 
     def after(self, step: Step) -> Usage:
-        requests = [parse(line) for line in step.lines]
-        good = [request for request in requests if request is not None]
+        requests, malformed = tally(step.lines)
         return replace(
             self,
-            services=_added(self.services, good),
-            malformed=self.malformed + len(requests) - len(good),
+            services=_added(self.services, requests),
+            malformed=self.malformed + malformed,
             positions=step.positions,
         )
 
 
 def _added(
-    services: Mapping[str, ServiceUsage], requests: Iterable[Request]
+    services: Mapping[str, ServiceUsage], requests: Iterable[tuple[Request, int]]
 ) -> dict[str, ServiceUsage]:
     """Only what changes is copied."""
     fresh: dict[str, ServiceUsage] = {}
-    for request in requests:
+    for request, times in requests:
         name = request.service
         if name not in fresh:
             before = services.get(name)
             fresh[name] = before.copy() if before else ServiceUsage()
-        fresh[name].add(request)
+        fresh[name].add(request, times)
     return {**services, **fresh}
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -23,6 +24,11 @@ WRITTEN_WITHIN = 3.0
 _HEAD = 1024
 _SERVICE, _QUIET = ".sock", ".quiet.sock"
 _WARM = (None, "")
+# The beginning of nearly every line: a request that was not held.
+_warm = re.compile(
+    rb'\{"time":(\d+\.\d+),"service":"([^"\\]*)","status":(\d+),"bytes_in":(\d+),"bytes_out":(\d+),'
+    rb'"request_time":(\d+\.\d+),"cold_start":null,"upstream":"([^"\\]*)",'
+).match
 
 
 class Request(NamedTuple):
@@ -52,11 +58,58 @@ def parse(line: bytes) -> Request | None:
             int(fields["bytes_in"]),
             int(fields["bytes_out"]),
             None if cold_start in _WARM else float(cold_start),
-            _QUIET in fields["upstream"] or _SERVICE not in fields["upstream"],
+            _is_quiet(fields["upstream"]),
             None if cold_start in _WARM else _first_byte(fields),
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def tally(lines: Iterable[bytes]) -> tuple[list[tuple[Request, int]], int]:
+    """Requests that count alike, and how many of each; and how many lines are none of ours.
+
+    A line is looked at ten thousand times a second: the beginning of a warm request's is enough,
+    and is not even turned into numbers, since most are like one before.
+    """
+    latest: dict[tuple[bytes, ...], bytes] = {}
+    times: dict[tuple[bytes, ...], int] = {}
+    others: list[Request | None] = []
+    for line in lines:
+        if match := _warm(line):
+            time, *alike = match.groups()
+            key = tuple(alike)
+            times[key] = times.get(key, 0) + 1
+            latest[key] = max(time, latest.get(key, b""))
+        else:
+            others.append(parse(line))
+    good = [(request, 1) for request in others if request is not None]
+    malformed = len(others) - len(good)
+    return good + [(_request(latest[key], *key), count) for key, count in times.items()], malformed
+
+
+def _request(  # noqa: PLR0913, PLR0917 - the fields of a line
+    time: bytes,
+    service: bytes,
+    status: bytes,
+    received: bytes,
+    sent: bytes,
+    seconds: bytes,
+    to: bytes,
+) -> Request:
+    upstream = to.decode(errors="replace")
+    return Request(
+        service.decode(errors="replace"),
+        int(status),
+        float(time),
+        float(seconds),
+        int(received),
+        int(sent),
+        quiet=_is_quiet(upstream),
+    )
+
+
+def _is_quiet(upstream: str) -> bool:
+    return _QUIET in upstream or _SERVICE not in upstream
 
 
 def _decode(line: bytes) -> Any:

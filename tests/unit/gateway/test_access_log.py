@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service_management.gateway.access_log import Request, parse, read
+from service_management.gateway.access_log import Request, parse, read, tally
 from service_management.gateway.rotate import files, rotate
 
 FIELDS: dict[str, Any] = {
@@ -193,3 +193,42 @@ def test_files_that_are_gone_are_forgotten(log: Path) -> None:
     reader.step()
     assert len(reader.positions) == 3
     assert reader.seen == [b"%d" % number for number in range(9)]
+
+
+def warm(**values: object) -> bytes:
+    """As nginx writes it: what is counted first, in this order."""
+    first = ("time", "service", "status", "bytes_in", "bytes_out", "request_time", "cold_start")
+    order = (*first, "upstream")
+    fields = json.loads(line(**values))
+    text = {name: fields[name] for name in order} | fields
+    return json.dumps(text, separators=(",", ":")).encode()
+
+
+def test_requests_that_count_alike_are_counted_together_and_end_with_the_latest() -> None:
+    lines = [warm(time=1700000002.5), warm(time=1700000001.5), warm(status=404)]
+    requests, malformed = tally(lines)
+    assert sorted((request.status, request.ended, times) for request, times in requests) == [
+        (200, 1700000002.5, 2),
+        (404, 1700000000.123, 1),
+    ]
+    assert malformed == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"upstream": "unix:/run/io/routes/digits.0.quiet.sock"},
+        {"upstream": "", "status": 404},
+        {"service": ""},
+        {"cold_start": 2.5},
+    ],
+    ids=["warm", "quiet", "refused", "the gateway's own", "held"],
+)
+def test_the_short_way_counts_as_the_whole_line_does(values: dict[str, object]) -> None:
+    text = warm(**values)
+    assert tally([text]) == ([(parse(text), 1)], 0)
+
+
+def test_lines_that_are_none_of_ours_are_counted_as_such() -> None:
+    assert tally([b"", b"{}", b"\xff\xfe", warm()])[1] == 3
