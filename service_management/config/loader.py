@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from . import document, entries, jsontext
@@ -55,7 +56,9 @@ def parse(  # noqa: PLR0913 (as above)
     value = jsontext.decode(text)
     if isinstance(value, Problem):
         return [value]
-    around = Surroundings(key_dir, reserved, gateway_ports, readable if check_files else None)
+    # Many services share a key: each file is looked at once.
+    file_check = cache(readable) if check_files else None
+    around = Surroundings(key_dir, reserved, gateway_ports, file_check)
     return _catalogue(document.read(value), around)
 
 

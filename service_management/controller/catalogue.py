@@ -16,7 +16,7 @@ from service_management.config import Catalogue, Problem
 from service_management.controller.inbox import CatalogueLive, CatalogueRefused, Item
 
 _LOG = structlog.get_logger(__name__)
-LOOK_EVERY = 0.5
+LOOK_EVERY = 0.25
 RETRY_EVERY = 1.0  # a refused file is read again: perhaps the key file is there now
 RETRY_COSTLY = 30.0  # nginx is not bothered with the same refused configuration that often
 
@@ -51,7 +51,7 @@ class CatalogueWatcher:
         self._look_at = self._retry_at = 0.0
 
     def look(self, now: float) -> None:
-        """Called at every pass; looks at the file twice a second."""
+        """Called at every pass; looks at the file now and then."""
         if now < self._look_at or (self._running and not self._running.done()):
             return
         self._look_at = now + LOOK_EVERY

@@ -55,7 +55,9 @@ def _each(templates: Environment, name: str, services: Iterable[ServiceView]) ->
     return "\n".join(_one(template, service) for service in services)
 
 
+@lru_cache(maxsize=4096)
 def _one(template: Template, service: ServiceView) -> str:
+    """Remembered: an edit changes few of many services."""
     try:
         return template.render(service=service, prefix=f"/{service.route}")
     except UnquotableError as error:
