@@ -50,6 +50,7 @@ class Held:
     patience: float | None  # the client's own, from Prefer: wait=N
     html: bool
     request_id: str
+    ready: str = ""  # the place from where it is replayed
 
     @property
     def sent(self) -> bool:
@@ -71,6 +72,7 @@ def read(request: Request) -> Held:
         html=accept.best_match(["application/json", "text/html"]) == "text/html"
         and "text/html" in accept.values(),
         request_id=request.headers.get("X-Request-ID", ""),
+        ready=request.headers.get("X-Hold-Ready", ""),
     )
 
 
@@ -163,7 +165,7 @@ class Hold:
         if held.replays >= REPLAYS:
             return self._broke_off(route, held)
         response = Response(status=200)
-        response.headers["X-Accel-Redirect"] = f"@ready_{route}"
+        response.headers["X-Accel-Redirect"] = held.ready
         response.headers["X-Cold-Start"] = f"{waited:.3f}"
         # nginx would add its charset, or all of it, to an answer of the service that has none.
         del response.headers["Content-Type"]

@@ -30,7 +30,7 @@ def render(catalogue: Catalogue, settings: GatewaySettings) -> dict[str, str]:
     _refuse_shared_addresses(views, settings)
     files = dict(_snippets(settings.template_dir))
     files[MAIN] = templates.get_template("nginx.conf.j2").render(
-        settings=settings, hold_timeouts=sorted({service.hold_timeout for service in views})
+        settings=settings, timeouts=sorted({service.timeouts for service in views})
     )
     files[UPSTREAMS] = _each(templates, "http.conf.j2", views)
     files[SERVICES] = _each(templates, "service.conf.j2", views)

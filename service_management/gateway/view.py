@@ -54,6 +54,11 @@ class ServiceView:
     hold_timeout: int  # ms
     local_address: str | None
 
+    @property
+    def timeouts(self) -> tuple[int, int]:
+        """What tells apart the places where requests wait, and from where they are replayed."""
+        return self.hold_timeout, self.request_timeout
+
 
 def view(service: Service, run_dir: Path) -> ServiceView:
     """The service's view, or UnquotableError naming the key at fault."""

@@ -40,7 +40,8 @@ class Reply:
 
 
 def ready(asked: Asked) -> Reply:
-    return Reply(200, (("X-Accel-Redirect", f"@ready_{asked.route}"), ("X-Cold-Start", "1.5")))
+    place = asked.get("X-Hold-Ready") or ""
+    return Reply(200, (("X-Accel-Redirect", place), ("X-Cold-Start", "1.5")))
 
 
 def refuse(_asked: Asked) -> Reply:

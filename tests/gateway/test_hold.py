@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from service_management.config import Catalogue
+from service_management.gateway.render import MAIN, render
 from tests.gateway.client import Answer, connect, raw, read_until
 from tests.gateway.control_plane import Asked, Reply, ready
 from tests.gateway.gateway import Gateway
+from tests.gateway.services import service
 from tests.gateway.upstream import Upstream
 from tests.gateway.waiting import until
 
@@ -61,9 +65,24 @@ def test_a_hold_is_asked_with_what_it_needs_and_no_more(gateway: Gateway) -> Non
     assert (asked.get("Prefer"), asked.get("Accept")) == ("wait=0", "text/html")
     assert asked.get("X-Request-ID") == answer.one("X-Request-ID")
     assert asked.get("X-Hold-Sent") == "0"
+    assert asked.get("X-Hold-Ready") == "@ready_180000_600000"
     assert asked.get("Cookie") is None
     assert asked.get("Content-Length") is None
     assert asked.get("Transfer-Encoding") is None
+
+
+def test_services_with_the_same_timeouts_share_the_places_where_requests_wait(
+    gateway: Gateway,
+) -> None:
+    """Each place costs every reload as much as a third of a service."""
+    services = [service("a"), service("b"), service("c", hold_timeout=0), service("d", timeout=9)]
+    main = render(Catalogue.of(services), gateway.settings)[MAIN]
+    assert re.findall("location (@.*) {", main) == [
+        "@hold_60000",
+        "@hold_180000",
+        "@ready_60000_600000",
+        "@ready_180000_600000",
+    ]
 
 
 def test_the_control_planes_refusal_reaches_the_client_unchanged(gateway: Gateway) -> None:
