@@ -8,11 +8,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Scale:
     rounds: int = 5
-    seconds: float = 8  # of load, each time
+    seconds: float = 5  # of load, each time
     rate: float = 2000  # requests per second of the open loop
     connections: tuple[int, ...] = (1, 64, 256)
     body: int = 1 << 30
-    far_body: int = 1 << 28  # over the slow network
+    far_body: int = 1 << 26  # over the slow network
     streams: int = 1000
     chunks: int = 600  # per stream, ten a second
     stream_rounds: int = 3

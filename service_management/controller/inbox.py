@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service_management.config import Catalogue, Problem
@@ -54,27 +53,23 @@ Item = Happened | Suspected | Answer | LoginState | CatalogueLive | CatalogueRef
 
 
 class Inbox:
+    """In the order of arrival, also where some items wait: demand from before a stop must not come
+    after it."""
+
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
-        self._waiting: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._items: deque[Item] = deque()
+        self._urgent = threading.Event()
 
     def put(self, item: Item) -> None:
-        waits = isinstance(item, Happened) and item.waits
-        (self._waiting if waits else self._queue).put(item)
+        self._items.append(item)
+        if not (isinstance(item, Happened) and item.waits):
+            self._urgent.set()
 
     def wake(self) -> None:
-        self._queue.put(None)
+        self._urgent.set()
 
     def take(self, timeout: float) -> Sequence[Item]:
-        """Wait for the first item that does not wait, then take all that are there."""
-        first: list[Item | None] = []
-        with contextlib.suppress(queue.Empty):
-            first.append(self._queue.get(timeout=max(timeout, 0.0)))
-        found = [*first, *_all(self._queue), *_all(self._waiting)]
-        return [item for item in found if item is not None]
-
-
-def _all(waiting: queue.SimpleQueue[Item | None]) -> Iterator[Item | None]:
-    with contextlib.suppress(queue.Empty):
-        while True:
-            yield waiting.get_nowait()
+        """Wait for an item that does not wait, then take all that are there."""
+        self._urgent.wait(max(timeout, 0.0))
+        self._urgent.clear()  # first: what comes now is taken below, or wakes the next time
+        return [self._items.popleft() for _ in range(len(self._items))]

@@ -57,10 +57,13 @@ class Clone:
         return said
 
     def processes(self) -> list[str]:
-        """Whatever runs from this clone, or from the demo cluster."""
-        found = []
+        """Whatever runs from this clone, or from the demo cluster; a container's own processes
+        may have the same names."""
+        found, here = [], Path("/proc/self/ns/pid").readlink()
         for entry in Path("/proc").glob("[0-9]*"):
             try:
+                if (entry / "ns" / "pid").readlink() != here:
+                    continue
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 where = str((entry / "cwd").readlink())
             except OSError:
