@@ -79,7 +79,9 @@ def ssh(cluster: Cluster, socket: Path, node: str, port: int) -> list[str]:
         "StreamLocalBindUnlink=yes",
         "ExitOnForwardFailure=yes",
     )
-    words = [shutil.which("ssh") or "ssh", "-F", "none", "-N", "-L", f"{socket}:{node}:{port}"]
+    words = [shutil.which("ssh") or "ssh", "-F", "none", "-L", f"{socket}:{node}:{port}"]
     words += [word for option in options for word in ("-o", option)]
     words += ["-i", str(cluster.key_file), "-p", str(cluster.ssh_port)]
-    return [*words, f"{cluster.ssh_user}@{cluster.ssh_host}"]
+    # With a command, not -N: only for a session does sshd set TCP_NODELAY, without which small
+    # answers wait for the client's acknowledgements. It ends with its standard input.
+    return [*words, f"{cluster.ssh_user}@{cluster.ssh_host}", "cat"]

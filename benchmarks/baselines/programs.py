@@ -17,13 +17,15 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
         env = environment or None
-        process = subprocess.Popen(argv, stdout=output, stderr=output, env=env)
+        process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=output, stderr=output, env=env
+        )
     try:
         wait_for(f"{argv[0]} ready (see {log})", lambda: _alive(process, log) and ready(), 20)
         yield process
     finally:
         process.terminate()
-        process.wait(20)
+        process.communicate(timeout=20)
 
 
 def _alive(process: subprocess.Popen[bytes], log: Path) -> bool:
