@@ -37,10 +37,10 @@ def test_whatever_a_client_sends_is_one_object(gateway: Gateway) -> None:
     answer = gateway.call('/whole/x?"\\', "PUT", [("User-Agent", 'quo"te\\')], b"x")
     missing = gateway.call("/whole2/x", "DELETE")
     found = entries(gateway, answer, missing)
-    assert [entry["method"] for entry in found] == ["PUT", "DELETE"]
+    assert [entry["request"].split()[0] for entry in found] == ["PUT", "DELETE"]
     assert [entry["status"] for entry in found] == [200, 404]
     assert [entry["service"] for entry in found] == ["whole", ""]
-    assert found[0]["uri"] == '/whole/x?"\\'
+    assert '/whole/x?"\\' in found[0]["request"]
     assert found[0]["user_agent"] == 'quo"te\\'
 
 
