@@ -47,13 +47,13 @@ def _parser() -> argparse.ArgumentParser:
         "baseline in the same rounds, and prints a table of ratios. Every answer is checked: a "
         "wrong one ends the run with exit code 1. Whether a figure is good enough stands in the "
         "table and does not change the exit code. Needs root, wrk, and a machine with nothing "
-        "else to do; all cases take about 45 minutes.",
+        "else to do; all cases take about 30 minutes.",
     )
     parser.add_argument(
         "cases", nargs="*", metavar="case", help=f"default: all of {', '.join(CASES)}"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every value there")
-    parser.add_argument("--rounds", type=int, metavar="N", help="default: 5, and 3 of the streams")
+    parser.add_argument("--rounds", type=int, metavar="N", help="default: 3, and 2 of the streams")
     parser.add_argument("--smoke", action="store_true", help="see that it works: no figures")
     parser.epilog = "Ends with exit code 2 where it cannot begin."
     return parser

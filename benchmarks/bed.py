@@ -66,7 +66,7 @@ class Bed:
         return self.gateway.endpoint(route)
 
     def way(self, name: str, route: str, script: str) -> Endpoint:
-        """To the job of this route: `product`, `direct`, `bare`, `bare, streaming`, `naive`."""
+        """To the job of this route: `product`, `direct`, `bare`, `bare` and its variants, `naive`."""
         if (name, route) not in self._ways:
             self._ways[name, route] = self._lead(name, route, script)
         return self._ways[name, route]
@@ -88,8 +88,7 @@ class Bed:
         place = self.directory / f"{name.replace(', ', '-')}-{route}"
         if name == "naive":
             return self._open.enter_context(naive(self.cluster, place, node, port))
-        streaming = name == "bare, streaming"
-        return self._open.enter_context(bare(self.cluster, place, node, port, streaming=streaming))
+        return self._open.enter_context(bare(self.cluster, place, node, port, name))
 
     def another_gateway(self, **environment: str) -> Gateway:
         """A second one on the same cluster; ended with the bed."""

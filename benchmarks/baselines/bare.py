@@ -1,7 +1,7 @@
 """Bare: nginx with keep-alive, and one tuned `ssh -L` to a unix socket. The cost of the way itself.
 
-No access log, no mirror, no control plane. nginx takes a request's body before it passes it on, as
-it does by default; `streaming` is the same without that.
+No mirror, no control plane. nginx does what it does by default: it logs (buffered, as the product
+does), and takes a request's body before it passes it on. The variants are the same without that.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from benchmarks.endpoint import Endpoint
 from demo.cluster import Cluster
 from tests.stack.stack import free_port
 
+NO_LOG, STREAMING = "bare, no log", "bare, streaming"
 CONFIG = """\
 daemon off;
 user root;
@@ -24,7 +25,7 @@ worker_rlimit_nofile 65536;
 pid nginx.pid;
 events {{ worker_connections 16384; }}
 http {{
-    access_log off;
+    access_log {log};
     client_body_temp_path body;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
@@ -54,17 +55,21 @@ http {{
 
 @contextmanager
 def bare(
-    cluster: Cluster, directory: Path, node: str, port: int, *, streaming: bool = False
+    cluster: Cluster, directory: Path, node: str, port: int, name: str = "bare"
 ) -> Iterator[Endpoint]:
     directory.mkdir(parents=True)
     socket, here = directory / "service.sock", free_port()
-    buffering = "proxy_request_buffering off;" if streaming else ""
-    config = CONFIG.format(socket=socket, port=here, buffering=buffering)
+    config = CONFIG.format(
+        socket=socket,
+        port=here,
+        log="off" if name == NO_LOG else "access.log combined buffer=32k flush=1s",
+        buffering="proxy_request_buffering off;" if name == STREAMING else "",
+    )
     with (
         running(ssh(cluster, socket, node, port), directory / "ssh.log", socket.exists),
         running(nginx(directory, config), directory / "nginx.log", lambda: listens(here)),
     ):
-        yield Endpoint("bare, streaming" if streaming else "bare", "127.0.0.1", here)
+        yield Endpoint(name, "127.0.0.1", here)
 
 
 def ssh(cluster: Cluster, socket: Path, node: str, port: int) -> list[str]:

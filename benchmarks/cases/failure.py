@@ -16,8 +16,8 @@ def measure(bed: Bed, scale: Scale) -> list[Line]:
     for name in ("naive", "product"):
         way = bed.way(name, *warm.SERVICE)
         bed.say(f"naive: {scale.naive_seconds:g} s of load on {name}")
-        seen = wrk.closed(wrk.run(way, warm.NAIVE_AT, scale.naive_seconds))
-        what = f"{warm.NAIVE_AT} connections for {scale.naive_seconds:g} s"
+        seen = wrk.closed(wrk.run(way, warm.COMPARED_AT, scale.naive_seconds))
+        what = f"{warm.COMPARED_AT} connections for {scale.naive_seconds:g} s"
         figures = {
             "requests/s": ("/s", seen.per_second),
             "p99": ("ms", seen.p99),

@@ -12,6 +12,7 @@ from benchmarks.results import Line, Rounds
 from benchmarks.scale import Scale
 
 BASE = "1 connection"
+CONNECTIONS = (64,)  # of clients
 
 
 def measure(bed: Bed, scale: Scale) -> list[Line]:
@@ -21,7 +22,7 @@ def measure(bed: Bed, scale: Scale) -> list[Line]:
         "paramiko": by_paramiko(bed),
     }
     rounds, lines = Rounds(scale.rounds, bed.say), list[Line]()
-    for connections in scale.connections:
+    for connections in CONNECTIONS:
         lines += compare(ways, rounds, connections, scale)
     return lines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from benchmarks.baselines.bare import STREAMING
 from benchmarks.bed import Bed
 from benchmarks.endpoint import Endpoint
 from benchmarks.load.bulk import bulk
@@ -23,7 +24,7 @@ def measure(bed: Bed, scale: Scale) -> list[Line]:
         for way in ("down", "up"):
             lines.append(compare("transfer", (product, base), rounds, way, scale.body))
     streaming = compare(
-        "transfer", (product, bed.way("bare, streaming", *SERVICE)), rounds, "up", scale.body
+        "transfer", (product, bed.way(STREAMING, *SERVICE)), rounds, "up", scale.body
     )
     lines.append(replace(streaming, bound=None))  # not asked for: it shows what buffering costs
     name, grown = watch.most()

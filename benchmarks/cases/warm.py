@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
+from benchmarks.baselines.bare import NO_LOG
 from benchmarks.bed import Bed
 from benchmarks.endpoint import Endpoint
 from benchmarks.load.open_loop import open_loop
@@ -13,7 +15,7 @@ from benchmarks.results import Line, Rounds, ratio_at_least, ratio_at_most
 from benchmarks.scale import Scale
 
 SERVICE = ("fast", "fast.sh")
-NAIVE_AT = 64  # connections
+COMPARED_AT = 64  # connections: with naive, and with a bare nginx that does not log
 
 
 def measure(bed: Bed, scale: Scale) -> list[Line]:
@@ -23,7 +25,7 @@ def measure(bed: Bed, scale: Scale) -> list[Line]:
     for connections in scale.connections:
         lines += throughput("warm", ways, rounds, connections, scale)
         lines += latency("warm", ways, rounds, connections, scale)
-    return [*lines, against_naive(bed, rounds, scale)]
+    return [*lines, without_log(bed, rounds, scale), against_naive(bed, rounds, scale)]
 
 
 def throughput(
@@ -69,15 +71,22 @@ def latency(
     ]
 
 
+def without_log(bed: Bed, rounds: Rounds, scale: Scale) -> Line:
+    """Not asked for: it shows what the log costs."""
+    ways = {"product": bed.way("product", *SERVICE), "bare": bed.way(NO_LOG, *SERVICE)}
+    [line] = throughput("warm", ways, rounds, COMPARED_AT, scale)
+    return replace(line, baseline=NO_LOG, bound=None)
+
+
 def against_naive(bed: Bed, rounds: Rounds, scale: Scale) -> Line:
     """It may fail some requests; the product may not."""
     product, naive = (bed.way(name, *SERVICE) for name in ("product", "naive"))
-    what = f"requests/s, {NAIVE_AT} connections"
+    what = f"requests/s, {COMPARED_AT} connections"
     seen = rounds.of(
         f"warm: {what}",
         {
-            "product": lambda: wrk(product, NAIVE_AT, scale.seconds).per_second,
-            "naive": lambda: wrk(naive, NAIVE_AT, scale.seconds, strict=False).per_second,
+            "product": lambda: wrk(product, COMPARED_AT, scale.seconds).per_second,
+            "naive": lambda: wrk(naive, COMPARED_AT, scale.seconds, strict=False).per_second,
         },
     )
     values, base = tuple(seen["product"]), tuple(seen["naive"])

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from pydantic_core import from_json
 
-STEP = 1 << 20  # bytes read at a time
+STEP = 4 << 20  # bytes read at a time, and saved after
 # Seconds after which the line of an ended request is in the file: nginx holds it back for one
 # (flush=1s), and may be late.
 WRITTEN_WITHIN = 3.0
