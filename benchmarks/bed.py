@@ -66,7 +66,7 @@ class Bed:
         return self.gateway.endpoint(route)
 
     def way(self, name: str, route: str, script: str) -> Endpoint:
-        """To the job of this route: `product`, `direct`, `bare`, `bare` and its variants, `naive`."""
+        """To the job of this route: `product`, `direct`, `naive`, or `bare` and its variants."""
         if (name, route) not in self._ways:
             self._ways[name, route] = self._lead(name, route, script)
         return self._ways[name, route]
@@ -85,7 +85,7 @@ class Bed:
             address = next(n.address for n in self.cluster.spec.nodes if n.name == node)
             return Endpoint("direct", address, port, enter=tuple(enter))
         self.say(f"starting the baseline {name}")
-        place = self.directory / f"{name.replace(', ', '-')}-{route}"
+        place = self.directory / f"{name.replace(', ', '-').replace(' ', '-')}-{route}"
         if name == "naive":
             return self._open.enter_context(naive(self.cluster, place, node, port))
         return self._open.enter_context(bare(self.cluster, place, node, port, name))

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from service_management.controller.follower import PACE, SHARE, Follower, Logs
-from service_management.gateway.access_log import WRITTEN_WITHIN
+from service_management.gateway.access_log import STEP, WRITTEN_WITHIN
 from service_management.gateway.settings import GatewaySettings
 from service_management.store import Store
 from tests.unit.controller.log_lines import line
+
+LONG = 3 * STEP // 2 // len(line("a"))  # lines: more than are read in one step
 
 
 class DiskFull(Store):
@@ -93,7 +95,7 @@ def test_a_quiet_gateway_is_not_written_down_every_second(url: str, logs: Logs) 
 def test_the_last_request_is_known_once_the_log_has_been_read_up_to_then(
     store: Store, logs: Logs
 ) -> None:
-    append(logs, 8000)
+    append(logs, LONG)
     follower, begun = Follower(store, logs), time.time()
     assert follower.last_request("a", begun) is None
     assert follower.step()  # there is more to read
@@ -120,19 +122,19 @@ def test_a_log_whose_reading_cannot_be_saved_is_not_known(
 
 
 def test_a_long_log_is_read_step_by_step(store: Store, logs: Logs) -> None:
-    append(logs, 8000)
+    append(logs, LONG)
     follower = Follower(store, logs)
     steps = 1
     while follower.step():
         steps += 1
     assert steps > 1
-    assert counted(follower) == 8000
+    assert counted(follower) == LONG
 
 
 def test_it_rests_longer_than_it_works_and_longest_with_nothing_left_to_read(
     store: Store, logs: Logs
 ) -> None:
-    append(logs, 8000)
+    append(logs, LONG)
     follower = Follower(store, logs)
     begun = time.thread_time()
     behind = follower.paced_step()
