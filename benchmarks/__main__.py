@@ -64,11 +64,14 @@ def _measure(cases: Sequence[str], scale: Scale, file: Path | None) -> list[Line
     if unknown:
         raise Wrong(f"no case {unknown[0]!r}: there are {', '.join(CASES)}")
     lines: list[Line] = []
-    with bed(_say) as here:
-        for case in cases:
-            lines += CASES[case](here, scale)
-            _write(lines, file)
-    print(f"\n{machine.words()}\n\n{table(lines)}")
+    try:
+        with bed(_say) as here:
+            for case in cases:
+                lines += CASES[case](here, scale)
+                _write(lines, file)
+    finally:
+        if lines:
+            print(f"\n{machine.words()}\n\n{table(lines)}")
     return lines
 
 
