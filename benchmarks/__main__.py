@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("error: the cluster's network namespaces need root: use sudo", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleaned up after, like Ctrl-C
+    _allow_many_files()
     scale = SMOKE if chosen.smoke else Scale()
     if chosen.rounds:
         scale = replace(scale, rounds=chosen.rounds, stream_rounds=chosen.rounds)
@@ -80,6 +82,12 @@ def _write(lines: Sequence[Line], file: Path | None) -> None:
     if file:
         content = {"machine": machine.facts(), "lines": [line.to_json() for line in lines]}
         file.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _allow_many_files() -> None:
+    """A thousand streams are as many descriptors, in ssh and in the loads, which inherit this."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _say(text: str) -> None:
