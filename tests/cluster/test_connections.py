@@ -62,14 +62,15 @@ def own_key(stack: Stack, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def shared(stack: Stack, service: Callable[..., str]) -> str:
-    route = service(ssh_connections=2)
+def shared(stack: Stack, service: Callable[..., str], own_key: Path) -> str:
+    """Nobody else's connections are among those it is seen to have."""
+    route = service(ssh_connections=2, ssh_key_file=str(own_key))
     assert stack.client.get(f"/{route}/echo").status_code == 200
     return route
 
 
 def test_streams_are_divided_between_two_ssh_processes_and_counted_together(
-    stack: Stack, shared: str
+    stack: Stack, shared: str, own_key: Path
 ) -> None:
     tunnels = _tunnels(stack, shared, 2)
     streams = Streams(stack, shared, 6, seconds=4)
@@ -80,20 +81,20 @@ def test_streams_are_divided_between_two_ssh_processes_and_counted_together(
     assert first
     assert second
     if stack.tunnels_outlive_control_plane:
-        assert len(set(_pids(stack, stack.cluster.key_file))) == 2
+        assert len(set(_pids(stack, own_key))) == 2
     wait_for("all are counted", lambda: stack.info(shared)["inflight"] == 6, 3)
     streams.assert_uncut()
 
 
 def test_one_of_two_ssh_processes_killed_fails_no_request_and_is_replaced(
-    stack: Stack, shared: str
+    stack: Stack, shared: str, own_key: Path
 ) -> None:
     if not stack.tunnels_outlive_control_plane:
         pytest.skip("paramiko's sessions have no process of their own")
     tunnels = _tunnels(stack, shared, 2)
     streams = [Streams(stack, shared, 1, seconds=6) for _ in range(6)]
-    kept, key = _carried(stack, tunnels)[0], stack.cluster.key_file
-    before = _pids(stack, key)
+    kept = _carried(stack, tunnels)[0]
+    before = _pids(stack, own_key)
 
     os.kill(before[1], signal.SIGKILL)
     with ThreadPoolExecutor(8) as pool:
@@ -101,7 +102,7 @@ def test_one_of_two_ssh_processes_killed_fails_no_request_and_is_replaced(
         answers = list(pool.map(lambda _: httpx.get(url, timeout=20).status_code, range(200)))
 
     assert answers == [200] * 200
-    wait_for("another one runs", lambda: _another_runs(stack, key, before), 10)
+    wait_for("another one runs", lambda: _another_runs(stack, own_key, before), 10)
     assert _tunnels(stack, shared, 2) == tunnels
     assert sum(map(_uncut, streams)) == kept
     assert stack.submissions(shared) == 1
@@ -132,14 +133,16 @@ def test_further_connection_that_is_refused_leaves_the_service_on_the_first(
 
 
 def test_another_number_of_connections_leaves_the_job_and_its_streams_alone(
-    stack: Stack, shared: str
+    stack: Stack, shared: str, own_key: Path
 ) -> None:
+    login = {"ssh_key_file": str(own_key)}
     job = stack.info(shared)["replicas"][0]["job_id"]
     streams = Streams(stack, shared, 4, seconds=5)
 
     for count in (1, 4):
-        stack.configure(stack.entry(shared, ssh_connections=count, name=f"now {count}"))
-        wait_for("in force", lambda n=count: stack.info(shared)["name"] == f"now {n}", 10)
+        name = f"now {count}"
+        stack.configure(stack.entry(shared, ssh_connections=count, name=name, **login))
+        wait_for("in force", lambda n=name: stack.info(shared)["name"] == n, 10)
         for _ in range(20):
             answer = httpx.get(f"{stack.url}/{shared}/echo", headers={"Prefer": "wait=0"})
             assert (answer.status_code, "X-Cold-Start" in answer.headers) == (200, False)

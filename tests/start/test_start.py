@@ -132,6 +132,7 @@ def test_second_start_changes_nothing_and_stop_leaves_nothing(clone: Clone) -> N
 
 @pytest.mark.parametrize("after", ["starting the demo cluster", "starting nginx"])
 def test_ctrl_c_during_the_start_leaves_nothing(clone: Clone, after: str) -> None:
+    clone.start_cmd("stop").communicate(timeout=120)  # another test may have left it running
     process = clone.start_cmd()
     assert process.stdout is not None
     said = ""
