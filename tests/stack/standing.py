@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.stack.ssh import masters
 from tests.stack.stack import Stack
 
 _LISTENING = "01"
@@ -15,7 +14,7 @@ _SAME = ("masters", "forwards", "jobs")
 
 @dataclass(frozen=True)
 class Standing:
-    masters: dict[str, int]  # configuration of ssh → process
+    masters: dict[str, int]  # login → process
     forwards: dict[str, str]  # path of the tunnel's socket → inode
     jobs: set[str]
     submitted: set[str]  # names; Slurm forgets the old ones
@@ -29,17 +28,7 @@ class Standing:
 def standing(stack: Stack) -> Standing:
     jobs = {str(job["id"]) for job in stack.jobs()}
     names = {name for name in stack.submitted_names() if name.startswith(f"{stack.identity}.")}
-    return Standing(_masters(stack), _forwards(stack), jobs, names)
-
-
-def _masters(stack: Stack) -> dict[str, int]:
-    found = {}
-    for config in (stack.run_dir / "ssh").glob("*.conf"):
-        argv = ["ssh", "-F", str(config), "-O", "check", "shared"]
-        said = subprocess.run(argv, capture_output=True, text=True, check=False).stderr
-        if pid := re.search(r"pid=(\d+)", said):
-            found[config.name] = int(pid[1])
-    return found
+    return Standing(masters(stack), _forwards(stack), jobs, names)
 
 
 def _forwards(stack: Stack) -> dict[str, str]:
