@@ -171,6 +171,8 @@ def _end_everything(place: Path, spec: Spec | None, table: Table) -> None:
     orphans += processes.of_user(spec.uid) if spec else []
     processes.end(orphans, grace=1)
     processes.end(holders.values(), grace=1)
+    if spec and spec.shape == "hosts":
+        network.unlink(spec)
 
 
 def _stop_new(place: Path, before: set[str]) -> None:

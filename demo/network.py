@@ -11,6 +11,7 @@ the gateway has no way to the nodes, and no firewall of the machine stands betwe
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 
@@ -76,10 +77,18 @@ def build(spec: Spec, table: Table) -> bool:
 
 def remove(spec: Spec, table: Table) -> None:
     """The hosts with everything on them, also of a host whose holder is gone already; the
-    links vanish with their ends."""
+    links vanish with them."""
     processes.end_now(table.living().values())
     processes.end_now(processes.daemons_of(spec.slurm_conf))
     processes.end_now(processes.of_user(spec.uid))
+    unlink(spec)
+
+
+def unlink(spec: Spec) -> None:
+    """The kernel takes a dead namespace's links apart later, at its leisure: this one would
+    still be seen, and be in the way of the next of its name."""
+    with contextlib.suppress(DemoError):
+        _ip("link", "delete", gateway_link(spec))
 
 
 def _start_holder(spec: Spec, table: Table, host: str) -> None:

@@ -26,7 +26,7 @@ class Open:
     p50: float  # milliseconds
     p99: float
     count: int
-    size: int  # of one answer, headers included
+    sizes: tuple[int, int]  # the smallest and the largest answer, headers included
 
 
 def open_loop(endpoint: Endpoint, connections: int, rate: float, seconds: float) -> Open:
@@ -102,7 +102,9 @@ def main() -> None:
     except (Wrong, OSError) as error:
         sys.exit(str(error))
     hundredths = statistics.quantiles([*loop.latencies, loop.latencies[-1]], n=100)
-    found = Open(hundredths[49] * 1e3, hundredths[98] * 1e3, len(loop.latencies), max(loop.sizes))
+    p50, p99 = hundredths[49] * 1e3, hundredths[98] * 1e3
+    sizes = min(loop.sizes), max(loop.sizes)
+    found = Open(p50, p99, len(loop.latencies), sizes)
     print(json.dumps(vars(found)))
 
 

@@ -104,7 +104,7 @@ def test_prefer_wait_n_is_the_callers_own_patience(
     answer = stack.client.get(f"/{route}/echo", headers={"Prefer": "respond-async, wait=1"})
 
     assert answer.status_code == 503
-    assert 1 <= time.monotonic() - started < 3
+    assert 1 <= time.monotonic() - started < 4  # it starts no sooner than that
 
 
 def test_every_method_passes_cold_and_warm(stack: Stack, route: str) -> None:

@@ -11,6 +11,7 @@ from tests.gateway.client import connect, read_until
 from tests.gateway.control_plane import Asked, Reply
 from tests.gateway.gateway import Gateway
 from tests.gateway.waiting import until
+from tests.stack.waiting import at_best
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
@@ -51,11 +52,15 @@ def test_a_hung_control_plane_costs_a_warm_connection_a_fifth_of_a_second(
     request = b"GET /hung/x HTTP/1.1\r\nHost: x\r\n\r\n"
     try:
         with connect(gateway.port) as connection:
-            started = time.monotonic()
-            for _ in range(50):
-                connection.sendall(request)
-                read_until(connection, b'"}')
-            assert time.monotonic() - started < 2
+
+            def fifty() -> float:
+                started = time.monotonic()
+                for _ in range(50):
+                    connection.sendall(request)
+                    read_until(connection, b'"}')
+                return time.monotonic() - started
+
+            at_best(2.0, fifty)
         assert len(gateway.control.of("demand")) >= 1
     finally:
         release.set()

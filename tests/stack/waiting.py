@@ -21,6 +21,15 @@ def wait_for(what: str, look: Callable[[], T], seconds: float = 20.0, pause: flo
         time.sleep(pause)
 
 
+def at_best(seconds: float, measure: Callable[[], float], tries: int = 4) -> None:
+    """One of several tries takes at most as long: other tests on the same two cores make any
+    single one late, and none of them early."""
+    took: list[float] = []
+    while not took or (took[-1] > seconds and len(took) < tries):
+        took.append(measure())
+    assert took[-1] <= seconds, f"took {took} s, not {seconds} s"
+
+
 def watch(what: str, true: Callable[[], bool], seconds: float, pause: float = 0.2) -> None:
     """It stays true for as long."""
     end = time.monotonic() + seconds

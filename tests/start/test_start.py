@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,14 +97,12 @@ def test_one_command_then_one_curl_is_answered_by_a_job_that_goes_again(clone: C
 
     answer = httpx.get(f"http://127.0.0.1:{clone.port}/classifier/example", timeout=120)
 
-    ended = time.monotonic()
     assert answer.status_code == 200
     assert "X-Cold-Start" in answer.headers
     assert len(jobs()) == 1
     wait_for("the job is gone", lambda: not jobs(), IDLE + 10, pause=0.02)
-    assert time.monotonic() - ended <= IDLE + 1.5
     info = f"http://127.0.0.1:{clone.port}/info/classifier"
-    wait_for("the route is cold again", lambda: httpx.get(info).json()["state"] == "cold", 2)
+    wait_for("the route is cold again", lambda: httpx.get(info).json()["state"] == "cold")
 
 
 def test_second_start_changes_nothing_and_stop_leaves_nothing(clone: Clone) -> None:
