@@ -55,10 +55,13 @@ def up_command(  # noqa: PLR0913, PLR0917 - one parameter per option
         Path | None,
         typer.Option(help="Directory for demo_key and demo_host_key, which outlive `down`."),
     ] = None,
+    listen: Annotated[
+        str, typer.Option(help="Address of sshd in the shape host; 0.0.0.0: every one.")
+    ] = "127.0.0.1",
     as_json: JsonOption = False,
 ) -> None:
     """Start the cluster, or what is missing of it. Quick where it is up already."""
-    options = Options(ssh_port, user, export_key)
+    options = Options(ssh_port, user, export_key, listen)
     with _in_plain_words():
         cluster = up(shape.value, directory, _progress, options)
         _show(cluster, as_json)

@@ -30,6 +30,7 @@ class Options:
     ssh_port: int | None = None
     user: str | None = None
     keys: Path | None = None  # where the client and the host key outlive the cluster
+    listen: str = "127.0.0.1"  # sshd's address in the shape host
 
 
 class Cluster(Faults):
@@ -113,7 +114,7 @@ def _choose(shape: Shape, place: Path, options: Options) -> Spec:
         login, nodes = network.choose(tag(place), options.ssh_port or 22)
     else:
         wanted = options.ssh_port or (DEFAULT_SSH_PORT if default else None)
-        login, nodes = _choose_ports(tag(place), wanted)
+        login, nodes = _choose_ports(tag(place), wanted, options.listen)
     home = place / "home"
     home.mkdir(mode=0o700, exist_ok=True)
     uid = machine.add_user(user, home)
@@ -123,12 +124,12 @@ def _choose(shape: Shape, place: Path, options: Options) -> Spec:
     return spec
 
 
-def _choose_ports(tag_: str, ssh_port: int | None) -> tuple[Login, tuple[Node, ...]]:
+def _choose_ports(tag_: str, ssh_port: int | None, listen: str) -> tuple[Login, tuple[Node, ...]]:
     if ssh_port and not machine.port_is_free(ssh_port):
         raise DemoError(f"port {ssh_port} for ssh is taken: choose another with --ssh-port")
     control, first, second, spare = machine.free_ports(tag_, 4)
     hostname = socket.gethostname().split(".")[0]
-    login = Login(hostname, "127.0.0.1", control, "127.0.0.1", ssh_port or spare)
+    login = Login(hostname, "127.0.0.1", control, listen, ssh_port or spare)
     nodes = (Node("demo1", "127.0.0.1", first), Node("demo2", "127.0.0.1", second))
     return login, nodes
 

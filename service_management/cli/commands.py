@@ -178,6 +178,20 @@ def up() -> None:
 
 
 @app.command()
+def run(
+    also: Annotated[
+        Path | None, typer.Option(help="More programs, as supervisord's configuration.")
+    ] = None,
+) -> None:
+    """The same as `up` in the foreground: for containers and systemd."""
+    for change in make_secrets((ROOT / ".env").resolve(), ROOT / ".env_template", os.environ):
+        _say(f".env: {change}")
+    chosen = _native()
+    environment = {**os.environ, "NGINX_LISTEN_PORT": str(chosen.listen_port)}
+    Native(chosen, _say).run(environment, also)
+
+
+@app.command()
 def down(
     keep_jobs: Annotated[
         bool, typer.Option("--keep-jobs", help="Leave jobs running; `up` adopts them.")

@@ -32,7 +32,7 @@ def file_rule(key: str, path: Path) -> str | None:
     except FileNotFoundError:
         return f"must exist; there is no {path}"
     except OSError as error:
-        return f"must be readable; {path}: {error.strerror}"
+        return f"must be readable by user {os.getuid()}; {path}: {error.strerror}"
     return _private_key_rule(path, status, start) if key == "ssh_key_file" else None
 
 

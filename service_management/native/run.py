@@ -6,7 +6,8 @@ import os
 import shutil
 import signal
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import requests
 
@@ -78,11 +79,25 @@ class Native:
                 text = ports.sentence(host, port, error)
                 raise NativeError(f"{text}; free it, or choose another {name} in .env")
 
-    def _start(self, environment: Mapping[str, str]) -> None:
+    def run(self, environment: Mapping[str, str], also: Path | None) -> NoReturn:
+        """For a container or systemd, which starts it again, and keeps its jobs, by itself."""
+        if self.running():
+            raise NativeError("the gateway is already running here")
+        self._check()
+        self._prepare()
+        text = supervisor.foreground_config(self.chosen, self._nginx_command(), also)
+        write_private(supervisor.config_file(self.chosen), text)
+        self._say(f"nginx and the control plane, at port {self.chosen.listen_port}")
+        supervisor.become(supervisor.config_file(self.chosen), environment)
+
+    def _prepare(self) -> None:
         layout.prepare(self.chosen)
         supervisor.log_dir(self.chosen).mkdir(parents=True, exist_ok=True)
         Store(self.chosen.database_url).close()  # refused here, where somebody reads it
         self.nginx.ensure_config()
+
+    def _start(self, environment: Mapping[str, str]) -> None:
+        self._prepare()
         self._configure_supervisor()
         self._say("starting nginx and the control plane")
         if said := supervisor.start(supervisor.config_file(self.chosen), environment):
@@ -92,7 +107,8 @@ class Native:
         """The control plane anew, from the code that is here now. nginx and ssh are not touched."""
         if not self.running():
             raise NativeError("there is no gateway running here: `orchestrator up` starts one")
-        self._configure_supervisor()
+        if not supervisor.in_foreground(self.chosen):
+            self._configure_supervisor()
         self._say("starting the control plane anew; requests go on")
         if said := supervisor.renew(self.chosen):
             raise NativeError(f"supervisord did not start it anew: {said}")
@@ -142,10 +158,16 @@ class Native:
         """Nothing of ours stays on this machine; nor on a cluster, unless it is to be kept."""
         if self.running() and not keep_jobs:
             self._stop_jobs()
-        self._end_processes()
+        stays = self.running() and supervisor.in_foreground(self.chosen)
+        if stays:
+            self._say("stopping nginx and the control plane")
+            supervisor.stop_programs(self.chosen)
+        else:
+            self._end_processes()
         left = [] if keep_jobs else self._cancel_left()
         OpenSshBackend(self.chosen.run_dir, self.chosen.state_dir).close_all()
-        layout.remove_run_dir(self.chosen)
+        if not stays:
+            layout.remove_run_dir(self.chosen)
         if left:
             raise NativeError("stopped here, but not on the cluster.\n" + "\n".join(left))
 

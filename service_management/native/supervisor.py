@@ -3,10 +3,12 @@ fresh start of the control plane alone."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from service_management.settings import ROOT, Settings
 
@@ -14,6 +16,9 @@ CONTROL = (
     *("-m", "gunicorn", "-c", "python:service_management.gunicorn_conf"),
     "service_management.app:create()",
 )
+# supervisord opens it itself: a pipe has no size to rotate at.
+_STDOUT = "stdout_logfile=/dev/fd/1\nstdout_logfile_maxbytes=0\n"
+STREAM_SECONDS = 30
 
 
 def pid_file(chosen: Settings) -> Path:
@@ -29,13 +34,34 @@ def log_dir(chosen: Settings) -> Path:
 
 
 def config(chosen: Settings, nginx: Sequence[str]) -> str:
+    """In the background, with log files of its own."""
     logs = log_dir(chosen)
+    return _config(
+        f"logfile={_value(logs / 'supervisord.log')}\nlogfile_maxbytes=1MB\n",
+        chosen,
+        _program("nginx", nginx, _log_file(logs, "nginx"), "QUIT", 5),
+        _program("control", (sys.executable, *CONTROL), _log_file(logs, "control"), "TERM", 10),
+    )
+
+
+def foreground_config(chosen: Settings, nginx: Sequence[str], also: Path | None) -> str:
+    """For a container or systemd: everything is said on standard output, and who stops it has
+    told by that how long streams may take. `also` has more programs."""
+    return _config(
+        "nodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\n",
+        chosen,
+        _program("nginx", nginx, _STDOUT, "QUIT", STREAM_SECONDS),
+        _program("control", (sys.executable, *CONTROL), _STDOUT, "TERM", 10),
+        f"\n[include]\nfiles={_value(also)}\n" if also else "",
+    )
+
+
+def _config(own_log: str, chosen: Settings, *sections: str) -> str:
     return (
-        f"[supervisord]\nlogfile={_value(logs / 'supervisord.log')}\nlogfile_maxbytes=1MB\n"
-        f"pidfile={_value(pid_file(chosen))}\nchildlogdir={_value(logs)}\n"
+        f"[supervisord]\n{own_log}pidfile={_value(pid_file(chosen))}\n"
+        f"childlogdir={_value(log_dir(chosen))}\n"
         + _remote_control(chosen.run_dir / "supervisord.sock")
-        + _program("nginx", nginx, logs, stop_signal="QUIT", stop_seconds=5)
-        + _program("control", (sys.executable, *CONTROL), logs, stop_signal="TERM", stop_seconds=10)
+        + "".join(sections)
     )
 
 
@@ -47,6 +73,24 @@ def start(file: Path, environment: Mapping[str, str]) -> str:
     )
     said = (done.stderr or done.stdout).strip()
     return (said or f"exit code {done.returncode}") if done.returncode else ""
+
+
+def in_foreground(chosen: Settings) -> bool:
+    """It belongs to whoever started it: a container, systemd."""
+    file = config_file(chosen)
+    return file.exists() and "\nnodaemon=true\n" in file.read_text()
+
+
+def become(file: Path, environment: Mapping[str, str]) -> NoReturn:
+    """This process is supervisord from now on."""
+    program = str(Path(sys.executable).with_name("supervisord"))
+    os.chdir(ROOT)
+    os.execve(program, [program, "-c", str(file)], dict(environment))  # noqa: S606 - no shell
+
+
+def stop_programs(chosen: Settings) -> None:
+    """Both end, and the supervisor stays."""
+    _control(chosen, "stop", "nginx", "control")
 
 
 def renew(chosen: Settings) -> str:
@@ -76,16 +120,20 @@ def _remote_control(socket: Path) -> str:
     )
 
 
-def _program(
-    name: str, argv: Sequence[str], logs: Path, *, stop_signal: str, stop_seconds: int
-) -> str:
+def _log_file(logs: Path, name: str) -> str:
+    return (
+        f"stdout_logfile={_value(logs / f'{name}.log')}\n"
+        "stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=3\n"
+    )
+
+
+def _program(name: str, argv: Sequence[str], log: str, stop_signal: str, stop_seconds: int) -> str:
     # A program that keeps failing is started again for ever: an outage may last.
     return (
         f"\n[program:{name}]\ncommand={_value(' '.join(map(_quoted, argv)))}\n"
         f"directory={_value(ROOT)}\nautorestart=true\nstartretries=1000000\nstartsecs=1\n"
         f"stopsignal={stop_signal}\nstopwaitsecs={stop_seconds}\nstopasgroup=false\n"
-        f"killasgroup=true\nredirect_stderr=true\nstdout_logfile={_value(logs / f'{name}.log')}\n"
-        f"stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=3\n"
+        f"killasgroup=true\nredirect_stderr=true\n{log}"
     )
 
 
