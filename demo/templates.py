@@ -85,7 +85,8 @@ Subsystem sftp internal-sftp
 
 
 def slurm_conf(spec: Spec) -> str:
-    on_loopback = spec.shape == "host"
+    # Slurm binds to what the host's name resolves to, which in a container is not loopback.
+    on_loopback = spec.shape == "host" and spec.login.ssh_address == "127.0.0.1"
     return SLURM_CONF.format(
         tag=spec.tag,
         login=spec.login.name,

@@ -31,8 +31,11 @@ def file_rule(key: str, path: Path) -> str | None:
         start = _start_of(path)
     except FileNotFoundError:
         return f"must exist; there is no {path}"
+    except PermissionError:
+        user = os.getuid()
+        return f"must be readable by user {user}: chown {user} {path}, and let it into the directory"
     except OSError as error:
-        return f"must be readable by user {os.getuid()}; {path}: {error.strerror}"
+        return f"must be readable; {path}: {error.strerror}"
     return _private_key_rule(path, status, start) if key == "ssh_key_file" else None
 
 

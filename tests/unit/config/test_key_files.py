@@ -65,7 +65,7 @@ def test_the_mode_of_somebody_elses_key_is_ignored_as_ssh_does(key: Path) -> Non
 @pytest.mark.skipif(os.getuid() == 0, reason="root can read everything")
 def test_an_unreadable_key_is_named(key: Path) -> None:
     key.chmod(0)
-    assert found(key.parent).endswith(f"must be readable by user {os.getuid()}; {key}: Permission denied")
+    assert f"must be readable by user {os.getuid()}: chown" in found(key.parent)
 
 
 def test_a_public_key_is_not_a_private_one(tmp_path: Path) -> None:
