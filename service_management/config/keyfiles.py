@@ -33,7 +33,7 @@ def file_rule(key: str, path: Path) -> str | None:
         return f"must exist; there is no {path}"
     except PermissionError:
         user = os.getuid()
-        return f"must be readable by user {user}: chown {user} {path}, and let it into the directory"
+        return f"must be readable by user {user}: chown {user} {path}, and its directory"
     except OSError as error:
         return f"must be readable; {path}: {error.strerror}"
     return _private_key_rule(path, status, start) if key == "ssh_key_file" else None

@@ -28,11 +28,11 @@ class Nginx:
         """How a process supervisor starts it, in the foreground."""
         return [*self._program(), "-c", str(self.settings.current / MAIN), "-g", "daemon off;"]
 
-    def ensure_config(self) -> None:
-        """Whatever nginx needs in order to start; an empty catalogue where there was none."""
+    def ensure_config(self, catalogue: Catalogue | None = None) -> None:
+        """Whatever nginx needs in order to start; this catalogue where there was none."""
         self._make_directories()
         if not (self.settings.current / MAIN).is_file():
-            self.apply(render(Catalogue.of([]), self.settings))
+            self.apply(render(catalogue or Catalogue.of([]), self.settings))
 
     def apply(self, files: Mapping[str, str]) -> None:
         """Serve these files, or raise NginxRefused and go on as before."""

@@ -11,9 +11,12 @@ from typing import Any, NoReturn
 
 import requests
 
+from service_management.catalogue import last_catalogue, read_catalogue
 from service_management.cluster.openssh import OpenSshBackend
 from service_management.cluster.processes import write_private
+from service_management.config import Catalogue
 from service_management.gateway import foreground
+from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
 from service_management.host import layout, ports
 from service_management.native import leftovers, strays, supervisor
@@ -93,8 +96,15 @@ class Native:
     def _prepare(self) -> None:
         layout.prepare(self.chosen)
         supervisor.log_dir(self.chosen).mkdir(parents=True, exist_ok=True)
-        Store(self.chosen.database_url).close()  # refused here, where somebody reads it
-        self.nginx.ensure_config()
+        store = Store(self.chosen.database_url)  # refused here, where somebody reads it
+        found = read_catalogue(self.chosen)
+        catalogue = found if isinstance(found, Catalogue) else last_catalogue(store)
+        store.close()
+        # Not empty until the control plane has read the file: 404 would be a lie until then.
+        try:
+            self.nginx.ensure_config(catalogue)
+        except GatewayRefused:
+            self.nginx.ensure_config()  # the control plane says what is wrong with it
 
     def _start(self, environment: Mapping[str, str]) -> None:
         self._prepare()

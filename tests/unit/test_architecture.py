@@ -29,7 +29,8 @@ ALLOWED: dict[str, set[str]] = {
     "store": {"lifecycle"},
     "catalogue": {"config", "settings", "store"},
     "controller": {"lifecycle", "cluster", "gateway", "config", "host", "store"},
-    "native": {"lifecycle", "cluster", "gateway", "host", "settings", "store", "controller"},
+    "native": {"lifecycle", "cluster", "gateway", "host", "settings", "store", "controller"}
+    | {"catalogue", "config"},
     "api": {"lifecycle", "cluster", "config", "store", "controller"},
     "app": {"api", "catalogue", "cluster", "config", "controller", "gateway", "host", "settings"}
     | {"store"},
