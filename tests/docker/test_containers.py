@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -21,10 +22,12 @@ def running(deployment: Deployment) -> Deployment:
 
 
 @pytest.fixture(autouse=True)
-def _begins_without_a_job(running: Deployment) -> None:
+def _begins_without_a_job(running: Deployment) -> Iterator[None]:
     running.wait_until_served()
     wait_for("no job is left", lambda: not running.jobs(), IDLE + 20, 0.5)
     wait_for("all is cold", lambda: running.state("probe") == "cold", 20)
+    yield
+    print(running.logs())  # pytest shows it where the test failed
 
 
 def test_a_cold_request_is_answered_by_a_job_that_goes_again(running: Deployment) -> None:
