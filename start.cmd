@@ -1,19 +1,25 @@
 #!/usr/bin/env bash
 # Set everything up and run it. See `./start.cmd --help`.
 . "$(dirname "${BASH_SOURCE[0]}")/tools/setup.sh"
+. tools/docker.sh
+. tools/native.sh
 
 usage() {
     cat <<'TEXT'
-Usage: ./start.cmd [COMMAND] [--no-demo]
+Usage: ./start.cmd [COMMAND] [--docker|--native] [--no-demo]
 
-  start     (default) install what is missing, start the gateway, end with what to try
-  stop      cancel its jobs; leave no process, mount or namespace behind
+  start     (default) install or build what is missing, start the gateway, end
+            with what to try
+  stop      cancel its jobs; leave no process, container, mount or namespace behind
   restart   stop, then start
-  upgrade   install what this checkout needs now, and start the control plane
-            anew from it: requests, tunnels and jobs go on
+  update    run what this checkout is now; jobs go on (natively requests and
+            tunnels too)
+  upgrade   the same as update
   status    what every service is doing
   logs      follow the logs of nginx and the control plane (Ctrl-C ends)
 
+  --docker    in containers: the default where a Docker engine answers
+  --native    on this machine itself: the default elsewhere
   --no-demo   never start the demo cluster. It starts by itself only while
               services_config.json uses its key (demo_key), as the shipped one does.
 
@@ -21,10 +27,12 @@ Settings stand in .env (made from .env_template at the first start).
 TEXT
 }
 
-command=start demo=auto
+command=start demo=auto forced=
 for word in "$@"; do
     case $word in
-        start|stop|restart|upgrade|status|logs) command=$word ;;
+        start|stop|restart|update|upgrade|status|logs) command=$word ;;
+        --docker) forced=docker ;;
+        --native) forced=native ;;
         --no-demo) demo=no ;;
         -h|--help) usage; exit 0 ;;
         *) usage >&2; fail "there is no '$word'" ;;
@@ -38,35 +46,31 @@ setting() { # NAME DEFAULT: the environment, then .env, then the default
     printf '%s' "${value:-$2}"
 }
 
-interrupted() {
-    trap '' INT TERM
-    echo
-    say "interrupted: taking down what was started"
-    stop_all
-    exit 130
-}
-
-start_all() {
-    trap interrupted INT TERM
-    packages $GATEWAY_PACKAGES
-    if wants_demo; then
-        [ "$(id -u)" = 0 ] || fail "the demo cluster needs root: run 'sudo ./start.cmd', or describe your own cluster in services_config.json (see docs/configuration.md)."
-        packages $DEMO_PACKAGES
+# `way` and `why`: in containers or natively. What was started in one way goes on in it.
+choose_way() {
+    local against
+    way=$(cat "$started" 2>/dev/null || true) why="it was started so"
+    if [ -n "$forced" ]; then
+        [ -z "$way" ] || [ "$way" = "$forced" ] || [ "$command" != start ] \
+            || fail "it runs already, the other way ($way): ./start.cmd stop --$way first"
+        way=$forced why="--$forced"
+        [ "$way" = native ] && return
     fi
-    environment requirements.lock
-    local keys; keys=$(setting ML_SERVICE_SSH_BIND_MOUNT ./ssh_bind_mnt)
-    mkdir -p -m 700 "$keys"
-    if wants_demo; then
-        say "starting the demo cluster (a real Slurm behind a real sshd)"
-        .venv/bin/python -m demo up --export-key "$keys" > /dev/null
+    [ "$way" = native ] && return
+    against=$(against_docker)
+    if [ "$way" = docker ]; then
+        [ -z "$against" ] || fail "it runs in Docker, but $against: start the engine, then try again"
+    elif [ -z "$against" ]; then
+        way=docker why="an engine answers; --native runs it on this machine itself"
+    else
+        way=native why=$against
     fi
-    .venv/bin/orchestrator up
-    trap - INT TERM
-    next_steps
 }
 
 next_steps() {
-    local url; url=http://127.0.0.1:$(setting NGINX_PORT 8090)
+    local url cli=.venv/bin/orchestrator
+    [ "$way" = native ] || cli="docker exec $GATEWAY orchestrator"
+    url=http://127.0.0.1:$(setting NGINX_PORT 8090)
     echo
     echo "Running. What to try next:"
     if wants_demo; then
@@ -76,34 +80,33 @@ next_steps() {
         echo "  curl -i $url/<route_name>/<path>"
     fi
     echo "  xdg-open $url/                      # status page"
-    echo "  .venv/bin/orchestrator status"
+    echo "  $cli status"
     echo "  ./start.cmd stop"
 }
 
-stop_all() {
-    if [ -x .venv/bin/orchestrator ]; then
-        .venv/bin/orchestrator down || true
-        if [ -e /run/io-demo/cluster.json ]; then
-            say "taking the demo cluster down"
-            .venv/bin/python -m demo down > /dev/null
-        fi
-    fi
+start_all() {
+    "start_$way"
+    mkdir -p -m 700 "${started%/*}"
+    echo "$way" > "$started"
+    next_steps
 }
 
-upgrade_all() {
-    packages $GATEWAY_PACKAGES
-    environment requirements.lock
-    .venv/bin/orchestrator upgrade
+stop_all() {
+    "stop_$way"
+    rm -f "$started"
 }
 
 # Natively nginx listens where clients reach it; only a container has a port of its own.
-export NGINX_LISTEN_PORT; NGINX_LISTEN_PORT=$(setting NGINX_PORT 8090)
+native_port() { export NGINX_LISTEN_PORT; NGINX_LISTEN_PORT=$(setting NGINX_PORT 8090); }
 
+started=$(setting STATE_DIR ./var)/started
+choose_way
+say "$way: $why"
+[ "$way" = docker ] || native_port
 case $command in
     start) start_all ;;
     stop) stop_all ;;
     restart) stop_all; start_all ;;
-    upgrade) upgrade_all ;;
-    status) [ -x .venv/bin/orchestrator ] || fail "not set up yet: run ./start.cmd"; exec .venv/bin/orchestrator status ;;
-    logs) exec tail -n 50 -F "$(setting STATE_DIR ./var)"/log/{control,nginx}.log ;;
+    update|upgrade) "upgrade_$way" ;;
+    status|logs) "${command}_$way" ;;
 esac

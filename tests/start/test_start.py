@@ -40,7 +40,7 @@ class Clone:
 
     def start_cmd(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            ["./start.cmd", *words],
+            ["./start.cmd", "--native", *words],
             cwd=self.directory,
             env=self.environment,
             text=True,

@@ -1,0 +1,50 @@
+# Sourced by start.cmd: the same words as tools/docker.sh, on this machine itself.
+
+start_native() {
+    trap interrupted INT TERM
+    packages $GATEWAY_PACKAGES
+    if wants_demo; then
+        [ "$(id -u)" = 0 ] || fail "the demo cluster needs root: run 'sudo ./start.cmd', or describe your own cluster in services_config.json (see docs/configuration.md)."
+        packages $DEMO_PACKAGES
+    fi
+    environment requirements.lock
+    local keys; keys=$(setting ML_SERVICE_SSH_BIND_MOUNT ./ssh_bind_mnt)
+    mkdir -p -m 700 "$keys"
+    if wants_demo; then
+        say "starting the demo cluster (a real Slurm behind a real sshd)"
+        .venv/bin/python -m demo up --export-key "$keys" > /dev/null
+    fi
+    .venv/bin/orchestrator up
+    trap - INT TERM
+}
+
+interrupted() {
+    trap '' INT TERM
+    echo
+    say "interrupted: taking down what was started"
+    stop_native
+    exit 130
+}
+
+stop_native() {
+    if [ -x .venv/bin/orchestrator ]; then
+        .venv/bin/orchestrator down || true
+        if [ -e /run/io-demo/cluster.json ]; then
+            say "taking the demo cluster down"
+            .venv/bin/python -m demo down > /dev/null
+        fi
+    fi
+}
+
+upgrade_native() {
+    packages $GATEWAY_PACKAGES
+    environment requirements.lock
+    .venv/bin/orchestrator upgrade
+}
+
+status_native() {
+    [ -x .venv/bin/orchestrator ] || fail "not set up yet: run ./start.cmd"
+    .venv/bin/orchestrator status
+}
+
+logs_native() { exec tail -n 50 -F "$(setting STATE_DIR ./var)"/log/{control,nginx}.log; }
