@@ -14,7 +14,7 @@ FROM python AS gateway
 RUN apt-get update -qq \
  && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     nginx-light=1.22.* openssh-client=1:9.2* socat=1.7.* tini=0.19.* \
- && rm -rf /var/lib/apt/lists/*
+ && apt-get clean && rm -rf /var/lib/apt/lists/*
 COPY --from=gateway_packages /opt/venv /opt/venv
 # ssh runs for known users only.
 ARG ML_SERVICE_UID=1000
@@ -46,7 +46,7 @@ RUN apt-get update -qq \
  && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     slurmctld=22.05.* slurmd=22.05.* slurm-client=22.05.* munge=0.5.* \
     openssh-server=1:9.2* openssh-client=1:9.2* iproute2=6.1.* tini=0.19.* \
- && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_*
+ && apt-get clean && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_*
 COPY --from=demo_packages /opt/venv /opt/venv
 COPY docker/demo_cluster /usr/local/bin/
 COPY demo /app/demo

@@ -117,14 +117,22 @@ def pids() -> list[int]:
 
 
 def matching(predicate: Callable[[int], bool]) -> list[Process]:
+    """Of this machine: a container's processes may have the same user number and the same
+    SLURM_CONF, and belong to another cluster."""
     found = []
-    for pid in pids():
+    for pid in filter(_is_here, pids()):
         # Taken before the look at it, so that a pid recycled meanwhile is not what was looked at.
         process = identify(pid)
         with suppress(OSError):
             if process is not None and predicate(pid):
                 found.append(process)
     return found
+
+
+def _is_here(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/ns/pid").readlink() == Path("/proc/self/ns/pid").readlink()
+    return False
 
 
 def in_network_of(holder: Process) -> list[Process]:
