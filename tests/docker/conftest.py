@@ -16,6 +16,13 @@ from tests.docker.deployment import NAME, Deployment
 LOCK = Path("/run/lock/io-docker-tests")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first one builds the images, perhaps from nothing."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(900))
+
+
 @pytest.fixture(scope="session")
 def docker() -> Iterator[None]:
     """For one test process at a time."""

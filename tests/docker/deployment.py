@@ -112,7 +112,7 @@ def _run(argv: list[str], *, check: bool = True, cwd: Path | None = None) -> str
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=290,
+        timeout=800,
         check=False,
     )
     assert not check or done.returncode == 0, f"{' '.join(argv)}:\n{done.stdout[-4000:]}"

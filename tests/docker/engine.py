@@ -36,7 +36,7 @@ def start() -> bool:
         return False
     ours = not answers()
     if TOOL.exists():
-        subprocess.run([str(TOOL)], check=True, capture_output=True, timeout=280)
+        subprocess.run([str(TOOL)], check=True, capture_output=True, timeout=600)
     return ours
 
 
