@@ -33,7 +33,8 @@ class Deployment:
 
     def settings(self, values: dict[str, str]) -> None:
         """A `.env` with these, and a port of this deployment's own."""
-        every = {"NGINX_PORT": str(self.port), "COMPOSE_PROFILES": "demo", **values}
+        every = {"NGINX_PORT": str(self.port), "COMPOSE_PROFILES": "demo"}
+        every |= {"ORCHESTRATOR_ID": "io-docker", **values}
         lines = [f"{name}={value}\n" for name, value in every.items()]
         (self.directory / ".env").write_text("".join(lines))
 
@@ -69,6 +70,10 @@ class Deployment:
     def facts(self) -> dict[str, Any]:
         (found,) = json.loads(_run(["docker", "inspect", NAME]))
         return dict(found)
+
+    def lose_the_volume(self) -> None:
+        self.compose("rm", "--stop", "--force", NAME)
+        _run(["docker", "volume", "rm", f"{self.directory.name}_state"])
 
     def jobs(self) -> list[str]:
         argv = ("exec", "-T", "demo_cluster", "sh", "-c", _SQUEUE)

@@ -77,6 +77,19 @@ def test_a_restarted_container_takes_its_jobs_over(running: Deployment) -> None:
         running.edit('"timeout": 40', f'"timeout": {IDLE}')
 
 
+def test_what_a_lost_volume_knew_of_jobs_is_found_in_slurm(running: Deployment) -> None:
+    running.edit(f'"timeout": {IDLE}', '"timeout": 40')
+    try:
+        assert running.client.get("/probe/echo").status_code == 200
+        before = running.jobs()
+        running.lose_the_volume()
+        running.up()
+        wait_for("ready again", lambda: running.state("probe") == "ready", 40)
+        assert running.jobs() == before
+    finally:
+        running.edit('"timeout": 40', f'"timeout": {IDLE}')
+
+
 def test_a_stop_lets_a_stream_come_to_its_end(running: Deployment) -> None:
     assert running.client.get("/probe/echo").status_code == 200
     with running.client.stream("GET", "/probe/stream?seconds=4&interval=0.2") as stream:
