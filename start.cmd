@@ -59,7 +59,7 @@ choose_way() {
     [ "$way" = native ] && return
     against=$(against_docker)
     if [ "$way" = docker ]; then
-        [ -z "$against" ] || fail "it runs in Docker, but $against: start the engine, then try again"
+        [ -z "$against" ] || fail "in Docker ($why), but $against: start the engine, then try again"
     elif [ -z "$against" ]; then
         way=docker why="an engine answers; --native runs it on this machine itself"
     else
