@@ -10,7 +10,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service_management import __version__
-from service_management.api import admin, hold, info, metrics, problems
+from service_management.api import admin, held, hold, info, metrics, problems
 from service_management.api.problems import problem
 from service_management.controller.board import Board
 from service_management.controller.follower import Follower
@@ -58,7 +58,7 @@ def _inner(app: Flask, parts: Parts) -> None:
     @app.get("/_hold/<route>")
     def hold_request(route: str) -> Response:
         client = request.environ.get("gunicorn.socket")
-        return holding.hold(route, hold.read(request), client)
+        return holding.hold(route, held.read(request), client)
 
     @app.get("/_quiet/<route>")
     def quiet(route: str) -> Response:

@@ -11,11 +11,11 @@ import select
 import socket
 import threading
 import time
-from dataclasses import dataclass
 
-from flask import Request, Response, render_template
+from flask import Response, render_template
 
 from service_management.api import problems
+from service_management.api.held import Held
 from service_management.api.problems import problem
 from service_management.api.words import explain
 from service_management.controller.board import Board, View
@@ -39,59 +39,6 @@ _NOT_EXECUTED = (
     "send it again."
 )
 LOOK_AFTER_CLIENT = 2.0  # how often a waiting thread checks that its client is still there
-
-
-@dataclass(frozen=True)
-class Held:
-    """What nginx tells about the request that it keeps."""
-
-    method: str
-    attempts: tuple[int, ...]  # bytes sent in each attempt to reach an upstream
-    patience: float | None  # the client's own, from Prefer: wait=N
-    html: bool
-    request_id: str
-    ready: str = ""  # the place from where it is replayed
-
-    @property
-    def sent(self) -> bool:
-        """The last attempt reached the service: it may have been executed."""
-        return bool(self.attempts) and self.attempts[-1] > 0
-
-    @property
-    def replays(self) -> int:
-        """Attempts alternate between the service and this place here."""
-        return len(self.attempts) // 2
-
-
-def read(request: Request) -> Held:
-    accept = request.accept_mimetypes
-    return Held(
-        method=request.headers.get("X-Original-Method", "GET"),
-        attempts=_attempts(request.headers.get("X-Hold-Sent", "")),
-        patience=_patience(request.headers.get("Prefer", "")),
-        html=accept.best_match(["application/json", "text/html"]) == "text/html"
-        and "text/html" in accept.values(),
-        request_id=request.headers.get("X-Request-ID", ""),
-        ready=request.headers.get("X-Hold-Ready", ""),
-    )
-
-
-def _attempts(header: str) -> tuple[int, ...]:
-    """nginx's "0 : 312, 15 : 0": one number per attempt, the latest last."""
-    words = header.replace(",", " ").replace(":", " ").split()
-    return tuple(_whole(word) or 0 for word in words)
-
-
-def _patience(prefer: str) -> float | None:
-    for part in prefer.split(","):
-        name, _, value = part.strip().partition("=")
-        if name.strip().lower() == "wait" and (seconds := _whole(value.strip())) is not None:
-            return float(seconds)
-    return None
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def settled(record: Record | None) -> bool:

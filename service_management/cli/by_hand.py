@@ -13,7 +13,7 @@ from service_management.cluster.ssh_config import LOGIN, SHARED
 from service_management.cluster.submit import submit_command
 from service_management.config import Catalogue
 from service_management.config.problems import nearest
-from service_management.controller.effects import submission
+from service_management.controller.errands import submission
 from service_management.controller.spec import JobSpec
 from service_management.host import layout
 from service_management.lifecycle.record import Job

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from service_management.api import hold
-from service_management.api.hold import Held, read, settled
+from service_management.api.held import Held, read
+from service_management.api.hold import settled
 from service_management.controller.board import Board
 from service_management.lifecycle.states import State
 
