@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    rounds: int = 3
+    rounds: int = 5
     seconds: float = 5  # of load, each time
     rate: float = 2000  # requests per second of the open loop
     connections: tuple[int, ...] = (1, 64, 256)
@@ -15,7 +15,7 @@ class Scale:
     far_body: int = 1 << 26  # over the slow network
     streams: int = 1000
     chunks: int = 600  # per stream, ten a second
-    stream_rounds: int = 2
+    stream_rounds: int = 3
     crowd: int = 1000
     services: int = 1000
     ready: int = 50

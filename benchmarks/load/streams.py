@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from benchmarks.endpoint import Endpoint, Wrong
 
 SILENCE = 20.0
-APART = 0.005  # not all at once: a bare nginx answers 502 where ssh's queue of 128 is full
+APART = 0.01  # seconds; not all at once: a bare nginx answers 502 where ssh's queue of 128 is full
 
 
 @dataclass(frozen=True)
@@ -84,15 +84,17 @@ def listen(host: str, port: int, target: str, number: int) -> tuple[list[int], l
     request = f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
     open_streams: dict[int, _Stream] = {}
     every: list[_Stream] = []
+    began = time.monotonic()
     while open_streams or len(every) < number:
+        due = began + len(every) * APART
         opening = len(every) < number
-        if opening:
+        if opening and time.monotonic() >= due:
             client = socket.create_connection((host, port), SILENCE)
             client.sendall(request)
             every.append(_Stream(client))
             open_streams[client.fileno()] = every[-1]
             epoll.register(client, select.EPOLLIN)
-        ready = epoll.poll(APART if opening else SILENCE)
+        ready = epoll.poll(max(0.0, due - time.monotonic()) if opening else SILENCE)
         if not ready and not opening:
             raise Wrong(f"{len(open_streams)} streams are silent")
         for descriptor, _ in ready:
