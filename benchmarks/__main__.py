@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         "cases", nargs="*", metavar="case", help=f"default: all of {', '.join(CASES)}"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every value there")
-    parser.add_argument("--rounds", type=int, metavar="N", help="default: 3, and 2 of the streams")
+    parser.add_argument("--rounds", type=int, metavar="N", help="default: 5, and 3 of the streams")
     parser.add_argument("--smoke", action="store_true", help="see that it works: no figures")
     parser.epilog = "Ends with exit code 2 where it cannot begin."
     return parser
