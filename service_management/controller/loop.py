@@ -11,10 +11,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import structlog
 
+from service_management.controller.duties import Duties
 from service_management.controller.inbox import Happened, Item, Suspected
 from service_management.controller.intake import Intake
 from service_management.controller.ledger import Changes
@@ -22,8 +22,8 @@ from service_management.controller.polling import Polling
 from service_management.controller.publishing import Publishing
 from service_management.controller.world import World
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Find, Probe, Tunnel, routed
-from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.actions import routed
+from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 
 _LOG = structlog.get_logger(__name__)
@@ -35,8 +35,9 @@ class Controller:
     def __init__(self, world: World, identity: str, clock: Callable[[], float] = time.time) -> None:
         self._store, self._board, self._inbox = world.store, world.board, world.inbox
         self._ledger, self._effects = world.ledger, world.effects
-        self._routes = Publishing(world.routes, world.effects.sockets, self._stands)
         self._traffic, self._watcher = world.traffic, world.watcher
+        self._duties = Duties(world.effects, world.traffic)
+        self._routes = Publishing(world.routes, world.effects.sockets, self._duties.stands)
         self._heard, self._open_since = world.heard, world.open_since
         self._clock, self._began = clock, 0.0
         self._polling = Polling()
@@ -181,7 +182,7 @@ class Controller:
             if routed(record) and self._was(record.route) is not State.READY:
                 self._routes.publish(record)
         self._show(changes)
-        self._act(changes, now)
+        self._duties.act(self._ledger.records, changes.actions, now)
         for done in self._done:
             done.set()
         self._done.clear()
@@ -205,30 +206,6 @@ class Controller:
         self._board.inflight = {record.route: self._inflight(record) for record in active}
         self._board.trouble = self._polling.troubles(self._ledger.specs, active)
         self._effects.forget_all_but({record.job.name for record in active if record.job})
-
-    def _act(self, changes: Changes, now: float) -> None:
-        for route, action in changes.actions:
-            record = self._ledger.records.get(route)
-            if record is None or record.job is None or record.job.name != action.job.name:
-                continue
-            if isinstance(action, Tunnel) and self._tunnel_stands(action.job):
-                continue
-            if isinstance(action, Probe) and self._tunnel_leads_elsewhere(action.job):
-                continue
-            if isinstance(action, Find) and self._effects.submitting(action.job):
-                continue
-            self._effects.dispatch(record, action, now)
-
-    def _tunnel_stands(self, job: Job) -> bool:
-        return all(self._stands(job, socket) for socket in self._effects.sockets(job).all)
-
-    def _stands(self, job: Job, socket: Path) -> bool:
-        return self._effects.led_to(socket) == job.node and self._traffic.stands(socket)
-
-    def _tunnel_leads_elsewhere(self, job: Job) -> bool:
-        """Whoever answers there is not this job."""
-        quiet = self._effects.sockets(job).quiet
-        return self._effects.led_to(quiet) not in (None, job.node)
 
     def _ask_slurm(self, now: float) -> None:
         for login in self._polling.due(self._ledger.active(), now):
