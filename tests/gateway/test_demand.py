@@ -43,7 +43,7 @@ def test_a_demand_carries_the_request_id_but_no_body(gateway: Gateway) -> None:
     assert demand.get("Authorization") is None
 
 
-def test_a_hung_control_plane_costs_a_warm_connection_a_fifth_of_a_second(
+def test_a_hung_control_plane_costs_a_warm_connection_a_twentieth_of_a_second(
     gateway: Gateway,
 ) -> None:
     gateway.warm("hung")
@@ -60,7 +60,8 @@ def test_a_hung_control_plane_costs_a_warm_connection_a_fifth_of_a_second(
                     read_until(connection, b'"}')
                 return time.monotonic() - started
 
-            at_best(2.0, fifty)
+            # Two of them wait in a second, for 50 ms each.
+            at_best(0.9, fifty)
         assert len(gateway.control.of("demand")) >= 1
     finally:
         release.set()
