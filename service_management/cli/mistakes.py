@@ -11,6 +11,7 @@ from service_management.gateway.errors import GatewayRefused
 from service_management.host.lock import Locked
 from service_management.native.run import NativeError
 from service_management.settings import SettingsError
+from service_management.store import StoreRefused
 
 _SENTENCES = (
     NotPossible,
@@ -20,6 +21,7 @@ _SENTENCES = (
     NativeError,
     GatewayError,
     SettingsError,
+    StoreRefused,
 )
 EXPECTED = (*_SENTENCES, SQLAlchemyError, ModuleNotFoundError, UnicodeError, OSError)
 

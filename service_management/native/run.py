@@ -22,7 +22,7 @@ from service_management.host import layout, ports
 from service_management.native import leftovers, strays, supervisor
 from service_management.native.patience import Say, wait
 from service_management.settings import Settings
-from service_management.store import Store
+from service_management.store import Store, refuse_newer
 
 START_SECONDS, STOP_SECONDS, KILL_SECONDS = 60.0, 30.0, 5.0
 
@@ -117,6 +117,7 @@ class Native:
         """The control plane anew, from the code that is here now. nginx and ssh are not touched."""
         if not self.running():
             raise NativeError("there is no gateway running here: `orchestrator up` starts one")
+        refuse_newer(self.chosen.database_url)  # while the version that knows it still runs
         if not supervisor.in_foreground(self.chosen):
             self._configure_supervisor()
         self._say("starting the control plane anew; requests go on")

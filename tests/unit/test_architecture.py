@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     # the values of `lifecycle.observations` are what Slurm's answers are parsed into
     "cluster": {"lifecycle", "config"},
     "gateway": {"config"},
-    "host": {"gateway", "settings"},
+    "host": {"config", "gateway", "settings"},
     "store": {"lifecycle"},
     "catalogue": {"config", "settings", "store"},
     "controller": {"lifecycle", "cluster", "gateway", "config", "host", "store"},

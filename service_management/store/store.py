@@ -16,30 +16,9 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from service_management.lifecycle.record import Record
+from service_management.store import schema
+from service_management.store.tables import EVENTS, NOTES, SERVICES
 
-_METADATA = sa.MetaData()
-_SERVICES = sa.Table(
-    "services",
-    _METADATA,
-    sa.Column("route", sa.String(64), primary_key=True),
-    sa.Column("record", sa.Text, nullable=False),
-)
-_EVENTS = sa.Table(
-    "events",
-    _METADATA,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("route", sa.String(64), nullable=False, index=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("reason", sa.String(32), nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-)
-_NOTES = sa.Table(
-    "notes",
-    _METADATA,
-    sa.Column("key", sa.String(32), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
 _RECORD = TypeAdapter(Record)
 EVENTS_KEPT = 50  # per service
 
@@ -56,15 +35,17 @@ class LogEntry:
 
 
 class Store:
+    """Opening it brings it to this version's schema: only who may write opens it."""
+
     def __init__(self, url: str) -> None:
         self._engine = sa.create_engine(url)
         if self._engine.dialect.name == "sqlite":
             _prepare_sqlite(self._engine)
-        _METADATA.create_all(self._engine)
+        schema.bring_up(self._engine)
 
     def load(self) -> dict[str, Record]:
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(_SERVICES.c.record)).scalars()
+            rows = connection.execute(sa.select(SERVICES.c.record)).scalars()
             records = [_RECORD.validate_json(text) for text in rows]
         return {record.route: record for record in records}
 
@@ -77,21 +58,21 @@ class Store:
         """All of one pass in one transaction: intents are here before anything is done."""
         with self._engine.begin() as connection:
             for route in forgotten:
-                connection.execute(sa.delete(_SERVICES).where(_SERVICES.c.route == route))
+                connection.execute(sa.delete(SERVICES).where(SERVICES.c.route == route))
             for record in records:
                 text = _RECORD.dump_json(record).decode()
-                _upsert(connection, _SERVICES, {"route": record.route}, {"record": text})
+                _upsert(connection, SERVICES, {"route": record.route}, {"record": text})
             if entries:
-                connection.execute(sa.insert(_EVENTS), [vars(entry) for entry in entries])
+                connection.execute(sa.insert(EVENTS), [vars(entry) for entry in entries])
             for route in {entry.route for entry in entries}:
                 _forget_all_but_last(connection, route)
 
     def events(self, route: str) -> list[LogEntry]:
         """The last events of one service, oldest first."""
         query = (
-            sa.select(*(_EVENTS.c[name] for name in LogEntry.__dataclass_fields__))
-            .where(_EVENTS.c.route == route)
-            .order_by(_EVENTS.c.id.desc())
+            sa.select(*(EVENTS.c[name] for name in LogEntry.__dataclass_fields__))
+            .where(EVENTS.c.route == route)
+            .order_by(EVENTS.c.id.desc())
             .limit(EVENTS_KEPT)
         )
         with self._engine.connect() as connection:
@@ -99,11 +80,11 @@ class Store:
 
     def note(self, key: str, value: Any) -> None:
         with self._engine.begin() as connection:
-            _upsert(connection, _NOTES, {"key": key}, {"value": json.dumps(value)})
+            _upsert(connection, NOTES, {"key": key}, {"value": json.dumps(value)})
 
     def noted(self, key: str) -> Any:
         with self._engine.connect() as connection:
-            query = sa.select(_NOTES.c.value).where(_NOTES.c.key == key)
+            query = sa.select(NOTES.c.value).where(NOTES.c.key == key)
             text = connection.execute(query).scalar_one_or_none()
         return None if text is None else json.loads(text)
 
@@ -124,11 +105,11 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 
 
 def _forget_all_but_last(connection: sa.Connection, route: str) -> None:
-    ids = sa.select(_EVENTS.c.id).where(_EVENTS.c.route == route).order_by(_EVENTS.c.id.desc())
+    ids = sa.select(EVENTS.c.id).where(EVENTS.c.route == route).order_by(EVENTS.c.id.desc())
     older = connection.execute(ids.offset(EVENTS_KEPT).limit(1)).scalar()
     if older is not None:
-        old = (_EVENTS.c.route == route) & (_EVENTS.c.id <= older)
-        connection.execute(sa.delete(_EVENTS).where(old))
+        old = (EVENTS.c.route == route) & (EVENTS.c.id <= older)
+        connection.execute(sa.delete(EVENTS).where(old))
 
 
 def _upsert(

@@ -1,0 +1,30 @@
+"""The tables as this version wants them. What changes here needs a migration (`migrations/`)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+SCHEMA = "0001"  # the last migration: a store that has it is opened without alembic, in no time
+METADATA = sa.MetaData()
+SERVICES = sa.Table(
+    "services",
+    METADATA,
+    sa.Column("route", sa.String(64), primary_key=True),
+    sa.Column("record", sa.Text, nullable=False),
+)
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("route", sa.String(64), nullable=False, index=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+NOTES = sa.Table(
+    "notes",
+    METADATA,
+    sa.Column("key", sa.String(32), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
