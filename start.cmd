@@ -71,6 +71,7 @@ next_steps() {
     local url cli=.venv/bin/orchestrator
     [ "$way" = native ] || cli="docker exec $GATEWAY orchestrator"
     url=http://127.0.0.1:$(setting NGINX_PORT 8090)
+    [ -z "$(setting TLS_CERT '')" ] || url=${url/http/https}
     echo
     echo "Running. What to try next:"
     if wants_demo; then

@@ -34,6 +34,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("NGINX_LISTEN_PORT", "80", "port nginx listens on inside the container"),
     Variable("ML_SERVICE_FLASK_PORT", "5001", "loopback port of the control plane"),
     Variable("ML_SERVICE_SSH_BIND_MOUNT", "./ssh_bind_mnt", "directory of the SSH keys"),
+    Variable("TLS_CERT", "", "certificate with its chain, PEM; then the gateway speaks HTTPS"),
+    Variable("TLS_KEY", "", "the certificate's private key, PEM"),
     Variable("ADMIN_TOKEN", "", "operators' bearer token; made at first start where unset"),
     Variable(
         "ORCHESTRATOR_ID",
@@ -61,6 +63,8 @@ class Settings:
     listen_port: int
     flask_port: int
     key_dir: Path
+    tls_cert: Path | None  # both or none
+    tls_key: Path | None
     admin_token: str
     identity: str
     config_file: Path
@@ -77,7 +81,7 @@ class Settings:
 
     @property
     def gateway_url(self) -> str:
-        return f"http://127.0.0.1:{self.nginx_port}"
+        return f"{'https' if self.tls_cert else 'http'}://127.0.0.1:{self.nginx_port}"
 
 
 def read(environment: Mapping[str, str] | None = None, root: Path = ROOT) -> Settings:
@@ -98,11 +102,15 @@ def parse(values: Mapping[str, str], root: Path) -> Settings:
     state_dir = _path(values["STATE_DIR"], root)
     run_dir = _path(values["RUN_DIR"], root) if values["RUN_DIR"] else default_run_dir(root)
     spool_dir = values["SPOOL_DIR"] or str(SPOOL_BASE / run_dir.name)
+    key_dir = _path(values["ML_SERVICE_SSH_BIND_MOUNT"], root)
+    tls_cert, tls_key = _tls(values, key_dir)
     return Settings(
         nginx_port=_number(values, "NGINX_PORT", 1, 65535),
         listen_port=_number(values, "NGINX_LISTEN_PORT", 1, 65535),
         flask_port=_number(values, "ML_SERVICE_FLASK_PORT", 1, 65535),
-        key_dir=_path(values["ML_SERVICE_SSH_BIND_MOUNT"], root),
+        key_dir=key_dir,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
         admin_token=_token(values["ADMIN_TOKEN"]),
         identity=_identity(values["ORCHESTRATOR_ID"] or default_identity(root)),
         config_file=_path(values["SERVICES_CONFIG"], root),
@@ -137,6 +145,15 @@ def default_run_dir(root: Path) -> Path:
 def _path(text: str, root: Path) -> Path:
     path = Path(text).expanduser()
     return path if path.is_absolute() else (root / path).resolve()
+
+
+def _tls(values: Mapping[str, str], key_dir: Path) -> tuple[Path | None, Path | None]:
+    given = [values[name] for name in ("TLS_CERT", "TLS_KEY")]
+    if any(given) and not all(given):
+        lacking = "TLS_KEY" if given[0] else "TLS_CERT"
+        raise SettingsError(f"{lacking}: must be given too: a certificate and its key, or neither")
+    cert, key = (_path(text, key_dir) if text else None for text in given)
+    return cert, key
 
 
 def _number(values: Mapping[str, str], name: str, low: int, high: int) -> int:

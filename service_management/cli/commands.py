@@ -21,6 +21,7 @@ from service_management.cli.remote import Gateway
 from service_management.cli.watching import Goal, watch
 from service_management.config import Catalogue
 from service_management.config import schema as config_schema
+from service_management.host import tls
 from service_management.native.env_file import make_secrets
 from service_management.native.run import Native
 from service_management.settings import ROOT, Settings
@@ -77,18 +78,22 @@ def validate(
     """Check services_config.json; print every problem, and exit 1 where there is one."""
     chosen = settings.read()
     outcome = read_catalogue(chosen, file)
-    problems = [] if isinstance(outcome, Catalogue) else outcome
+    of_tls = tls.problems(chosen)
+    problems = [*([] if isinstance(outcome, Catalogue) else outcome), *of_tls]
     services = list(outcome.services) if isinstance(outcome, Catalogue) else []
     if as_json:
         found = [problem.to_json() for problem in problems]
         print(json.dumps({"valid": not problems, "services": services, "problems": found}))
-    elif isinstance(outcome, Catalogue):
+    elif isinstance(outcome, Catalogue) and not problems:
         _print(f"valid: {len(services)} services, version {outcome.version}")
     else:
         for problem in problems:
             err.print(Text(str(problem)), soft_wrap=True)
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        err.print(Text(f"{count} in {file or chosen.config_file}"), soft_wrap=True)
+        place = f"{file or chosen.config_file}{' and the environment' if of_tls else ''}"
+        err.print(Text(f"{count} in {place}"), soft_wrap=True)
+    if not problems and (said := tls.warning(chosen)):
+        err.print(Text(said), soft_wrap=True)
     raise typer.Exit(1 if problems else 0)
 
 
@@ -207,6 +212,13 @@ def upgrade() -> None:
     """Start the control plane anew, as installed now; requests, tunnels and jobs go on."""
     Native(_native(), _say).upgrade()
     _say(f"the control plane is version {__version__}")
+
+
+@app.command()
+def reload() -> None:
+    """Have nginx take up a renewed certificate; requests go on."""
+    Native(_native(), _say).reload()
+    _say("nginx has read its certificate anew")
 
 
 def _native() -> Settings:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import requests
 
+from service_management.host import loopback
 from service_management.settings import Settings
 
 
@@ -16,10 +17,7 @@ class GatewayError(Exception):
 
 class Gateway:
     def __init__(self, chosen: Settings) -> None:
-        self._url, self._session = chosen.gateway_url, requests.Session()
-        # A .netrc would replace the token, and a proxy cannot reach this machine's loopback.
-        self._session.trust_env = False
-        self._session.headers["Authorization"] = f"Bearer {chosen.admin_token}"
+        self._url, self._session = chosen.gateway_url, loopback.session(chosen)
 
     def info(self, route: str = "") -> dict[str, Any]:
         return self._json("GET", f"/info/{quote(route, safe='')}" if route else "/info")

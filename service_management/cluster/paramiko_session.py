@@ -49,7 +49,9 @@ class Session:
 
     def close(self) -> None:
         for transport in reversed(self.chain):
-            transport.close()
+            # To close is to write, which a session that has just died does not take.
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                transport.close()
 
 
 def log_in(login: Login, known_hosts: KnownHosts) -> Session:

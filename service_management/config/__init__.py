@@ -3,7 +3,7 @@
 from .across import RESERVED_ROUTES
 from .catalogue import Catalogue
 from .fields import MOST_CONNECTIONS
-from .keyfiles import resolve_key
+from .keyfiles import file_rule, resolve_key
 from .loader import load, parse
 from .models import Service
 from .problems import Problem
@@ -17,6 +17,7 @@ __all__ = [
     "Key",
     "Problem",
     "Service",
+    "file_rule",
     "load",
     "parse",
     "resolve_key",

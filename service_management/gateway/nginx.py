@@ -50,6 +50,13 @@ class Nginx:
             raise
         self._remove_all_but(generation)
 
+    def reload(self) -> None:
+        """What its configuration names may have changed, as a certificate does: read it again."""
+        generation = self._current() or ""
+        self._check(self._directory(generation))
+        if trouble := self.master.reload(generation):
+            raise NginxRefused(trouble)
+
     def _switch(self, generation: str) -> None:
         previous = self._current()
         self._point_to(generation)

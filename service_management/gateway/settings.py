@@ -50,6 +50,8 @@ class GatewaySettings:
     run_dir: Path  # short; holds routes/, tunnels/, nginx/ and log/
     listen: tuple[str, ...] = ("8090",)
     flask: str = "127.0.0.1:5001"
+    tls_cert: Path | None = None  # with tls_key: `listen` speaks HTTPS and HTTP/2
+    tls_key: Path | None = None
     nginx_binary: str | None = None  # None: found on PATH
     nginx_user: str | None = field(default_factory=_root_stays_root)
     template_dir: Path = TEMPLATE_DIR

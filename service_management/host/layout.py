@@ -62,6 +62,8 @@ def gateway_settings(chosen: Settings) -> GatewaySettings:
             run_dir=chosen.run_dir,
             listen=default_listen(chosen.listen_port),
             flask=f"127.0.0.1:{chosen.flask_port}",
+            tls_cert=chosen.tls_cert,
+            tls_key=chosen.tls_key,
             nginx_user=nginx_user(chosen),
             spool_dir=chosen.spool_dir,
         )

@@ -18,7 +18,7 @@ from service_management.config import Catalogue
 from service_management.gateway import foreground
 from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
-from service_management.host import layout, ports
+from service_management.host import layout, loopback, ports, tls
 from service_management.native import leftovers, strays, supervisor
 from service_management.native.patience import Say, wait
 from service_management.settings import Settings
@@ -35,9 +35,7 @@ class Native:
     def __init__(self, chosen: Settings, say: Say) -> None:
         self.chosen, self._say = chosen, say
         self.nginx = Nginx(layout.gateway_settings(chosen))
-        self._session = requests.Session()
-        self._session.trust_env = False  # neither proxies nor .netrc stand between us
-        self._session.headers["Authorization"] = f"Bearer {chosen.admin_token}"
+        self._session = loopback.session(chosen)
 
     def running(self) -> bool:
         return self._supervisor() is not None
@@ -73,14 +71,24 @@ class Native:
                     "the packages nginx-light and openssh-client"
                 )
         self._end_processes()  # of a supervisor that was killed
-        addresses = (("NGINX_PORT", "0.0.0.0", self.chosen.listen_port),)  # noqa: S104 - tried, not kept
+        self._check_tls()
+        hosts = [place.rpartition(":")[0].strip("[]") or "0.0.0.0" for place in self._places()]  # noqa: S104 - tried, not kept
         for name, host, port in (
-            *addresses,
+            *(("NGINX_PORT", host, self.chosen.listen_port) for host in hosts),
             ("ML_SERVICE_FLASK_PORT", "127.0.0.1", self.chosen.flask_port),
         ):
             if error := ports.complaint(host, port):
                 text = ports.sentence(host, port, error)
                 raise NativeError(f"{text}; free it, or choose another {name} in .env")
+
+    def _places(self) -> tuple[str, ...]:
+        return self.nginx.settings.listen
+
+    def _check_tls(self) -> None:
+        if found := tls.problems(self.chosen):
+            raise NativeError("\n".join(map(str, found)))
+        if said := tls.warning(self.chosen):
+            self._say(said)
 
     def run(self, environment: Mapping[str, str], also: Path | None) -> NoReturn:
         """For a container or systemd, which starts it again, and keeps its jobs, by itself."""
@@ -113,6 +121,12 @@ class Native:
         if said := supervisor.start(supervisor.config_file(self.chosen), environment):
             raise NativeError(f"supervisord did not start: {said}")
 
+    def reload(self) -> None:
+        if not self.nginx.master.pid():
+            raise NativeError("nginx does not run here: `orchestrator up` starts it")
+        self._check_tls()
+        self.nginx.reload()
+
     def upgrade(self) -> None:
         """The control plane anew, from the code that is here now. nginx and ssh are not touched."""
         if not self.running():
@@ -140,14 +154,14 @@ class Native:
                 + self._tail("control")
                 + self._tail("nginx")
             )
-        self._say(f"the gateway answers at http://127.0.0.1:{self.chosen.listen_port}/")
+        self._say(f"the gateway answers at {self.chosen.gateway_url}/")
         if info["config_error"]:
             self._say(f"{self.chosen.config_file} is not valid; {_served(len(info['services']))}:")
             self._say(info["config_error"]["text"])
 
     def _info(self) -> dict[str, Any] | None:
         """Once everything answers, and the configuration has been read."""
-        url = f"http://127.0.0.1:{self.chosen.listen_port}"
+        url = self.chosen.gateway_url
         try:
             paths = ("/healthz", "/healthz/nginx")
             alive = all(self._session.get(url + path, timeout=2).ok for path in paths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -36,9 +37,12 @@ def call(
     headers: Headers = (),
     body: bytes | Iterable[bytes] | None = None,
     timeout: float = 20,
+    trust: ssl.SSLContext | None = None,
 ) -> Answer:
-    """An iterable body goes out chunked."""
+    """An iterable body goes out chunked. With `trust` over TLS."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    if trust:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=trust)
     chunked = body is not None and not isinstance(body, bytes)
     try:
         connection.putrequest(method, target, skip_accept_encoding=True)
@@ -70,8 +74,9 @@ def raw(port: int, request: bytes, timeout: float = 10) -> Answer:
             response.close()
 
 
-def connect(port: int, timeout: float = 10) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout)
+def connect(port: int, timeout: float = 10, trust: ssl.SSLContext | None = None) -> socket.socket:
+    plain = socket.create_connection(("127.0.0.1", port), timeout)
+    return trust.wrap_socket(plain, server_hostname="localhost") if trust else plain
 
 
 def read_until(connection: socket.socket, marker: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 from pathlib import Path
@@ -28,14 +29,14 @@ def free_port() -> int:
 
 
 class Gateway:
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, ipv6: bool = False, **settings: Any) -> None:
         self.run_dir = Path(tempfile.mkdtemp(prefix="io-"))
         self.port, self.local_port = free_port(), free_port()
         self.control = ControlPlane()
         self.settings = GatewaySettings(
             run_dir=self.run_dir,
             **{
-                "listen": (f"127.0.0.1:{self.port}",),
+                "listen": (f"127.0.0.1:{self.port}", *([f"[::1]:{self.port}"] if ipv6 else [])),
                 "flask": f"127.0.0.1:{self.control.port}",
                 **settings,
             },
@@ -61,7 +62,12 @@ class Gateway:
             return False
 
     def call(self, target: str, *args: Any, **kwargs: Any) -> client.Answer:
-        return client.call(self.port, target, *args, **kwargs)
+        return client.call(self.port, target, *args, trust=self.trust, **kwargs)
+
+    @property
+    def trust(self) -> ssl.SSLContext | None:
+        cert = self.settings.tls_cert
+        return ssl.create_default_context(cafile=cert) if cert else None
 
     def warm(self, route: str) -> Upstream:
         """The route's service is there now."""

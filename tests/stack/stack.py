@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from demo.cluster import Cluster
+from tests.stack.certificate import Certificate
 from tests.stack.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,17 +30,26 @@ def free_port() -> int:
 class Stack:
     """`up()`, then `configure(...)` and talk to `url`."""
 
-    def __init__(self, cluster: Cluster, directory: Path, run_dir: Path, root: Path = ROOT) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        directory: Path,
+        run_dir: Path,
+        root: Path = ROOT,
+        certificate: Certificate | None = None,
+    ) -> None:
         self.cluster, self.directory, self.run_dir = cluster, directory, run_dir
         self.root = root  # where the product is installed
+        self.certificate = certificate
         self.port, self.flask_port = free_port(), free_port()
         self.config = directory / "services_config.json"
         self.identity = f"io-{run_dir.name[-6:].replace('_', 'x')}"
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
         # A connection for each request: nginx closes idle ones when it takes up a configuration,
         # and a request that meets the closing would have to be sent again by this client.
         limits = httpx.Limits(max_keepalive_connections=0)
-        self.client = httpx.Client(base_url=self.url, timeout=60, limits=limits)
+        trust = certificate.trust() if certificate else True
+        self.client = httpx.Client(base_url=self.url, timeout=60, limits=limits, verify=trust)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -55,6 +65,7 @@ class Stack:
             "STATE_DIR": str(self.directory / "var"),
             "RUN_DIR": str(self.run_dir),
             "LOG_LEVEL": "debug",
+            **(self.certificate.settings() if self.certificate else {}),
         }
 
     @property

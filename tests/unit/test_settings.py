@@ -20,6 +20,8 @@ GOOD = [
     ("NGINX_LISTEN_PORT", "8081", "listen_port", 8081),
     ("ML_SERVICE_FLASK_PORT", "65535", "flask_port", 65535),
     ("ML_SERVICE_SSH_BIND_MOUNT", "/keys", "key_dir", Path("/keys")),
+    ("TLS_CERT", "/tls/cert.pem", "tls_cert", Path("/tls/cert.pem")),
+    ("TLS_KEY", "/tls/key.pem", "tls_key", Path("/tls/key.pem")),
     ("ADMIN_TOKEN", "secret", "admin_token", "secret"),
     ("ORCHESTRATOR_ID", "lab-2", "identity", "lab-2"),
     ("SERVICES_CONFIG", "/etc/services.json", "config_file", Path("/etc/services.json")),
@@ -60,7 +62,8 @@ def test_every_variable_is_covered_here() -> None:
 
 @pytest.mark.parametrize(("name", "value", "setting", "expected"), GOOD)
 def test_a_variable_becomes_a_setting(tmp_path, name, value, setting, expected) -> None:
-    assert getattr(read({name: value}, tmp_path), setting) == expected
+    pair = {"TLS_CERT": "/a", "TLS_KEY": "/b"}  # both or none
+    assert getattr(read({**pair, name: value}, tmp_path), setting) == expected
 
 
 @pytest.mark.parametrize(("name", "value", "rule"), BAD)
@@ -88,6 +91,21 @@ def test_the_store_lives_in_the_state_dir_unless_told_otherwise(tmp_path: Path) 
 def test_relative_paths_start_at_the_installation_and_a_tilde_at_home(tmp_path: Path) -> None:
     assert read({"STATE_DIR": "../elsewhere"}, tmp_path).state_dir == tmp_path.parent / "elsewhere"
     assert read({"STATE_DIR": "~/io"}, tmp_path).state_dir == Path.home() / "io"
+
+
+def test_a_certificate_is_looked_for_beside_the_keys_and_makes_it_https(
+    tmp_path: Path,
+) -> None:
+    chosen = read({"TLS_CERT": "tls.crt", "TLS_KEY": "/etc/tls.key"}, tmp_path)
+    assert chosen.tls_cert == tmp_path / "ssh_bind_mnt" / "tls.crt"
+    assert chosen.tls_key == Path("/etc/tls.key")
+    assert chosen.gateway_url == "https://127.0.0.1:8090"
+
+
+@pytest.mark.parametrize(("given", "lacking"), [("TLS_CERT", "TLS_KEY"), ("TLS_KEY", "TLS_CERT")])
+def test_a_certificate_without_its_key_is_refused(tmp_path: Path, given: str, lacking: str) -> None:
+    with pytest.raises(SettingsError, match=f"{lacking}: must be given too"):
+        read({given: "x"}, tmp_path)
 
 
 def test_the_environment_overrides_env_and_env_overrides_the_default(tmp_path: Path) -> None:
