@@ -4,6 +4,7 @@ fresh start of the control plane alone."""
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -83,9 +84,19 @@ def in_foreground(chosen: Settings) -> bool:
 
 def become(file: Path, environment: Mapping[str, str]) -> NoReturn:
     """This process is supervisord from now on."""
+    if stat.S_ISSOCK(os.fstat(1).st_mode):
+        _through_a_pipe()
     program = str(Path(sys.executable).with_name("supervisord"))
     os.chdir(ROOT)
     os.execve(program, [program, "-c", str(file)], dict(environment))  # noqa: S606 - no shell
+
+
+def _through_a_pipe() -> None:
+    """supervisord opens its standard output by name, and no socket, as the journal's, can be
+    opened so. `cat` ends with the last one that writes."""
+    out, into = os.pipe()
+    subprocess.Popen(["cat"], stdin=out)
+    os.dup2(into, 1)
 
 
 def stop_programs(chosen: Settings) -> None:
