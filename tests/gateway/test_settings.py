@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from service_management.gateway import settings
 from service_management.gateway.routes import quiet_socket
 from service_management.gateway.settings import GatewaySettings, default_listen
 
@@ -55,3 +58,14 @@ def test_nginx_is_asked_where_it_listens(listen: str, probe: tuple[str, int]) ->
 
 def test_by_default_it_listens_on_ipv4_at_least() -> None:
     assert default_listen(8090)[0] == "8090"
+
+
+@pytest.mark.parametrize(("off", "listened"), [("0", "('8090', '[::]:8090')"), ("1", "('8090',)")])
+def test_ipv6_is_listened_at_where_the_machine_has_it(off: str, listened: str) -> None:
+    code = f"import {settings.__name__} as s; print(s.default_listen(8090), end='')"
+    script = (
+        f"echo {off} > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up; "
+        'exec "$0" -c "$1"'
+    )
+    argv = ["unshare", "--net", "sh", "-ec", script, sys.executable, code]
+    assert subprocess.run(argv, check=True, capture_output=True, text=True).stdout == listened

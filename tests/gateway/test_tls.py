@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import socket
 import ssl
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -106,11 +106,19 @@ def test_it_tells_of_demand(gateway: Gateway, http: httpx.Client) -> None:
     until(told)
 
 
-def test_every_request_has_an_id_of_its_own(gateway: Gateway, http: httpx.Client) -> None:
+@pytest.mark.parametrize("http2", [False, True])
+def test_every_request_has_an_id_of_its_own(gateway: Gateway, http2: bool) -> None:
     """Also the streams of one connection, many at a time."""
-    upstream = gateway.warm("whole")
-    with ThreadPoolExecutor(16) as pool:
-        ids = list(pool.map(lambda _: http.get("/whole/x").headers["X-Request-ID"], range(300)))
+    upstream, trust = gateway.warm("whole"), gateway.trust
+    assert trust
+
+    async def ask() -> list[str]:
+        url = f"https://localhost:{gateway.port}/whole/x"
+        async with httpx.AsyncClient(http2=http2, verify=trust, timeout=20) as http:
+            answers = await asyncio.gather(*(http.get(url) for _ in range(100)))
+        return [answer.headers["X-Request-ID"] for answer in answers]
+
+    ids = asyncio.run(ask())
     assert len(set(ids)) == len(ids)
     assert {seen.all("X-Request-ID")[0] for seen in upstream.seen} == set(ids)
 
