@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 
 from demo.cluster import Cluster
-from service_management.host.layout import pid_of
 from tests.stack import confined
 from tests.stack.installation import install
 from tests.stack.ssh import masters
@@ -106,8 +105,11 @@ class Confined(Stack):
     def stop(self) -> None:
         """KillMode=process: the main process is told, and nobody else."""
         assert self._process
-        os.kill(self._process.pid, signal.SIGTERM)
+        os.kill(self.supervisor(), signal.SIGTERM)
         assert self._process.wait(40) == 0
+
+    def supervisor(self) -> int:
+        return int((self.run_dir / "supervisord.pid").read_text())
 
     def said(self) -> str:
         try:
@@ -144,9 +146,7 @@ def test_it_runs_with_what_the_unit_leaves_it_and_a_restart_keeps_jobs_and_login
     stack.configure(stack.entry(route, ssh_key_file=str(stack.keys / stack.cluster.key_file.name)))
     body = os.urandom(1_000_000)  # more than nginx keeps in memory
     assert stack.client.post(f"/{route}/echo", content=body).status_code == 200
-    supervisor = pid_of(stack.run_dir / "supervisord.pid", "supervisord")
-    assert supervisor
-    status = Path(f"/proc/{supervisor}/status").read_text()
+    status = Path(f"/proc/{stack.supervisor()}/status").read_text()
     assert "NoNewPrivs:\t1" in status
     assert "Seccomp:\t2" in status
     assert "CapBnd:\t0000000000000000" in status

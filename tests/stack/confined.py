@@ -31,7 +31,8 @@ def argv(unit: Path, writable: Sequence[Path], command: Sequence[str]) -> list[s
     needed = {ROOT, Path(sys.prefix).resolve(), Path(sys.base_prefix), unit.parent}
     seen = [word for path in needed for word in _read_only(path)]
     ours = [word for path in writable for word in ("--bind", str(path), str(path))]
-    hidden = [word for path in ("/tmp", "/root", "/home") for word in ("--tmpfs", path)]
+    own = [word for path in ("/tmp", "/var/tmp") for word in ("--perms", "1777", "--tmpfs", path)]
+    hidden = [*own, "--tmpfs", "/root", "--tmpfs", "/home"]
     return [
         *("bwrap", "--cap-add", "ALL", "--ro-bind", "/", "/", "--dev", "/dev"),
         *(*hidden, *seen, *ours),
