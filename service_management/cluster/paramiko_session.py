@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
 from paramiko import Channel, PKey, Transport
+from paramiko.pkey import UnknownKeyType
 
 from service_management.cluster.counts import LOGINS
 from service_management.cluster.host_keys import HostKeyRefused, KnownHosts
@@ -194,5 +196,7 @@ def _load_key(file: str) -> PKey:
         raise _Refused(f"no such identity: {file}: {os.strerror(errno.ENOENT)}") from error
     except OSError as error:
         raise _Refused(f'Load key "{file}": {error.strerror}') from error
+    except (UnknownKeyType, UnsupportedAlgorithm) as error:
+        raise _Refused(f'Load key "{file}": unsupported type of key') from error
     except (paramiko.SSHException, ValueError, TypeError) as error:
         raise _Refused(f'Load key "{file}": {error}') from error

@@ -138,6 +138,11 @@ class ParamikoTunnels:
             self._close(socket)
             make_parent(socket)
             self._open[socket] = self._listen(transport, socket, target)
+            # Looked at last: one that ends from here on has its tunnels dropped.
+            if not transport.is_active():
+                self._close(socket)
+                text = f"The connection ended while the tunnel {socket} was opened."
+                raise SshError(SshProblem.MASTER_LOST, text)
 
     def close(self, socket: Path) -> None:
         with self._lock:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +23,26 @@ def problem(backend: SshBackend, login) -> SshError:
     with pytest.raises(SshError) as caught:
         backend.connection(login).run("true", 10)
     return caught.value
+
+
+def security_key() -> str:
+    """As `ssh-keygen -t ed25519-sk` writes it: the key itself is in a device that is not there."""
+
+    def field(data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + data
+
+    public = field(b"sk-ssh-ed25519@openssh.com") + field(bytes(32)) + field(b"ssh:")
+    private = 2 * b"once" + public + b"\x01" + field(b"handle") + field(b"") + field(b"")
+    private += bytes(range(1, 1 + -len(private) % 8))
+    head = b"openssh-key-v1\0" + field(b"none") + field(b"none") + field(b"")
+    text = base64.encodebytes(head + (1).to_bytes(4, "big") + field(public) + field(private))
+    mark = "-----{} OPENSSH PRIVATE KEY-----\n".format
+    return mark("BEGIN") + text.decode() + mark("END")
+
+
+def ed448_key() -> str:
+    argv = ["openssl", "genpkey", "-algorithm", "ed448"]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
 @contextmanager
@@ -272,6 +294,18 @@ def test_a_host_missing_from_the_pinned_file_is_refused(backend, sshd: Sshd, sho
 
 def test_a_wrong_key_is_an_auth_error_that_names_the_key(backend, sshd: Sshd, short_dir) -> None:
     key = make_key(short_dir / "other")
+    error = problem(backend, sshd.login(key_file=str(key)))
+    assert error.problem is SshProblem.AUTH
+    assert str(key) in error.text
+
+
+@pytest.mark.parametrize("kind", ["security", "ed448"])
+def test_a_key_of_a_type_that_cannot_be_used_is_an_auth_error(
+    backend, sshd: Sshd, short_dir: Path, kind: str
+) -> None:
+    key = short_dir / kind
+    key.write_text({"security": security_key, "ed448": ed448_key}[kind]())
+    key.chmod(0o600)
     error = problem(backend, sshd.login(key_file=str(key)))
     assert error.problem is SshProblem.AUTH
     assert str(key) in error.text

@@ -154,6 +154,20 @@ def test_descriptors_beyond_1024_are_no_limit(backend, sshd: Sshd, short_dir: Pa
         assert connection.run("echo on", 10).stdout == "on\n"
 
 
+def test_a_tunnel_of_a_session_that_has_just_ended_leaves_no_socket(
+    backend, sshd: Sshd, short_dir: Path
+) -> None:
+    """nginx would be taken on there, and answered by nobody."""
+    connection = backend.connection(sshd.login())
+    connection.run("true", 10)
+    ended = connection._session.transport
+    connection.close()
+    with pytest.raises(SshError) as caught:
+        connection._tunnels.open(ended, short_dir / "a.sock", ("127.0.0.1", sshd.port))
+    assert caught.value.problem is SshProblem.MASTER_LOST
+    assert not (short_dir / "a.sock").exists()
+
+
 def test_a_directory_that_cannot_be_written_fails_the_tunnel(backend, sshd: Sshd) -> None:
     with pytest.raises(SshError) as caught:
         backend.connection(sshd.login()).open_tunnel(Path("/proc/nowhere/a.sock"), "127.0.0.1", 1)
