@@ -44,11 +44,11 @@ class Effects:
         kind, job = type(action).__name__, action.job
         if now < self._not_before.get((job.name, kind), 0.0):
             return
+        errand = self._errand(record.route, job)
         if isinstance(action, Submit):
             if job.name in self._submitted:
                 return
             self._submitted.add(job.name)
-        errand = self._errand(record.route, job)
         work, pause = self._work(record, action, now)
         if self._do(errand, kind, work):
             self._not_before[job.name, kind] = now + pause

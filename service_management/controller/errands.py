@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import structlog
-
 from service_management.cluster import outcomes
 from service_management.cluster.errors import ClusterError
 from service_management.cluster.submit import SubmitSpec, submit_command
@@ -26,8 +24,6 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.observations import JobEnd
 from service_management.lifecycle.record import Job
 from service_management.lifecycle.states import Reason
-
-_LOG = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,8 +47,6 @@ class Errands:
             work(errand)
         except ClusterError as error:
             self._trouble(errand.hand, error.text)
-        except Exception:
-            _LOG.exception("an action failed", route=errand.route, job=errand.job.name)
 
     def _trouble(self, hand: Hand, text: str) -> None:
         self._tell(LoginState(hand.login.id, text))

@@ -11,12 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
 from service_management.cluster.client import SlurmClient
 from service_management.cluster.connection import Connection, SshBackend
 from service_management.cluster.counts import CallCounts
 from service_management.cluster.login import Login
 from service_management.controller.tunnels import connection_number
 
+_LOG = structlog.get_logger(__name__)
 THREADS = 8
 
 
@@ -52,6 +55,9 @@ class Hand:
     def _run(self, key: object, work: Callable[[], object]) -> None:
         try:
             work()
+        except Exception:
+            # Nobody looks at what became of it; while it is owed, it is done again.
+            _LOG.exception("an action failed", login=str(self.login), action=str(key))
         finally:
             with self._lock:
                 self._running.discard(key)

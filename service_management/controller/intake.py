@@ -85,10 +85,11 @@ class Intake:
             for event in self._config_events(record, before.get(route)):
                 self._ledger.apply(route, event, now)
         self._polling.configure(spec.login for spec in self._ledger.specs.values())
-        self._store.note("catalogue", [s.model_dump_json() for s in services.values()])
         self._board.services, self._board.config_error = services, ()
         if self._board.version != item.catalogue.version:
             self._board.version, self._board.version_since = item.catalogue.version, now
+        # Last: it is in force, whether the disk has room for it or not.
+        self._store.note("catalogue", [s.model_dump_json() for s in services.values()])
 
     def _config_events(self, record: Record, before: JobSpec | None) -> list[ev.Event]:
         """A running job is compared with how it was submitted, whenever that was."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -43,6 +44,7 @@ class Controller:
         self._polling = Polling()
         self._intake = Intake(world, self._polling, identity)
         self._stopped, self._ended = threading.Event(), threading.Event()
+        self._arrived: deque[Item] = deque()
         self._done: list[threading.Event] = []
         self._restored = False
 
@@ -91,8 +93,9 @@ class Controller:
 
     def step(self, items: Iterable[Item]) -> None:
         now = self._clock()
-        for item in items:
-            self._take(item, now)
+        self._arrived += items
+        while self._arrived:  # one that fails is not taken again, and does not cost the others
+            self._take(self._arrived.popleft(), now)
         self._watcher.look(now)
         self._tick(now)
         self._commit_or_keep(self._ledger.take(), now)

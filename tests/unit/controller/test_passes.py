@@ -1,0 +1,85 @@
+"""What goes wrong in one pass of the controller costs that pass, and nothing that arrived."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from service_management.cluster.counts import CallCounts
+from service_management.config import Catalogue
+from service_management.controller.board import Board
+from service_management.controller.catalogue import CatalogueWatcher, Source
+from service_management.controller.effects import Effects
+from service_management.controller.hands import Hands
+from service_management.controller.inbox import CatalogueLive, Happened, Inbox
+from service_management.controller.ledger import Ledger
+from service_management.controller.loop import Controller
+from service_management.controller.traffic import Traffic
+from service_management.controller.world import World
+from service_management.gateway.inflight import Sample
+from service_management.lifecycle import events as ev
+from service_management.lifecycle.states import State
+from service_management.store import Store
+from tests.unit.controller.samples import KEY_DIR, configured
+
+BEFORE_ANY_POLL = 1.0  # the clock of these passes: no login's turn has come
+
+
+class NoRoutes:
+    def published(self) -> list[str]:
+        return []
+
+    def publish(self, route: str, tunnels: tuple[Path, ...], quiet: Path) -> None:
+        raise AssertionError(route)
+
+    def unpublish(self, route: str) -> None:
+        raise AssertionError(route)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    inbox, ledger = Inbox(), Ledger("io", KEY_DIR, {})
+    source = Source(tmp_path / "none", lambda _: [], lambda _: None, Catalogue.of([]))
+    store = Store(f"sqlite:///{tmp_path / 'state.db'}")
+    made = World(
+        store=store,
+        board=Board(),
+        inbox=inbox,
+        ledger=ledger,
+        effects=Effects(Hands(None, CallCounts()), tmp_path, inbox.put, ledger.service),
+        routes=NoRoutes(),
+        traffic=Traffic(lambda: Sample(known=True)),
+        watcher=CatalogueWatcher(source, inbox.put),
+        heard=lambda _route, _since: 0.0,
+        open_since=lambda: None,
+    )
+    yield made
+    made.watcher.close()
+    store.close()
+
+
+def test_a_catalogue_that_cannot_be_stored_is_in_force_and_what_came_after_it_is_not_lost(
+    world: World, tmp_path: Path
+) -> None:
+    controller = Controller(world, "io", clock=lambda: BEFORE_ANY_POLL)
+    with sqlite3.connect(tmp_path / "state.db") as broken:
+        broken.execute("ALTER TABLE notes RENAME TO elsewhere")
+    catalogue, done = Catalogue.of([configured()]), threading.Event()
+
+    with pytest.raises(OperationalError):
+        controller.step(
+            [CatalogueLive(catalogue), Happened("digits", ev.DisableAsked(), done)],
+        )
+    controller.step([])
+
+    assert list(world.board.services) == ["digits"]
+    assert world.board.version == catalogue.version
+    assert done.is_set()
+    assert world.board.records["digits"].state is State.DISABLED
+    assert world.store.load()["digits"].state is State.DISABLED
+    broken.close()
