@@ -31,7 +31,7 @@ MOST_EXPOSED = 20  # tenths: below it systemd calls the exposure OK
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """As docs/operations.md installs it where the checkout is somewhere else."""
+    """As docs/operator.md installs it where the checkout is somewhere else."""
     made = tmp_path / UNIT.name
     made.write_text(UNIT.read_text().replace(INSTALLED, str(ROOT)))
     return made

@@ -98,7 +98,7 @@ def test_what_a_page_tells_to_type_exists(path: Path) -> None:
 
 
 def test_the_readme_starts_with_start_cmd_and_a_request() -> None:
-    quick_start = next(text for info, text in fences("README.md") if info == "console")
-    programs = [program for program, _word in PROMPT.findall(quick_start)]
+    typed = "".join(text for info, text in fences("README.md") if info == "console")
+    programs = [program for program, _word in PROMPT.findall(typed)]
     assert "./start.cmd" in programs
     assert "curl" in programs

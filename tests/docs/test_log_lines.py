@@ -1,4 +1,4 @@
-"""The sentences that docs/operations.md explains are sentences that the program says."""
+"""The sentences that the operator's pages explain are sentences that the program says."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ import pytest
 
 from tests.docs.pages import ROOT, rows, section, ticked
 
-PAGE = "docs/operations.md"
-OURS = ("control.log", "What SSH and Slurm say")
-FOREIGN = ("Could not resolve hostname", "Socket timed out on send/recv operation", "sbatch:")
+OURS = (
+    ("docs/operations.md", "control.log"),
+    ("docs/operator.md", "When the first call fails"),
+)
+FOREIGN = (
+    "Could not resolve hostname",
+    "Socket timed out on send/recv operation",
+    "sbatch:",
+)
 _LITERALS_JOINED = re.compile(r'"\s*\n\s*f?"')
 _VALUES = re.compile(
     r"""
@@ -19,7 +25,8 @@ _VALUES = re.compile(
     | \[\w+\ *\]             # the level
     | \w+='[^']*' | \w+=\w+  # key=value
     | job\ \d+.*            # what is said of one job
-    | :\ (?=Unable).*       # Slurm's own words
+    | :\ (?=Unable|invalid).*  # Slurm's own words
+    | \w+\ =\ "[^"]*"       # a key and its value
     """,
     re.VERBOSE,
 )
@@ -33,7 +40,7 @@ def said() -> str:
 
 
 def sentences() -> list[str]:
-    return [line for part in OURS for row in rows(section(PAGE, part)) for line in ticked(row[0])]
+    return [line for part in OURS for row in rows(section(*part)) for line in ticked(row[0])]
 
 
 @pytest.mark.parametrize("sentence", sentences())

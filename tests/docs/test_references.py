@@ -9,7 +9,7 @@ import pytest
 
 from tests.docs.pages import ROOT, anchors, files, prose, ticked
 
-_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _PATH = re.compile(r"(?:service_management|nginx|demo|docs|tests)/[\w./-]*")
 PAGES = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in files()]
 

@@ -14,8 +14,10 @@ import pytest
 
 from demo.cluster import Cluster
 from demo.spec import DEFAULT_DIRECTORIES
+from tests.docs.typed import WALKED
 from tests.stack.stack import free_port
 from tests.stack.waiting import wait_for
+from tests.start.walk import Walk
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = DEFAULT_DIRECTORIES["host"]
@@ -29,8 +31,13 @@ class Clone:
         self.directory = directory
         subprocess.run(["git", "clone", "-q", str(ROOT), str(directory)], check=True)
         self.port, self.flask_port = free_port(), free_port()
-        config = directory / "services_config.json"
-        config.write_text(config.read_text().replace('"timeout": 60', f'"timeout": {IDLE}'))
+        self.config = directory / "services_config.json"
+        self.as_shipped = self.config.read_text()
+        self.shorten_idleness()
+
+    def shorten_idleness(self) -> None:
+        text = self.as_shipped.replace('"timeout": 60', f'"timeout": {IDLE}')
+        self.config.write_text(text)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -125,6 +132,21 @@ def test_second_start_changes_nothing_and_stop_leaves_nothing(clone: Clone) -> N
         capture_output=True,
         text=True,
     ).stdout.replace(" M services_config.json\n", "")
+
+
+@pytest.mark.timeout(600)
+def test_what_the_documents_tell_to_type_does_what_they_show(
+    clone: Clone,
+) -> None:
+    clone.run()
+    clone.config.write_text(clone.as_shipped)
+    walk = Walk(clone.directory, clone.environment, clone.port)
+    try:
+        for page in WALKED:
+            walk.through(page)
+            walk.stop_services()
+    finally:
+        clone.shorten_idleness()
 
 
 @pytest.mark.parametrize("after", ["starting the demo cluster", "starting nginx"])

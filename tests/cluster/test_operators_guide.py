@@ -1,0 +1,115 @@
+"""What docs/operator.md says of first calls that fail, and of keys that may do little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo import machine
+from tests.docs.pages import rows, section, ticked
+from tests.stack.stack import Stack
+from tests.stack.waiting import wait_for
+
+PAGE = "docs/operator.md"
+FIXED_PORT = 18999
+
+# What is wrong → the words of the page's table that tell it.
+MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "user": ({"ssh_username": "nobody-here"}, "does not accept the key"),
+    "port": ({"ssh_port": 1}, "refused the connection at port"),
+    "pinned": ({"known_hosts_file": "{empty}"}, "has no key of"),
+    "partition": ({"sbatch_args": ["--partition=gpuu"]}, "Invalid partition name specified"),
+    "script": ({"bash_file": "helo.sh"}, "Unable to open file"),
+    "crash": ({"env": {"CRASH_AT_START": "3"}}, "the job ended before the service became healthy"),
+    "path": (
+        {"check_health_path": "/status?code=404", "startup_timeout": 2},
+        "was not healthy within startup_timeout",
+    ),
+}
+
+
+def sentences() -> list[str]:
+    return [
+        line for row in rows(section(PAGE, "What SSH and Slurm say")) for line in ticked(row[0])
+    ]
+
+
+def test_each_mistake_of_a_first_call_is_told_in_the_words_of_the_guide(
+    stack: Stack, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").touch()
+    entries = []
+    for name, (keys, _) in MISTAKES.items():
+        filled = {k: str(tmp_path / "empty") if v == "{empty}" else v for k, v in keys.items()}
+        entries.append(stack.entry(name, **filled))
+    stack.configure(*entries)
+
+    with ThreadPoolExecutor(len(MISTAKES)) as pool:
+        answers = dict(zip(MISTAKES, pool.map(_first_call(stack), MISTAKES), strict=True))
+
+    for name, (_, words) in MISTAKES.items():
+        assert answers[name]["title"] == "The service could not be started"
+        assert words.lower() in answers[name]["detail"].lower()
+        assert [line for line in sentences() if words.lower() in line.lower()], words
+
+
+def _first_call(stack: Stack) -> Callable[[str], dict[str, Any]]:
+    def call(name: str) -> dict[str, Any]:
+        answer = stack.client.get(f"/{name}/echo")
+        assert answer.status_code == 503
+        problem: dict[str, Any] = answer.json()
+        return problem
+
+    return call
+
+
+def key_options() -> list[str]:
+    options = [ticked(row[0])[0] for row in rows(section(PAGE, "What the key can do"))]
+    return [option.replace("8000", str(FIXED_PORT)) for option in options]
+
+
+@pytest.fixture
+def login_with(stack: Stack, tmp_path: Path) -> Iterator[Callable[[str], dict[str, Any]]]:
+    """A key of its own, let in with these options: the keys of an entry that logs in with it."""
+    key = tmp_path / "key"
+    machine.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
+    authorized = stack.cluster.home / ".ssh" / "authorized_keys"
+
+    def let_in(options: str) -> dict[str, Any]:
+        authorized.parent.mkdir(exist_ok=True)
+        authorized.write_text(f"{options} {key.with_suffix('.pub').read_text()}")
+        return {"ssh_key_file": str(key), "remote_port": FIXED_PORT}
+
+    yield let_in
+    authorized.unlink(missing_ok=True)
+
+
+def test_a_key_with_every_option_of_the_guide_does_all_that_is_needed(
+    service: Callable[..., str], stack: Stack, login_with: Callable[[str], dict[str, Any]]
+) -> None:
+    options = ",".join(key_options())
+    options = options.replace("192.0.2.10", stack.cluster.spec.login.gateway)
+    route = service(**login_with(options))
+
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+
+
+@pytest.mark.parametrize("options", ["restrict", 'restrict,port-forwarding,permitopen="*:1"'])
+def test_a_key_without_tunnels_lets_a_job_start_but_none_become_ready(
+    service: Callable[..., str],
+    stack: Stack,
+    login_with: Callable[[str], dict[str, Any]],
+    options: str,
+) -> None:
+    route = service(startup_timeout=2, **login_with(options))
+
+    answer = stack.client.get(f"/{route}/echo")
+
+    assert answer.status_code == 503
+    assert "not healthy within startup_timeout" in answer.json()["detail"]
+    wait_for("the job is cancelled", lambda: not stack.jobs(route))

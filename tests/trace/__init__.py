@@ -1,0 +1,1 @@
+"""Sequence diagrams of the two request workflows, drawn from what really happened."""
