@@ -146,6 +146,7 @@ def test_what_the_documents_tell_to_type_does_what_they_show(
             walk.through(page)
             walk.stop_services()
     finally:
+        subprocess.run(["git", "clean", "-fdq"], cwd=clone.directory, check=True)
         clone.shorten_idleness()
 
 
