@@ -17,7 +17,7 @@ from service_management.cli.commands import app
 from tests.docs.pages import ROOT, fences, files, headings, read, rows, section, ticked
 
 PAGE = "docs/commands.md"
-_BRIEF = 10  # seconds for one documented command
+_BRIEF = 60  # seconds for one documented command; a busy machine takes some
 PROMPT = re.compile(r"^\$ (?:sudo )?(\S+)(?: (\S+))?", re.MULTILINE)
 
 
