@@ -18,37 +18,24 @@ from tests.stack.stack import free_port
 
 NO_LOG, STREAMING = "bare, no log", "bare, streaming"
 CONFIG = """\
-daemon off;
-user root;
-worker_processes auto;
-worker_rlimit_nofile 65536;
-pid nginx.pid;
-events {{ worker_connections 16384; }}
-http {{
-    access_log {log};
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    sendfile on;
-    tcp_nodelay on;
-    client_max_body_size 0;
-    client_body_buffer_size 64k;
+access_log {log};
+sendfile on;
+tcp_nodelay on;
+client_max_body_size 0;
+client_body_buffer_size 64k;
+keepalive_requests 1000000;
+upstream service {{
+    server unix:{socket};
+    keepalive 256;
     keepalive_requests 1000000;
-    upstream service {{
-        server unix:{socket};
-        keepalive 256;
-        keepalive_requests 1000000;
-    }}
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    proxy_read_timeout 600s;
-    server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        location / {{ proxy_pass http://service; {buffering} }}
-        location /sse {{ proxy_pass http://service; proxy_buffering off; }}
-    }}
+}}
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+proxy_read_timeout 600s;
+server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{ proxy_pass http://service; {buffering} }}
+    location /sse {{ proxy_pass http://service; proxy_buffering off; }}
 }}
 """
 

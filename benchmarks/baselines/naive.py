@@ -15,29 +15,16 @@ from demo.cluster import Cluster
 from tests.stack.stack import free_port
 
 CONFIG = """\
-daemon off;
-user root;
-worker_processes auto;
-worker_rlimit_nofile 65536;
-pid nginx.pid;
-events {{ worker_connections 16384; }}
-http {{
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            mirror /demand_service;
-            proxy_pass http://127.0.0.1:{tunnel};
-        }}
-        location = /demand_service {{
-            internal;
-            proxy_pass http://127.0.0.1:{flask}/demand_service;
-        }}
+access_log off;
+server {{
+    listen 127.0.0.1:{port};
+    location / {{
+        mirror /demand_service;
+        proxy_pass http://127.0.0.1:{tunnel};
+    }}
+    location = /demand_service {{
+        internal;
+        proxy_pass http://127.0.0.1:{flask}/demand_service;
     }}
 }}
 """

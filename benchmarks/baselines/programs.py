@@ -34,11 +34,28 @@ def _alive(process: subprocess.Popen[bytes], log: Path) -> bool:
     return True
 
 
-def nginx(directory: Path, config: str) -> list[str]:
+NGINX = """\
+daemon off;
+user root;
+worker_processes auto;
+worker_rlimit_nofile 65536;
+pid nginx.pid;
+events {{ worker_connections 16384; }}
+http {{
+client_body_temp_path body;
+proxy_temp_path proxy;
+fastcgi_temp_path fastcgi;
+uwsgi_temp_path uwsgi;
+scgi_temp_path scgi;
+{http}}}
+"""
+
+
+def nginx(directory: Path, http: str) -> list[str]:
     """Its command line, with its configuration written."""
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin") or "nginx"
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "nginx.conf").write_text(config)
+    (directory / "nginx.conf").write_text(NGINX.format(http=http))
     return [program, "-p", str(directory), "-e", "stderr", "-c", "nginx.conf"]
 
 

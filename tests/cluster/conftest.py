@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,42 +11,29 @@ from typing import Any
 import pytest
 
 from demo.cluster import Cluster
+from tests.stack.bringup import empty, gateway, hosts
 from tests.stack.stack import Stack
-from tests.stack.waiting import wait_for
 
 _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    cluster = Cluster.up("hosts", Path(f"/run/ioc{os.getpid()}"))
-    try:
+    with hosts(Path(f"/run/ioc{os.getpid()}")) as cluster:
         yield cluster
-    finally:
-        cluster.down()
 
 
 @pytest.fixture(scope="session")
 def running(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    run_dir = Path(tempfile.mkdtemp(prefix="io", dir="/run"))
-    stack = Stack(cluster, tmp_path_factory.mktemp("stack"), run_dir)
-    try:
-        stack.up()
+    with gateway(cluster, tmp_path_factory.mktemp("stack")) as stack:
         yield stack
-    finally:
-        stack.down()
-        shutil.rmtree(run_dir, ignore_errors=True)
 
 
 @pytest.fixture
 def stack(running: Stack) -> Iterator[Stack]:
-    """The gateway, without services before and after; failing tests leave no job either."""
+    """The gateway, running; without services before and after."""
     yield running
-    print(running.last_words())  # pytest shows it where the test failed
-    running.cluster.cancel_all()
-    running.write([])
-    wait_for("no service is left", lambda: not running.info()["services"], 20)
-    wait_for("no job is left", lambda: not running.jobs(), 20)
+    empty(running)
 
 
 @pytest.fixture

@@ -1,0 +1,46 @@
+"""A cluster and a gateway for a while; nothing is left of them, also when starting them fails."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from demo.cluster import Cluster
+from tests.stack.stack import ROOT, Stack
+from tests.stack.waiting import wait_for
+
+
+@contextmanager
+def hosts(directory: Path) -> Iterator[Cluster]:
+    cluster = Cluster.up("hosts", directory)
+    try:
+        yield cluster
+    finally:
+        cluster.down()
+
+
+@contextmanager
+def gateway(cluster: Cluster, state_dir: Path, root: Path = ROOT) -> Iterator[Stack]:
+    run_dir = Path(tempfile.mkdtemp(prefix="io", dir="/run"))  # sockets' names have to be short
+    stack = Stack(cluster, state_dir, run_dir, root)
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.down()
+        shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def empty(stack: Stack) -> None:
+    """Without services, and without their jobs, as the next test expects it."""
+    print(stack.last_words())  # pytest shows it where the test failed
+    if not stack.control_pids():
+        stack.up()
+    stack.wait_until_alive()
+    stack.cluster.cancel_all()
+    stack.write([])
+    wait_for("no service is left", lambda: not stack.info()["services"], 30)
+    wait_for("no job is left", lambda: not stack.jobs(), 20)
