@@ -16,7 +16,7 @@ from tests.stack.waiting import wait_for
 TIMEOUT = 12
 # From the end of the last request to the cancellation: see docs/lifecycle.md. The clocks are one,
 # but the machine may be busy.
-EARLY, LATE = 0.2, 3.5
+EARLY, LATE = 0.2, 6.0
 
 
 def _ask(stack: Stack, route: str) -> float:
@@ -55,11 +55,11 @@ def test_silence_counts_through_a_downtime_and_so_does_a_request_in_it(
             stream_ended = time.time()
             _wait_until(begun + 6)
             last = _ask(stack, asked)
-            _wait_until(begun + 7)
+            _wait_until(begun + 8)
+    back = time.time()
 
-    assert -EARLY < _ended_at(stack, silent) - (begun + TIMEOUT) < LATE
-    assert -EARLY < _ended_at(stack, streaming) - (stream_ended + TIMEOUT) < LATE
-    assert -EARLY < _ended_at(stack, asked) - (last + TIMEOUT) < LATE
+    for name, used in {silent: begun, streaming: stream_ended, asked: last}.items():
+        assert -EARLY < _ended_at(stack, name) - max(used + TIMEOUT, back) < LATE, name
     assert [stack.submissions(name) for name in routes] == [1, 1, 1]
 
 
@@ -103,7 +103,7 @@ def test_stream_that_outlives_two_control_planes_is_activity(stack: Stack, route
     stack.configure(stack.entry(route, timeout=2))
     _ask(stack, route)
     with ThreadPoolExecutor(1) as pool:
-        url = f"{stack.url}/{route}/stream?seconds=9&interval=1"
+        url = f"{stack.url}/{route}/stream?seconds=25&interval=1"
         stream = pool.submit(httpx.get, url, timeout=60)
         wait_for("it flows", lambda: stack.info(route)["inflight"], 10)
         for _ in range(2):
@@ -111,6 +111,7 @@ def test_stream_that_outlives_two_control_planes_is_activity(stack: Stack, route
             stack.kill_control_plane()
             wait_for("another one", lambda old=before: not {*old} & {*stack.control_pids()}, 20)
             stack.wait_until_alive()
+        ended = time.time()
         while not stream.done():
             assert stack.state(route) == "ready"
             ended = time.time()
