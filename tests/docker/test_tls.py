@@ -23,8 +23,9 @@ def test_https_at_the_port_and_a_renewed_certificate(deployment: Deployment) -> 
     answer = _answer(deployment, made)
     assert answer
     assert answer.http_version == "HTTP/2"
+    assert _answer(deployment, made, "[::1]")  # published on IPv6 too
     assert deployment.inside("healthy") == ""
-    assert "probe" in deployment.inside("orchestrator", "status")
+    assert "demo_key" in deployment.inside("orchestrator", "status")  # there is none
 
     renewed = _make(deployment)
     assert _answer(deployment, renewed) is None
@@ -38,9 +39,12 @@ def _make(deployment: Deployment) -> Certificate:
     return made
 
 
-def _answer(deployment: Deployment, trusted: Certificate) -> httpx.Response | None:
+def _answer(
+    deployment: Deployment, trusted: Certificate, host: str = "127.0.0.1"
+) -> httpx.Response | None:
     try:
         with httpx.Client(http2=True, verify=trusted.trust()) as client:
-            return client.get(f"https://127.0.0.1:{deployment.port}/healthz")
+            answer = client.get(f"https://{host}:{deployment.port}/healthz")
+            return answer if answer.status_code == 200 else None
     except httpx.TransportError:
         return None
