@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from service_management.gateway.processes import is_here
+
 
 def command(error_log: Path, argv: Sequence[str]) -> tuple[str, ...]:
     """What the supervisor runs: this module first, nginx in its place then."""
@@ -31,7 +33,9 @@ def _is_orphan(pid: int, error_log: Path) -> bool:
     # A worker has no arguments and no environment left to know it by, but it has its log open.
     if not _title(pid).startswith("nginx: ") or _title(_parent(pid)).startswith("nginx: "):
         return False
-    return not _title(pid).startswith("nginx: master") and _has_open(pid, error_log)
+    if _title(pid).startswith("nginx: master") or not is_here(pid):
+        return False
+    return _has_open(pid, error_log)
 
 
 def _title(pid: int) -> str:

@@ -11,6 +11,7 @@ import ssl
 import time
 from pathlib import Path
 
+from service_management.gateway.processes import is_here
 from service_management.gateway.settings import GatewaySettings
 
 RELOAD_SECONDS = 5.0  # nginx itself retries an occupied port for 2.5 s
@@ -30,7 +31,7 @@ class Master:
             title = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError):
             return None
-        return pid if b"nginx: master" in title else None
+        return pid if b"nginx: master" in title and is_here(pid) else None
 
     def since(self) -> float | None:
         """When it began; None where no nginx of ours runs. A reload leaves its pid file alone."""

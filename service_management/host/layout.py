@@ -10,6 +10,7 @@ import shutil
 import stat
 from pathlib import Path
 
+from service_management.gateway.processes import is_here
 from service_management.gateway.settings import GatewaySettings, default_listen
 from service_management.settings import Settings, SettingsError
 
@@ -114,7 +115,7 @@ def pid_of(file: Path, word: str = "") -> int | None:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
-    return pid if runs(pid) and word.encode() in command else None
+    return pid if runs(pid) and is_here(pid) and word.encode() in command else None
 
 
 def runs(pid: int) -> bool:

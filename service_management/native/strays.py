@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 from service_management.gateway.nginx import Nginx
+from service_management.gateway.processes import is_here
 from service_management.host import ports
 from service_management.native import supervisor
 from service_management.settings import Settings
@@ -15,16 +16,20 @@ def find(chosen: Settings, nginx: Nginx) -> dict[int, signal.Signals]:
     """Process → the signal that ends it politely. Another nginx at our port is not ours."""
     control = {
         process.pid: signal.SIGTERM
-        for process in ports.holders(chosen.flask_port)
+        for process in _holders(chosen.flask_port)
         if supervisor.CONTROL[-1] in process.command
     }
     master = nginx.master.pid()
     orphans = {
         process.pid: signal.SIGTERM
-        for process in ports.holders(chosen.listen_port)
+        for process in _holders(chosen.listen_port)
         if process.command.startswith("nginx: worker") and not _has_master(process.pid)
     }
     return control | ({master: signal.SIGQUIT} if master else {}) | orphans
+
+
+def _holders(port: int) -> list[ports.Process]:
+    return [process for process in ports.holders(port) if is_here(process.pid)]
 
 
 def _has_master(pid: int) -> bool:
