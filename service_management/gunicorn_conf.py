@@ -3,6 +3,7 @@
 from typing import Any
 
 from service_management import settings
+from service_management.host import logs
 
 _CHOSEN = settings.read()
 
@@ -22,6 +23,7 @@ limit_request_field_size = 65536
 accesslog = None  # nginx has the access log
 errorlog = "-"
 loglevel = "warning"
+logconfig_dict = logs.gunicorn_config(_CHOSEN.log_format)
 
 
 def worker_exit(_arbiter: Any, worker: Any) -> None:

@@ -27,12 +27,37 @@ start_docker() {
 }
 
 build_and_start() {
-    local log; log=$(mktemp)
+    local log teller; log=$(mktemp)
+    tell_steps "$log" & teller=$!
     if ! compose up -d --build >"$log" 2>&1; then
+        kill $teller
         tail -n 15 "$log" >&2
-        fail "compose could not start it (above: its last lines; all of them: $log). If the port is taken, choose another NGINX_PORT in .env."
+        fail "compose could not start it (above: its last lines; all of them: $log). $(advice "$log")"
     fi
+    kill $teller
     rm -f "$log"
+}
+
+# In the background, LOG: what compose is doing, where it takes longer; it ends with this script.
+tell_steps() {
+    local line last=
+    while sleep 2 >/dev/null && kill -0 $$ 2>/dev/null; do
+        line=$(grep -aE '^(Step [0-9]+/|#[0-9]+ \[|Pulling |Creating |Recreating )' "$1" | tail -n 1 | cut -c 1-100) || true
+        if [ "$line" != "$last" ] || [ $((SECONDS % 10)) -lt 2 ]; then
+            say "${line:-compose is at work} ($SECONDS s)"
+        fi
+        last=$line
+    done
+}
+
+advice() { # LOG
+    if grep -qaE 'already (allocated|in use)' "$1"; then
+        echo "The port is taken: free it, or choose another NGINX_PORT in .env."
+    elif grep -qaiE '[.]env|port|interpolat|environment' "$1"; then
+        echo "Look at .env: every variable is explained in docs/environment.md."
+    else
+        echo "Repair it, then run this again."
+    fi
 }
 
 # What compose reads besides .env, and what must exist before it does: Docker would make it as root.
@@ -70,6 +95,9 @@ set_in_env() { # NAME VALUE
 await_gateway() {
     local begun=$SECONDS told=0
     until docker exec $GATEWAY healthy >/dev/null 2>&1; do
+        if [ "$(docker inspect -f '{{.State.Status}}' $GATEWAY)" = restarting ]; then
+            fail "the gateway does not start. It says: $(docker logs --tail 1 $GATEWAY 2>&1)"
+        fi
         if [ $((SECONDS - begun)) -ge 60 ]; then
             docker logs --tail 15 $GATEWAY >&2
             fail "the gateway is not healthy after 60 s: above the end of its log"
@@ -95,11 +123,40 @@ stop_docker() {
 }
 
 upgrade_docker() {
+    local away watcher; away=$(mktemp)
     settings_docker
     say "building from this checkout, and replacing what changed; jobs go on"
+    time_gap "$away" & watcher=$!
     build_and_start
     await_gateway
+    sleep 0.5  # the last look
+    kill $watcher
     say "the gateway is version $(docker exec $GATEWAY orchestrator --version)"
+    [ ! -s "$away" ] || say "it did not answer for $(cat "$away") s"
+    rm -f "$away"
+}
+
+# In the background, FILE: the longest time between two answers of nginx, in seconds.
+time_gap() {
+    local port now last= longest=0; port=$(setting NGINX_PORT 8090)
+    while sleep 0.1 >/dev/null && kill -0 $$ 2>/dev/null; do
+        nginx_answers "$port" || continue
+        now=${EPOCHREALTIME/[.,]/}  # microseconds
+        if [ $((now - ${last:-$now})) -gt $longest ]; then
+            longest=$((now - last))
+            printf '%d.%d' $((longest / 1000000)) $((longest / 100000 % 10)) > "$1"
+        fi
+        last=$now
+    done
+}
+
+nginx_answers() { # PORT
+    (
+        exec 3<>"/dev/tcp/127.0.0.1/$1"
+        printf 'GET /healthz/nginx HTTP/1.0\r\n\r\n' >&3
+        read -r -t 2 line <&3
+        [[ $line == *" 200 "* ]]
+    ) 2>/dev/null
 }
 
 status_docker() { docker exec $GATEWAY orchestrator status; }

@@ -21,6 +21,7 @@ from service_management.cli.remote import Gateway
 from service_management.cli.watching import Goal, watch
 from service_management.config import Catalogue
 from service_management.config import schema as config_schema
+from service_management.host import logs as log_lines
 from service_management.host import tls
 from service_management.native.env_file import make_secrets
 from service_management.native.run import Native
@@ -189,11 +190,12 @@ def run(
     ] = None,
 ) -> None:
     """The same as `up` in the foreground: for containers and systemd."""
-    for change in make_secrets((ROOT / ".env").resolve(), ROOT / ".env_template", os.environ):
-        _say(f".env: {change}")
+    changes = make_secrets((ROOT / ".env").resolve(), ROOT / ".env_template", os.environ)
     chosen = _native()
-    environment = {**os.environ, "NGINX_LISTEN_PORT": str(chosen.listen_port)}
-    Native(chosen, _say).run(environment, also)
+    say = log_lines.voice(chosen.log_format, _say)
+    for change in changes:
+        say(f".env: {change}")
+    Native(chosen, say).run({**os.environ, "NGINX_LISTEN_PORT": str(chosen.listen_port)}, also)
 
 
 @app.command()

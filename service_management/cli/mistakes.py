@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
 from sqlalchemy.exc import SQLAlchemyError
 
 from service_management.cli.by_hand import NotPossible
@@ -43,8 +48,24 @@ def _os_error(error: OSError) -> str:
     place = f"{error.filename}: " if error.filename else ""
     hint = ""
     if isinstance(error, PermissionError):
-        hint = "; run this as the user who owns it, or as root"
+        hint = "; run this as the user who owns it, or as root" + _other_owner(error)
     return f"{place}{error.strerror or error}{hint}"
+
+
+def _other_owner(error: OSError) -> str:
+    """In a container nobody sees by a name whose volume or directory it is."""
+    owner, own = next(_owners(error), os.geteuid()), os.geteuid()
+    if owner == own:
+        return ""
+    return f" (it is user {owner}'s, this is user {own}; a container's is ML_SERVICE_UID in .env)"
+
+
+def _owners(error: OSError) -> Iterator[int]:
+    """Of the file, else of the nearest directory that this user may look at."""
+    place = Path(str(error.filename or "/"))
+    for path in (place, *place.parents):
+        with suppress(OSError):
+            yield path.stat().st_uid
 
 
 def _first_line(error: Exception) -> str:

@@ -32,11 +32,15 @@ def file_rule(key: str, path: Path) -> str | None:
     except FileNotFoundError:
         return f"must exist; there is no {path}"
     except PermissionError:
-        user = os.getuid()
-        return f"must be readable by user {user}: chown {user} {path}, and its directory"
+        return unreadable(path)
     except OSError as error:
         return f"must be readable; {path}: {error.strerror}"
     return _private_key_rule(path, status, start) if key == "ssh_key_file" else None
+
+
+def unreadable(path: Path) -> str:
+    user = os.getuid()
+    return f"must be readable by user {user}: chown {user} {path}, and its directory"
 
 
 def _kind(mode: int) -> str:

@@ -10,7 +10,7 @@ from .across import RESERVED_ROUTES, between
 from .catalogue import Catalogue
 from .checks import FIELDS, NOT_IN_DEFAULTS, check
 from .entries import Surroundings
-from .keyfiles import FileCheck, file_rule
+from .keyfiles import FileCheck, file_rule, unreadable
 from .problems import DEFAULTS, FILE, Problem
 
 DEFAULTS_KEYS = tuple(key for key in FIELDS if key not in NOT_IN_DEFAULTS)
@@ -31,6 +31,8 @@ def load(  # noqa: PLR0913 (the file's surroundings, each by its own name)
     except UnicodeDecodeError as error:
         rule = f"must be UTF-8, which its byte {error.start + 1} is not"
         return [Problem(FILE, "", str(path), rule)]
+    except PermissionError:
+        return [Problem(FILE, "", str(path), unreadable(path))]
     except OSError as error:
         return [Problem(FILE, "", str(path), f"cannot be read: {error.strerror}")]
     return parse(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -25,3 +29,33 @@ def configure(form: str, level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def json_line(event: str, level: str) -> str:
+    """What a program of others' says, in the shape of our own lines."""
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return json.dumps({"event": event, "level": level.lower(), "timestamp": now})
+
+
+def voice(form: str, for_people: Callable[[str], None]) -> Callable[[str], None]:
+    """How a program whose output is a log says what it does."""
+    if form != "json":
+        return for_people
+    return lambda text: print(json_line(text, "info"), flush=True)
+
+
+class JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return json_line(super().format(record), record.levelname)
+
+
+def gunicorn_config(form: str) -> dict[str, Any]:
+    """gunicorn's own lines as JSON; empty: as it writes them by itself."""
+    if form != "json":
+        return {}
+    chosen = {"level": "WARNING", "handlers": ["error_console"]}
+    return {
+        "root": chosen,
+        "loggers": {"gunicorn.error": {**chosen, "propagate": False}},
+        "formatters": {"generic": {"()": JsonFormatter}},
+    }

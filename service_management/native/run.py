@@ -99,7 +99,7 @@ class Native:
         text = supervisor.foreground_config(self.chosen, self._nginx_command(), also)
         write_private(supervisor.config_file(self.chosen), text)
         self._say(f"nginx and the control plane, at port {self.chosen.listen_port}")
-        supervisor.become(supervisor.config_file(self.chosen), environment)
+        supervisor.become(self.chosen, environment)
 
     def _prepare(self) -> None:
         layout.prepare(self.chosen)

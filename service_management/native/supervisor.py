@@ -82,13 +82,15 @@ def in_foreground(chosen: Settings) -> bool:
     return file.exists() and "\nnodaemon=true\n" in file.read_text()
 
 
-def become(file: Path, environment: Mapping[str, str]) -> NoReturn:
+def become(chosen: Settings, environment: Mapping[str, str]) -> NoReturn:
     """This process is supervisord from now on."""
     if stat.S_ISSOCK(os.fstat(1).st_mode):
         _through_a_pipe()
-    program = str(Path(sys.executable).with_name("supervisord"))
+    json = chosen.log_format == "json"
+    module = "service_management.native.json_supervisor" if json else "supervisor.supervisord"
+    argv = [sys.executable, "-m", module, "-c", str(config_file(chosen))]
     os.chdir(ROOT)
-    os.execve(program, [program, "-c", str(file)], dict(environment))  # noqa: S606 - no shell
+    os.execve(argv[0], argv, dict(environment))  # noqa: S606 - no shell
 
 
 def _through_a_pipe() -> None:

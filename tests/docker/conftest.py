@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.docker import engine
-from tests.docker.deployment import NAME, Deployment
+from tests.docker.deployment import IDLE, NAME, Deployment
+from tests.stack.waiting import wait_for
 
 LOCK = Path("/run/lock/io-docker-tests")
 
@@ -51,3 +52,40 @@ def deployment(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     finally:
         print(deployment.logs())
         deployment.down()
+
+
+@pytest.fixture(scope="module")
+def started(deployment: Deployment) -> Deployment:
+    deployment.up("--build")
+    deployment.wait_until_served()
+    return deployment
+
+
+@pytest.fixture
+def running(started: Deployment) -> Iterator[Deployment]:
+    """Without a job at first."""
+    started.wait_until_served()
+    wait_for("no job is left", lambda: not started.jobs(), IDLE + 20, 0.5)
+    wait_for("all is cold", lambda: started.state("probe") == "cold", 20)
+    yield started
+    print(started.logs())  # pytest shows it where the test failed
+
+
+@pytest.fixture(scope="module")
+def warm(started: Deployment) -> Deployment:
+    """The probe has a job, which stays."""
+    started.edit(f'"timeout": {IDLE}', '"timeout": 600')
+    wait_for("an answer", lambda: started.answers("/probe/echo"), 90, 0.5)
+    return started
+
+
+@pytest.fixture
+def kept(warm: Deployment) -> Iterator[Deployment]:
+    """Whatever a test does to the container, the same job serves before and after."""
+    before = warm.jobs()
+    assert len(before) == 1
+    yield warm
+    print(warm.logs())
+    wait_for("ready again", lambda: warm.state("probe") == "ready", 60, 0.2)
+    assert warm.answers("/probe/echo")
+    assert warm.jobs() == before

@@ -81,6 +81,12 @@ class Deployment:
 
     # -- the gateway ----------------------------------------------------------------
 
+    def answers(self, path: str) -> bool:
+        try:
+            return self.client.get(path).status_code == 200
+        except httpx.TransportError:
+            return False
+
     def info(self) -> dict[str, Any]:
         """Nothing while it does not answer."""
         try:

@@ -59,6 +59,24 @@ def test_a_mount_that_the_container_may_not_enter_is_named(deployment: Deploymen
         deployment.keys.chmod(0o755)
 
 
+def test_a_configuration_that_the_container_may_not_read_is_named(deployment: Deployment) -> None:
+    deployment.config.chmod(0o600)  # root's
+    try:
+        _start(deployment)
+        assert "must be readable by user 1000: chown 1000" in deployment.wait_for_problem()
+    finally:
+        deployment.config.chmod(0o644)
+
+
+def test_a_volume_of_another_user_s_is_named_with_both_numbers(deployment: Deployment) -> None:
+    _start(deployment)
+    deployment.wait_for_problem()  # the volume is user 1000's now
+    deployment.settings({**WITHOUT_DEMO, "ML_SERVICE_UID": "1001"})
+    _start(deployment)
+    sentence = "it is user 1000's, this is user 1001; a container's is ML_SERVICE_UID in .env"
+    wait_for("the sentence", lambda: sentence in deployment.logs(), 30, 0.3)
+
+
 def test_a_port_that_is_taken_is_named(deployment: Deployment) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

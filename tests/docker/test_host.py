@@ -1,0 +1,60 @@
+"""What a container runs is visible on its host, and is none of the host's business."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from demo import processes
+from demo.spec import DEFAULT_DIRECTORIES
+from service_management import settings
+from service_management.gateway.foreground import orphans
+from service_management.gateway.nginx import Nginx
+from service_management.gateway.processes import is_here
+from service_management.host import layout
+from service_management.native import strays
+from tests.docker.deployment import NAME, Deployment
+from tests.stack.waiting import wait_for
+
+
+def _of_the_container(title: str) -> list[int]:
+    """As this machine numbers them."""
+    argv = ["docker", "top", NAME, "-eo", "pid,args"]
+    rows = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()
+    return [int(row.split()[0]) for row in rows if title in row]
+
+
+@pytest.fixture
+def native(tmp_path: Path) -> settings.Settings:
+    """A gateway on this machine with the very paths and ports of the container's."""
+    values = {"STATE_DIR": str(tmp_path), "RUN_DIR": "/run/io", "NGINX_LISTEN_PORT": "80"}
+    return settings.parse({**settings.DEFAULTS, **values}, tmp_path)
+
+
+def test_a_container_s_processes_are_nobody_s_strays(
+    running: Deployment, native: settings.Settings
+) -> None:
+    assert _of_the_container("nginx: master")
+    assert strays.find(native, Nginx(layout.gateway_settings(native))) == {}
+    assert orphans(native.run_dir / "log" / "error.log") == []
+
+
+def test_a_pid_file_that_names_a_container_s_process_names_nobody(
+    running: Deployment, tmp_path: Path
+) -> None:
+    (pid,) = _of_the_container("supervisord.conf")
+    file = tmp_path / "supervisord.pid"
+    file.write_text(str(pid))
+    assert layout.runs(pid)
+    assert not is_here(pid)
+    assert layout.pid_of(file, "supervisord") is None
+
+
+def test_the_demo_on_this_machine_leaves_the_one_in_a_container_alone(running: Deployment) -> None:
+    directory = DEFAULT_DIRECTORIES["host"]
+    assert not directory.exists(), f"{directory} exists: take your demo cluster down and try again"
+    argv = ["exec", "-T", "demo_cluster", "sh", "-c", "cat /run/io-demo/cluster.json"]
+    wait_for("the cluster", lambda: '"ssh' in running.compose(*argv, check=False), 60, 0.5)
+    assert processes.daemons_of(directory / "etc" / "slurm.conf") == []

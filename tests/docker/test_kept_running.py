@@ -1,0 +1,111 @@
+"""What is killed comes back, and what is restarted or replaced goes on with the same jobs."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from tests.docker import inside
+from tests.docker.asking import Asking
+from tests.docker.deployment import NAME, Deployment
+from tests.stack.waiting import at_best, wait_for
+
+BACK_SECONDS = 5.0  # promised
+
+
+@pytest.mark.parametrize(
+    "program", ["gunicorn's master", "gunicorn's worker", "the way to the demo"]
+)
+def test_warm_traffic_does_not_notice_that_a_part_of_the_control_plane_is_killed(
+    kept: Deployment, program: str
+) -> None:
+    with Asking(kept, "/probe/echo") as asking:
+        at_best(BACK_SECONDS, lambda: _seconds_until_back(kept, program))
+    assert asking.failed() == []
+
+
+@pytest.mark.parametrize(
+    "program", ["nginx's master", "an nginx worker", "an ssh master", "the supervisor"]
+)
+def test_what_carries_traffic_is_back_within_five_seconds(kept: Deployment, program: str) -> None:
+    at_best(BACK_SECONDS, lambda: _seconds_until_back(kept, program))
+
+
+def _seconds_until_back(deployment: Deployment, program: str) -> float:
+    """Killed, until there is another one and services are served."""
+    wait_for("ready", lambda: deployment.state("probe") == "ready", 60, 0.1)
+    before = inside.pids(deployment, program)
+    assert before
+    killed = {min(before)}
+    begun = time.monotonic()
+    inside.send(deployment, signal.SIGKILL, killed)
+
+    def back() -> bool:
+        now = inside.pids(deployment, program)
+        return len(now) >= len(before) and not now & killed and deployment.answers("/probe/echo")
+
+    wait_for(f"{program} is back", back, 60, 0.05)
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize("how", [["restart"], ["kill", "start"]], ids=["restarted", "crashed"])
+def test_a_container_that_comes_again_takes_its_jobs_over(kept: Deployment, how: list[str]) -> None:
+    for word in how:
+        subprocess.run(["docker", word, NAME], check=True, capture_output=True, timeout=120)
+    wait_for("an answer", lambda: kept.answers("/probe/echo"), 60, 0.2)
+
+
+def test_a_new_version_takes_over_with_the_same_jobs(kept: Deployment) -> None:
+    module = kept.directory / "service_management" / "__init__.py"
+    old = kept.inside("orchestrator", "--version").strip()
+    module.write_text(module.read_text().replace(old, "9.9.9"))
+    try:
+        with Asking(kept, "/probe/echo") as asking:
+            kept.up("--build")
+            wait_for("the new version", lambda: "9.9.9" in _version(kept), 60, 0.1)
+            wait_for("an answer", lambda: kept.answers("/probe/echo"), 60, 0.1)
+        print(f"the gateway was away for {asking.gap():.1f} s; {asking.failed()}")
+        assert asking.gap() < 40
+    finally:
+        module.write_text(module.read_text().replace("9.9.9", old))
+
+
+def _version(deployment: Deployment) -> str:
+    return deployment.inside("orchestrator", "--version", check=False)
+
+
+def test_what_a_lost_volume_knew_of_jobs_is_found_in_slurm(kept: Deployment) -> None:
+    kept.lose_the_volume()
+    kept.up()
+    wait_for("ready again", lambda: kept.state("probe") == "ready", 60, 0.2)
+
+
+def test_a_stop_lets_a_stream_come_to_its_end(kept: Deployment) -> None:
+    with kept.client.stream("GET", "/probe/stream?seconds=14&interval=0.2") as stream:
+        lines = stream.iter_lines()
+        next(lines)
+        # Longer than Docker waits by itself: how long stands in docker-compose.yaml.
+        restart = threading.Thread(target=subprocess.run, args=(["docker", "restart", NAME],))
+        restart.start()
+        assert list(lines)[-1] == "end"
+    restart.join()
+
+
+def test_a_control_plane_that_hangs_makes_it_unhealthy_until_it_goes_on(kept: Deployment) -> None:
+    wait_for("healthy", lambda: _health(kept) == "healthy", 60, 0.5)
+    frozen = inside.pids(kept, "gunicorn's worker")
+    inside.send(kept, signal.SIGSTOP, frozen)
+    try:
+        wait_for("unhealthy", lambda: _health(kept) == "unhealthy", 80, 0.5)
+        assert kept.answers("/probe/echo")  # nginx goes on by itself
+    finally:
+        inside.send(kept, signal.SIGCONT, frozen)
+    wait_for("healthy again", lambda: _health(kept) == "healthy", 60, 0.5)
+
+
+def _health(deployment: Deployment) -> str:
+    return str(deployment.facts()["State"]["Health"]["Status"])
