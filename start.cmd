@@ -92,6 +92,14 @@ start_all() {
     next_steps
 }
 
+interrupted() {
+    trap '' INT TERM
+    echo
+    say "interrupted: taking down what was started"
+    "stop_$way"
+    exit 130
+}
+
 stop_all() {
     "stop_$way"
     rm -f "$started"

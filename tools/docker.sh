@@ -21,9 +21,11 @@ compose() { $(compose_program) -f docker-compose.yaml "$@"; }
 
 start_docker() {
     settings_docker
+    docker inspect $GATEWAY >/dev/null 2>&1 || trap interrupted INT TERM
     say "building the images (minutes at first, seconds from then on) and starting"
     build_and_start
     await_gateway
+    trap - INT TERM
 }
 
 build_and_start() {

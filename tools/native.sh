@@ -18,14 +18,6 @@ start_native() {
     trap - INT TERM
 }
 
-interrupted() {
-    trap '' INT TERM
-    echo
-    say "interrupted: taking down what was started"
-    stop_native
-    exit 130
-}
-
 stop_native() {
     if [ -x .venv/bin/orchestrator ]; then
         .venv/bin/orchestrator down || true

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -54,8 +55,7 @@ def test_one_command_a_job_an_update_and_nothing_left(deployment: Deployment) ->
     assert deployment.jobs() == before
 
     assert "cancelling the job of probe" in start_cmd(deployment, "stop")
-    gone = subprocess.run(["docker", "inspect", NAME], capture_output=True, check=False)
-    assert gone.returncode != 0
+    assert not _is_there()
 
 
 def _seconds(deployment: Deployment) -> float:
@@ -95,6 +95,36 @@ def test_a_taken_port_is_told_with_what_to_do(stopped: Deployment) -> None:
         taken.listen()
         said = start_cmd(stopped, "--no-demo", code=1)
     assert "The port is taken: free it, or choose another NGINX_PORT in .env." in said
+
+
+def test_ctrl_c_during_the_start_leaves_nothing(stopped: Deployment) -> None:
+    stopped.settings({})
+    process = subprocess.Popen(
+        ["./start.cmd"],
+        cwd=stopped.directory,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    said = "".join(_until(process.stdout, "building the images"))
+    os.killpg(process.pid, signal.SIGINT)
+    rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, said + rest
+    assert not _is_there()
+
+
+def _until(lines: Iterable[str], word: str) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if word in line:
+            return
+
+
+def _is_there() -> bool:
+    done = subprocess.run(["docker", "inspect", NAME], capture_output=True, check=False)
+    return done.returncode == 0
 
 
 def test_without_an_engine_it_is_native_and_says_why(deployment: Deployment) -> None:
