@@ -24,7 +24,8 @@ def pids(deployment: Deployment, program: str) -> set[int]:
 
 def send(deployment: Deployment, number: signal.Signals, wanted: set[int]) -> None:
     words = " ".join(map(str, wanted))
-    deployment.inside("sh", "-c", f"kill -{int(number)} {words}")
+    # With the supervisor goes the container, and this command's end with it.
+    deployment.inside("sh", "-c", f"kill -{int(number)} {words}", check=False)
 
 
 def _processes(deployment: Deployment) -> dict[int, Process]:

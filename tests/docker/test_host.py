@@ -19,9 +19,9 @@ from tests.docker.deployment import NAME, Deployment
 from tests.stack.waiting import wait_for
 
 
-def _of_the_container(title: str) -> list[int]:
+def _in_container(title: str, name: str = NAME) -> list[int]:
     """As this machine numbers them."""
-    argv = ["docker", "top", NAME, "-eo", "pid,args"]
+    argv = ["docker", "top", name, "-eo", "pid,args"]
     rows = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()
     return [int(row.split()[0]) for row in rows if title in row]
 
@@ -36,7 +36,7 @@ def native(tmp_path: Path) -> settings.Settings:
 def test_a_container_s_processes_are_nobody_s_strays(
     running: Deployment, native: settings.Settings
 ) -> None:
-    assert _of_the_container("nginx: master")
+    assert _in_container("nginx: master")
     assert strays.find(native, Nginx(layout.gateway_settings(native))) == {}
     assert orphans(native.run_dir / "log" / "error.log") == []
 
@@ -44,7 +44,7 @@ def test_a_container_s_processes_are_nobody_s_strays(
 def test_a_pid_file_that_names_a_container_s_process_names_nobody(
     running: Deployment, tmp_path: Path
 ) -> None:
-    (pid,) = _of_the_container("supervisord.conf")
+    (pid,) = _in_container("supervisord.conf")
     file = tmp_path / "supervisord.pid"
     file.write_text(str(pid))
     assert layout.runs(pid)
@@ -53,8 +53,7 @@ def test_a_pid_file_that_names_a_container_s_process_names_nobody(
 
 
 def test_the_demo_on_this_machine_leaves_the_one_in_a_container_alone(running: Deployment) -> None:
-    directory = DEFAULT_DIRECTORIES["host"]
-    assert not directory.exists(), f"{directory} exists: take your demo cluster down and try again"
-    argv = ["exec", "-T", "demo_cluster", "sh", "-c", "cat /run/io-demo/cluster.json"]
-    wait_for("the cluster", lambda: '"ssh' in running.compose(*argv, check=False), 60, 0.5)
-    assert processes.daemons_of(directory / "etc" / "slurm.conf") == []
+    name = running.compose("ps", "-q", "demo_cluster").strip()
+    theirs = wait_for("the cluster", lambda: _in_container("slurmctld", name), 60, 0.5)
+    found = processes.daemons_of(DEFAULT_DIRECTORIES["host"] / "etc" / "slurm.conf")
+    assert not {process.pid for process in found} & {*theirs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 from tests.docker import inside
 from tests.docker.deployment import Deployment
@@ -13,7 +14,7 @@ def test_every_line_is_json_where_that_was_chosen(deployment: Deployment) -> Non
     deployment.settings({"COMPOSE_PROFILES": "", "LOG_FORMAT": "json"})
     deployment.up("--build")
     deployment.wait_for_problem()  # there is no key: the control plane has something to say
-    deployment.inside("sh", "-c", f"kill -9 {min(inside.pids(deployment, _KILLED))}")
+    inside.send(deployment, signal.SIGKILL, inside.pids(deployment, "gunicorn's worker"))
     wait_for("it is told", lambda: "SIGKILL" in deployment.logs(), 20, 0.2)
     said = [json.loads(line) for line in deployment.logs().splitlines()]
     events = "\n".join(line["event"] for line in said)
@@ -28,6 +29,3 @@ def test_people_get_sentences(deployment: Deployment) -> None:
     deployment.wait_for_problem()
     wait_for("it is told", lambda: "configuration refused" in deployment.logs(), 20, 0.2)
     assert not any(line.startswith("{") for line in deployment.logs().splitlines())
-
-
-_KILLED = "gunicorn's worker"

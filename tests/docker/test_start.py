@@ -33,6 +33,7 @@ def start_cmd(deployment: Deployment, *words: str, code: int = 0, **environment:
 
 def test_one_command_a_job_an_update_and_nothing_left(deployment: Deployment) -> None:
     deployment.settings({})
+    deployment.compose("build")
     begun = time.monotonic()
     said = start_cmd(deployment)
     assert time.monotonic() - begun < 60  # promised, where the images are there
@@ -67,6 +68,7 @@ def _seconds(deployment: Deployment) -> float:
 @pytest.fixture
 def stopped(deployment: Deployment) -> Iterator[Deployment]:
     yield deployment
+    deployment.settings({})
     start_cmd(deployment, "stop", "--docker")
 
 
@@ -84,7 +86,6 @@ def test_a_broken_env_is_told_at_once(
     begun = time.monotonic()
     assert sentence in start_cmd(stopped, "--no-demo", code=1)
     assert time.monotonic() - begun < 50  # not the patience it has with a slow start
-    stopped.settings({})
 
 
 def test_a_taken_port_is_told_with_what_to_do(stopped: Deployment) -> None:
