@@ -68,7 +68,8 @@ def _config(own_log: str, chosen: Settings, *sections: str) -> str:
 
 def start(file: Path, environment: Mapping[str, str]) -> str:
     """Returns once it runs in the background; what it said where it did not start."""
-    argv = [str(Path(sys.executable).with_name("supervisord")), "-c", str(file)]
+    # As a module: then it finds what the configuration names of ours, wherever that is.
+    argv = [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
     done = subprocess.run(
         argv, cwd=ROOT, env=dict(environment), capture_output=True, text=True, check=False
     )
@@ -130,6 +131,8 @@ def _remote_control(socket: Path) -> str:
         f"\n[supervisorctl]\nserverurl=unix://{_value(socket)}\n"
         "\n[rpcinterface:supervisor]\n"
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
+        "\n[rpcinterface:at_once]\n"
+        "supervisor.rpcinterface_factory=service_management.native.at_once:make\n"
     )
 
 

@@ -12,18 +12,19 @@ from tests.docker.deployment import Deployment
 @dataclass(frozen=True)
 class Process:
     pid: int
+    started: int  # a new container uses the old one's numbers again
     parent: int
     command: str
 
 
-def pids(deployment: Deployment, program: str) -> set[int]:
+def find(deployment: Deployment, program: str) -> set[Process]:
     """Nothing while the container is not there."""
     found = _processes(deployment)
-    return {pid for pid, process in found.items() if _KINDS[program](process, found)}
+    return {process for process in found.values() if _KINDS[program](process, found)}
 
 
-def send(deployment: Deployment, number: signal.Signals, wanted: set[int]) -> None:
-    words = " ".join(map(str, wanted))
+def send(deployment: Deployment, number: signal.Signals, wanted: set[Process]) -> None:
+    words = " ".join(str(process.pid) for process in wanted)
     # With the supervisor goes the container, and this command's end with it.
     deployment.inside("sh", "-c", f"kill -{int(number)} {words}", check=False)
 
@@ -34,7 +35,7 @@ def _processes(deployment: Deployment) -> dict[int, Process]:
         rows = json.loads(said)
     except ValueError:
         return {}
-    return {pid: Process(pid, parent, command) for pid, parent, command in rows}
+    return {row[0]: Process(*row) for row in rows}
 
 
 def _under(process: Process, word: str, found: dict[int, Process]) -> bool:
@@ -58,10 +59,10 @@ rows = []
 for entry in pathlib.Path("/proc").glob("[0-9]*"):
     try:
         command = (entry / "cmdline").read_bytes().decode().replace("\\0", " ").strip()
-        parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        stat = (entry / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         continue
     if command:
-        rows.append((int(entry.name), parent, command))
+        rows.append((int(entry.name), int(stat[19]), int(stat[1]), command))
 print(json.dumps(rows))
 """

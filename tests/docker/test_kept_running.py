@@ -38,14 +38,14 @@ def test_what_carries_traffic_is_back_within_five_seconds(kept: Deployment, prog
 def _seconds_until_back(deployment: Deployment, program: str) -> float:
     """Killed, until there is another one and services are served."""
     wait_for("ready", lambda: deployment.state("probe") == "ready", 60, 0.1)
-    before = inside.pids(deployment, program)
+    before = inside.find(deployment, program)
     assert before
-    killed = {min(before)}
+    killed = {min(before, key=lambda process: process.pid)}
     begun = time.monotonic()
     inside.send(deployment, signal.SIGKILL, killed)
 
     def back() -> bool:
-        now = inside.pids(deployment, program)
+        now = inside.find(deployment, program)
         return len(now) >= len(before) and not now & killed and deployment.answers("/probe/echo")
 
     wait_for(f"{program} is back", back, 60, 0.05)
@@ -97,7 +97,7 @@ def test_a_stop_lets_a_stream_come_to_its_end(kept: Deployment) -> None:
 
 def test_a_control_plane_that_hangs_makes_it_unhealthy_until_it_goes_on(kept: Deployment) -> None:
     wait_for("healthy", lambda: _health(kept) == "healthy", 60, 0.5)
-    frozen = inside.pids(kept, "gunicorn's worker")
+    frozen = inside.find(kept, "gunicorn's worker")
     inside.send(kept, signal.SIGSTOP, frozen)
     try:
         wait_for("unhealthy", lambda: _health(kept) == "unhealthy", 80, 0.5)

@@ -14,7 +14,7 @@ def test_every_line_is_json_where_that_was_chosen(deployment: Deployment) -> Non
     deployment.settings({"COMPOSE_PROFILES": "", "LOG_FORMAT": "json"})
     deployment.up("--build")
     deployment.wait_for_problem()  # there is no key: the control plane has something to say
-    inside.send(deployment, signal.SIGKILL, inside.pids(deployment, "gunicorn's worker"))
+    inside.send(deployment, signal.SIGKILL, inside.find(deployment, "gunicorn's worker"))
     wait_for("it is told", lambda: "SIGKILL" in deployment.logs(), 20, 0.2)
     said = [json.loads(line) for line in deployment.logs().splitlines()]
     events = "\n".join(line["event"] for line in said)
