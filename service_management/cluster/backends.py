@@ -6,7 +6,6 @@ from pathlib import Path
 
 from service_management.cluster.connection import SshBackend
 from service_management.cluster.openssh import SOCKET_MASK, OpenSshBackend
-from service_management.cluster.paramiko_backend import ParamikoBackend
 
 
 def make_backend(
@@ -14,5 +13,8 @@ def make_backend(
 ) -> SshBackend:
     """`name` is the value of SSH_BACKEND."""
     if name == "paramiko":
+        # Half a second of every start otherwise, and few need it.
+        from service_management.cluster.paramiko_backend import ParamikoBackend  # noqa: PLC0415
+
         return ParamikoBackend(state_dir, socket_mask)
     return OpenSshBackend(run_dir, state_dir, socket_mask)

@@ -48,7 +48,7 @@ _KINDS = {
     "an nginx worker": lambda p, _: p.command.startswith("nginx: worker process"),
     "gunicorn's master": lambda p, all_: "gunicorn" in p.command and _under(p, "supervis", all_),
     "gunicorn's worker": lambda p, all_: "gunicorn" in p.command and _under(p, "gunicorn", all_),
-    "an ssh master": lambda p, _: p.command.startswith("ssh: "),
+    "an ssh master": lambda p, _: p.command.startswith("ssh ") and " -M " in p.command,
     "the way to the demo": lambda p, all_: p.command.startswith("socat") and _under(p, "sup", all_),
     "the supervisor": lambda p, all_: "supervisord.conf" in p.command and _under(p, "tini", all_),
 }
