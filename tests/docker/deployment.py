@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,11 @@ class Deployment:
     def facts(self) -> dict[str, Any]:
         (found,) = json.loads(_run(["docker", "inspect", NAME]))
         return dict(found)
+
+    def age(self) -> float:
+        """Seconds since the gateway's container was started."""
+        began = datetime.fromisoformat(self.facts()["State"]["StartedAt"][:19] + "+00:00")
+        return (datetime.now(UTC) - began).total_seconds()
 
     def lose_the_volume(self) -> None:
         self.compose("rm", "--stop", "--force", NAME)
