@@ -157,7 +157,7 @@ nginx_answers() { # PORT
         exec 3<>"/dev/tcp/127.0.0.1/$1"
         printf 'GET /healthz/nginx HTTP/1.0\r\n\r\n' >&3
         read -r -t 2 line <&3
-        [[ $line == *" 200 "* ]]
+        [[ $line == HTTP/1.* ]]  # also what it says to plain HTTP where it has HTTPS
     ) 2>/dev/null
 }
 
