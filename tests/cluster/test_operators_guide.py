@@ -99,6 +99,19 @@ def test_a_key_with_every_option_of_the_guide_does_all_that_is_needed(
     assert stack.client.get(f"/{route}/echo").status_code == 200
 
 
+def test_a_jump_host_needs_no_more_than_the_guide_says(
+    service: Callable[..., str], stack: Stack, login_with: Callable[[str], dict[str, Any]]
+) -> None:
+    """Both hosts read the same authorized_keys here, so the service's port is allowed as well."""
+    cluster, node = stack.cluster, stack.cluster.spec.nodes[0]
+    jump = f'permitopen="{node.address}:22"'
+    keys = login_with(f'restrict,port-forwarding,{jump},permitopen="*:{FIXED_PORT}"')
+    through = {"remote_host": node.address, "ssh_port": 22}
+    route = service(proxy_jump=f"{cluster.ssh_user}@{cluster.ssh_host}", **keys, **through)
+
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+
+
 @pytest.mark.parametrize("options", ["restrict", 'restrict,port-forwarding,permitopen="*:1"'])
 def test_a_key_without_tunnels_lets_a_job_start_but_none_become_ready(
     service: Callable[..., str],
