@@ -72,7 +72,8 @@ class Native:
                 )
         self._end_processes()  # of a supervisor that was killed
         self._check_tls()
-        hosts = [place.rpartition(":")[0].strip("[]") or "0.0.0.0" for place in self._places()]  # noqa: S104 - tried, not kept
+        places = self.nginx.settings.listen
+        hosts = [place.rpartition(":")[0].strip("[]") or "0.0.0.0" for place in places]  # noqa: S104 - tried, not kept
         for name, host, port in (
             *(("NGINX_PORT", host, self.chosen.listen_port) for host in hosts),
             ("ML_SERVICE_FLASK_PORT", "127.0.0.1", self.chosen.flask_port),
@@ -80,9 +81,6 @@ class Native:
             if error := ports.complaint(host, port):
                 text = ports.sentence(host, port, error)
                 raise NativeError(f"{text}; free it, or choose another {name} in .env")
-
-    def _places(self) -> tuple[str, ...]:
-        return self.nginx.settings.listen
 
     def _check_tls(self) -> None:
         if found := tls.problems(self.chosen):

@@ -6,6 +6,7 @@ the same restrictions, made with bubblewrap, setpriv and libseccomp (tests/stack
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -118,8 +119,10 @@ class Confined(Stack):
             return ""
 
     def end(self) -> None:
-        if self._process and self._process.poll() is None:
-            self.stop()
+        with contextlib.suppress(OSError):  # stopped already, or never started
+            os.kill(self.supervisor(), signal.SIGTERM)
+        if self._process:
+            self._process.wait(40)
         self.down()
         shutil.rmtree(self.base)
         shutil.rmtree(self.run_dir, ignore_errors=True)
