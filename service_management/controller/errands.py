@@ -19,7 +19,7 @@ from service_management.controller.inbox import Happened, Item, LoginState
 from service_management.controller.matching import Answer
 from service_management.controller.probe import probe
 from service_management.controller.spec import JobSpec
-from service_management.controller.tunnels import Leads, sockets
+from service_management.controller.tunnels import Leads, connection_number, sockets
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.observations import JobEnd
 from service_management.lifecycle.record import Job
@@ -92,9 +92,11 @@ class Errands:
         for socket in (paths.quiet, paths.main):
             self._lead(errand, socket, address)
         for socket in paths.further:
-            # In the background: the service can do without, should the login be refused.
+            # In the background: the service can do without, should the login be refused. One at a
+            # time for each connection: a login that hangs must not take all of the hand's threads.
             lead = partial(self._lead, socket=socket, address=address)
-            hand.do((job.name, socket), partial(self.carefully, errand, lead))
+            key = ("further", connection_number(socket))
+            hand.do(key, partial(self.carefully, errand, lead))
 
     def _lead(self, errand: Errand, socket: Path, address: str) -> None:
         hand, job = errand.hand, errand.job

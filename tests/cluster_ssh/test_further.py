@@ -1,0 +1,53 @@
+"""Further connections of a login are a help: one that hangs keeps nothing else of it waiting."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from pathlib import Path
+
+from service_management.cluster.connection import SshBackend
+from service_management.cluster.counts import CallCounts
+from service_management.controller.errands import Errand, Errands
+from service_management.controller.hands import THREADS, Hand, Hands
+from service_management.controller.spec import JobSpec
+from service_management.controller.tunnels import sockets
+from service_management.lifecycle.record import Job
+from tests.cluster_ssh.sshd import Sshd, wait_until
+
+
+def errand(hand: Hand, number: int, port: int) -> Errand:
+    spec = JobSpec(hand.login, "/run.sh", port, ssh_connections=2)
+    job = Job(f"io.s.0.{port}.{number:08x}", port, 0.0, spec.dump(), job_id="1", node="n1")
+    return Errand("s", job, spec, hand, "/")
+
+
+def test_a_further_login_that_hangs_leaves_the_other_threads_to_the_first(
+    backend: SshBackend, sshd: Sshd, short_dir: Path
+) -> None:
+    hands = Hands(backend, CallCounts())
+    hand, errands = hands.of(sshd.login()), Errands(short_dir, lambda _: None)
+    hand.client._nodes["n1"] = (math.inf, "127.0.0.1")  # no Slurm here that could tell
+    jobs = [errand(hand, number, sshd.port) for number in range(THREADS + 1)]
+    assert hand.connection.run("echo in", 10).stdout == "in\n"
+    assert sshd.process is not None
+    os.kill(sshd.process.pid, signal.SIGSTOP)  # what is logged in goes on
+    try:
+        for one in jobs:
+            errands.tunnel(one)
+        looked = threading.Event()
+        assert hand.do("queue", looked.set)
+        assert looked.wait(5)
+        assert all(sockets(short_dir, one.job).main.exists() for one in jobs)
+    finally:
+        os.kill(sshd.process.pid, signal.SIGCONT)
+
+    def all_stand() -> bool:
+        for one in jobs:
+            errands.tunnel(one)
+        return all(path.exists() for one in jobs for path in sockets(short_dir, one.job).all)
+
+    wait_until(all_stand, 20)
+    hands.close()
