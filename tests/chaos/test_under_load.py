@@ -33,6 +33,9 @@ def test_no_request_fails_and_no_stream_is_cut(
 ) -> None:
     stack = serving.stack
     before = standing(stack)
+    assert before.masters
+    assert len(before.forwards) == 2 * len(ROUTES)
+    assert len(before.jobs) == len(ROUTES)
 
     with traffic(stack, ROUTES, VOLUME) as reports:
         incident(serving)

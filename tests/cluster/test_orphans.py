@@ -27,7 +27,7 @@ def _refused(stack: Stack, route: str) -> httpx.Response | None:
 def test_gateway_stopped_with_keep_jobs_takes_over_its_jobs_when_it_is_up_again(
     stack: Stack, service: Callable[..., str], forgotten: bool
 ) -> None:
-    route = service(timeout=6)
+    route = service(timeout=600)
     assert stack.client.get(f"/{route}/echo").status_code == 200
     job = _job(stack, route)
 
@@ -43,6 +43,7 @@ def test_gateway_stopped_with_keep_jobs_takes_over_its_jobs_when_it_is_up_again(
     assert stack.submissions(route) == 1
     if forgotten:
         assert "adopted" in [event["reason"] for event in stack.info(route)["events"]]
+    service(timeout=2)
     stack.wait_for_state(route, "cold", seconds=20)
     wait_for("the queue is empty", lambda: not stack.jobs(route), 10)
 
