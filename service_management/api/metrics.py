@@ -79,7 +79,7 @@ def _per_service(name: str, text: str, views: Views, value: Callable[[View], int
 def _attempts(tally: Tally) -> Iterator[Family]:
     name = "orchestrator_submissions_total"
     lines = [sample(name, n, labels(service=route)) for route, n in tally.submissions().items()]
-    yield Family(name, "counter", "Jobs handed to Slurm", lines)
+    yield Family(name, "counter", "Submissions that were decided, refused ones included", lines)
     name = "orchestrator_failed_attempts_total"
     lines = [
         sample(name, count, labels(service=route, reason=reason))
