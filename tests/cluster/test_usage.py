@@ -63,6 +63,8 @@ def test_a_cold_start_is_told_in_its_phases_and_costs_one_of_each_call(
     took = time.monotonic() - began
     phase = "orchestrator_cold_start_phase_seconds"
     wait_for("all phases", lambda: metric(stack, f"{phase}_count", service=route) == 4, 15)
+    parts = ("submit", "queue", "load", "first_byte")
+    assert [metric(stack, f"{phase}_count", service=route, phase=part) for part in parts] == [1] * 4
     assert metric(stack, f"{phase}_sum", service=route) == pytest.approx(took, abs=0.5)
     assert metric(stack, f"{phase}_sum", service=route, phase="load") > 0.5
     assert calls("submit") == before + 1
