@@ -11,21 +11,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from service_management import __version__, settings
 from service_management.catalogue import read_catalogue
-from service_management.cli import by_hand, display, mistakes
+from service_management.cli import by_hand, display, local, mistakes
 from service_management.cli.remote import Gateway
+from service_management.cli.terminal import err, out, say, show, silent
 from service_management.cli.watching import Goal, watch
 from service_management.config import Catalogue
 from service_management.config import schema as config_schema
-from service_management.host import logs as log_lines
 from service_management.host import tls
-from service_management.native.env_file import make_secrets
-from service_management.native.run import Native
-from service_management.settings import ROOT, Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +30,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="ML services that live on a Slurm cluster answer HTTP as if they were always on.",
 )
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 Route = Annotated[str, typer.Argument(help="The service's route_name.", show_default=False)]
 Now = Annotated[bool, typer.Option("--now", help="Do not wait for requests in flight.")]
@@ -86,7 +81,7 @@ def validate(
         found = [problem.to_json() for problem in problems]
         print(json.dumps({"valid": not problems, "services": services, "problems": found}))
     elif isinstance(outcome, Catalogue) and not problems:
-        _print(f"valid: {len(services)} services, version {outcome.version}")
+        show(f"valid: {len(services)} services, version {outcome.version}")
     else:
         for problem in problems:
             err.print(Text(str(problem)), soft_wrap=True)
@@ -174,59 +169,8 @@ def ssh(route: Route) -> None:
     print(f"# Log in for it, where a password or second factor is asked for:\n{lines['login']}")
 
 
-@app.command()
-def up() -> None:
-    """Run nginx and the control plane on this machine, under a supervisor."""
-    for change in make_secrets(ROOT / ".env", ROOT / ".env_template", os.environ):
-        _say(f".env: {change}")
-    chosen = _native()
-    Native(chosen, _say).up({**os.environ, "NGINX_LISTEN_PORT": str(chosen.listen_port)})
-
-
-@app.command()
-def run(
-    also: Annotated[
-        Path | None, typer.Option(help="More programs, as supervisord's configuration.")
-    ] = None,
-) -> None:
-    """The same as `up` in the foreground: for containers and systemd."""
-    changes = make_secrets((ROOT / ".env").resolve(), ROOT / ".env_template", os.environ)
-    chosen = _native()
-    say = log_lines.voice(chosen.log_format, _say)
-    for change in changes:
-        say(f".env: {change}")
-    Native(chosen, say).run({**os.environ, "NGINX_LISTEN_PORT": str(chosen.listen_port)}, also)
-
-
-@app.command()
-def down(
-    keep_jobs: Annotated[
-        bool, typer.Option("--keep-jobs", help="Leave jobs running; `up` adopts them.")
-    ] = False,
-) -> None:
-    """Cancel all jobs, then stop nginx, the control plane and its SSH connections."""
-    Native(_native(), _say).down(keep_jobs=keep_jobs)
-    _say("stopped")
-
-
-@app.command()
-def upgrade() -> None:
-    """Start the control plane anew, as installed now; requests, tunnels and jobs go on."""
-    Native(_native(), _say).upgrade()
-    _say(f"the control plane is version {__version__}")
-
-
-@app.command()
-def reload() -> None:
-    """Have nginx take up a renewed certificate; requests go on."""
-    Native(_native(), _say).reload()
-    _say("nginx has read its certificate anew")
-
-
-def _native() -> Settings:
-    """On this machine nginx listens where clients reach it; only a container has two ports."""
-    port = settings.read().nginx_port
-    return settings.read({**os.environ, "NGINX_LISTEN_PORT": str(port)})
+for command in (local.up, local.run, local.down, local.upgrade, local.reload):
+    app.command()(command)
 
 
 def _gateway() -> Gateway:
@@ -239,22 +183,10 @@ def _change(
     gateway = _gateway()
     answer = gateway.change(route, verb, now=now)
     if goal is not None:
-        reached = watch(lambda: gateway.info(route), goal, _silent if as_json else _say)
+        reached = watch(lambda: gateway.info(route), goal, silent if as_json else say)
         answer = {"service": route, "state": reached}
     if as_json:
         print(json.dumps(answer))
     else:
-        _print(f"{route}: {answer['state'] or 'removed'}")
+        show(f"{route}: {answer['state'] or 'removed'}")
     raise typer.Exit(0 if goal is None or goal.reached(answer["state"]) else 1)
-
-
-def _silent(_text: str) -> None:
-    """Progress is for people."""
-
-
-def _print(text: str) -> None:
-    out.print(Text(text), soft_wrap=True)
-
-
-def _say(text: str) -> None:
-    out.print(Text("• ", style="cyan").append(text, style="default"), soft_wrap=True)

@@ -1,0 +1,20 @@
+"""The terminal that all commands speak to: results to standard output, complaints to the other."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+
+
+def silent(_text: str) -> None:
+    """Progress is for people."""
+
+
+def show(text: str) -> None:
+    out.print(Text(text), soft_wrap=True)
+
+
+def say(text: str) -> None:
+    out.print(Text("• ", style="cyan").append(text, style="default"), soft_wrap=True)
