@@ -14,7 +14,7 @@ from service_management.cli.remote import GatewayError
 from service_management.cluster.errors import ClusterError
 from service_management.gateway.errors import GatewayRefused
 from service_management.host.lock import Locked
-from service_management.native.run import NativeError
+from service_management.native.errors import NativeError
 from service_management.settings import SettingsError
 from service_management.store import StoreRefused
 

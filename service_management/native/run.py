@@ -7,7 +7,7 @@ import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import requests
 
@@ -20,15 +20,13 @@ from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
 from service_management.host import layout, loopback, ports, tls
 from service_management.native import leftovers, strays, supervisor
+from service_management.native.errors import NativeError
+from service_management.native.health import wait_until_healthy
 from service_management.native.patience import Say, wait
 from service_management.settings import Settings
 from service_management.store import Store, refuse_newer
 
-START_SECONDS, STOP_SECONDS, KILL_SECONDS = 60.0, 30.0, 5.0
-
-
-class NativeError(Exception):
-    """Something a person has to do; the text says what."""
+STOP_SECONDS, KILL_SECONDS = 30.0, 5.0
 
 
 class Native:
@@ -48,12 +46,12 @@ class Native:
     def up(self, environment: Mapping[str, str]) -> None:
         if self.running():
             self._say("the gateway is already running")
-            self._wait_until_healthy()
+            wait_until_healthy(self.chosen, self._say)
             return
         self._check()
         try:
             self._start(environment)
-            self._wait_until_healthy()
+            wait_until_healthy(self.chosen, self._say)
         except KeyboardInterrupt:
             self._say("interrupted: taking down what was started")
             self.down()
@@ -135,7 +133,7 @@ class Native:
         self._say("starting the control plane anew; requests go on")
         if said := supervisor.renew(self.chosen):
             raise NativeError(f"supervisord did not start it anew: {said}")
-        self._wait_until_healthy()
+        wait_until_healthy(self.chosen, self._say)
 
     def _configure_supervisor(self) -> None:
         text = supervisor.config(self.chosen, self._nginx_command())
@@ -143,37 +141,6 @@ class Native:
 
     def _nginx_command(self) -> tuple[str, ...]:
         return foreground.command(self.nginx.settings.error_log, self.nginx.argv())
-
-    def _wait_until_healthy(self) -> None:
-        info = wait(self._info, START_SECONDS, "the control plane", self._say)
-        if not info:
-            raise NativeError(
-                f"not healthy after {START_SECONDS:.0f} s; its logs:\n"
-                + self._tail("control")
-                + self._tail("nginx")
-            )
-        self._say(f"the gateway answers at {self.chosen.gateway_url}/")
-        if info["config_error"]:
-            self._say(f"{self.chosen.config_file} is not valid; {_served(len(info['services']))}:")
-            self._say(info["config_error"]["text"])
-
-    def _info(self) -> dict[str, Any] | None:
-        """Once everything answers, and the configuration has been read."""
-        url = self.chosen.gateway_url
-        try:
-            paths = ("/healthz", "/healthz/nginx")
-            alive = all(self._session.get(url + path, timeout=2).ok for path in paths)
-            info: dict[str, Any] = self._session.get(f"{url}/info", timeout=2).json()
-        except (requests.RequestException, ValueError):
-            return None
-        return info if alive and (info["config_version"] or info["config_error"]) else None
-
-    def _tail(self, name: str, lines: int = 10) -> str:
-        file = supervisor.log_dir(self.chosen) / f"{name}.log"
-        if not file.exists():
-            return ""
-        text = file.read_text(errors="replace").splitlines()[-lines:]
-        return f"--- {file}\n" + "".join(f"{line}\n" for line in text)
 
     # -- down -----------------------------------------------------------------------
 
@@ -245,12 +212,6 @@ class Native:
             _signal(pid, how)
             if wait(lambda: not layout.runs(pid), seconds, f"process {pid} to end", self._say):
                 return
-
-
-def _served(count: int) -> str:
-    if not count:
-        return "no service is served until it is repaired"
-    return f"the last valid one is served ({count} service{'s' if count > 1 else ''})"
 
 
 def _signal(pid: int, how: signal.Signals) -> None:
