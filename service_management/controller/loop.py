@@ -181,6 +181,7 @@ class Controller:
             self._store.save(durable, changes.forgotten, changes.entries)
         for entry in changes.entries:
             _LOG.info(entry.text, route=entry.route, state=entry.state, reason=entry.reason)
+        changes.entries.clear()  # written once, whatever fails below and is tried again
         for record in changes.records.values():
             if routed(record) and self._was(record.route) is not State.READY:
                 self._routes.publish(record)

@@ -83,3 +83,26 @@ def test_a_catalogue_that_cannot_be_stored_is_in_force_and_what_came_after_it_is
     assert world.board.records["digits"].state is State.DISABLED
     assert world.store.load()["digits"].state is State.DISABLED
     broken.close()
+
+
+def test_what_was_written_before_an_action_failed_is_not_written_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = Controller(world, "io", clock=lambda: BEFORE_ANY_POLL)
+    controller.step([CatalogueLive(Catalogue.of([configured()]))])
+    tried = []
+
+    def dispatch(*what: object) -> None:
+        tried.append(what)
+        if len(tried) == 1:
+            raise RuntimeError
+
+    monkeypatch.setattr(world.effects, "dispatch", dispatch)
+    monkeypatch.setattr(world.effects, "submitting", lambda _job: False)
+    monkeypatch.setattr(world.effects, "poll", lambda *_: None)
+    with pytest.raises(RuntimeError):
+        controller.step([Happened("digits", ev.Demanded())])
+    controller.step([])
+
+    assert len(tried) >= 2
+    assert len([e for e in world.store.events("digits") if e.state == "queued"]) == 1
