@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The first one builds the images, perhaps from nothing."""
     for item in items:
         if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.timeout(1800))
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,10 @@ def docker() -> Iterator[None]:
     try:
         if reason := engine.reason_against():
             pytest.skip(reason)
-        ours = engine.start()
+        try:
+            ours = engine.start()
+        except engine.NoEngine as error:
+            pytest.skip(str(error))
         yield
     finally:
         if ours:

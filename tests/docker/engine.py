@@ -18,6 +18,10 @@ BASE = "python:3.11-slim-bookworm"
 PID_FILE = Path("/run/docker.pid")
 
 
+class NoEngine(Exception):
+    """The text says why; nothing about containers can be tested."""
+
+
 def answers() -> bool:
     return bool(shutil.which("docker")) and _succeeds("docker", "info")
 
@@ -37,7 +41,12 @@ def start() -> bool:
         return False
     ours = not answers()
     if TOOL.exists():
-        subprocess.run([str(TOOL)], check=True, capture_output=True, timeout=600)
+        made = subprocess.run([TOOL], check=False, capture_output=True, text=True, timeout=1200)
+        if made.returncode != 0:
+            if ours and answers():
+                stop()
+            said = (made.stderr or made.stdout).strip().splitlines()
+            raise NoEngine(f"no Docker engine can be started here: {said[-1] if said else TOOL}")
     return ours
 
 
