@@ -57,6 +57,7 @@ class Bed:
     _open: ExitStack
     _ways: dict[tuple[str, str], Endpoint] = field(default_factory=dict)
     _services: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _others: list[Gateway] = field(default_factory=list)
 
     def offer(self, route: str, script: str, **keys: Any) -> Endpoint:
         """Configure one more service."""
@@ -70,6 +71,14 @@ class Bed:
         if (name, route) not in self._ways:
             self._ways[name, route] = self._lead(name, route, script)
         return self._ways[name, route]
+
+    def rest(self) -> None:
+        """No gateway has a job, and so none asks Slurm, until a way is asked for again."""
+        for gateway in (self.gateway, *self._others):
+            for service in gateway.info()["services"]:
+                if service["state"] != "cold":
+                    gateway.stop(service["route_name"])
+        self._ways.clear()
 
     def _lead(self, name: str, route: str, script: str) -> Endpoint:
         product = self.offer(route, script)
@@ -92,7 +101,8 @@ class Bed:
 
     def another_gateway(self, **environment: str) -> Gateway:
         """A second one on the same cluster; ended with the bed."""
-        return self._open.enter_context(gateway(self.cluster, environment))
+        self._others.append(self._open.enter_context(gateway(self.cluster, environment)))
+        return self._others[-1]
 
 
 @contextmanager

@@ -44,7 +44,7 @@ server {{
 def bare(
     cluster: Cluster, directory: Path, node: str, port: int, name: str = "bare"
 ) -> Iterator[Endpoint]:
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
     socket, here = directory / "service.sock", free_port()
     config = CONFIG.format(
         socket=socket,

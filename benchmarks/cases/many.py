@@ -18,6 +18,7 @@ SQUEUE = re.compile(r"REQUEST_JOB_(?:USER_)?INFO\s*\(\s*\d+\)\s*count:(\d+)")
 
 
 def measure(bed: Bed, scale: Scale) -> list[Line]:
+    bed.rest()
     gateway = bed.another_gateway()
     entries = [gateway.service(f"s{number:04}", "fast.sh") for number in range(scale.services)]
     bed.say(f"many: {scale.services:,} services, {scale.ready} of them ready")
@@ -65,7 +66,7 @@ def _line(what: str, unit: str, values: list[float], limit: float) -> Line:
 
 
 def squeue_calls(bed: Bed) -> int:
-    """As slurmctld counts them, from everybody: the other gateway has to be quiet."""
+    """As slurmctld counts them, from everybody: the other gateways rest."""
     by_type = bed.cluster.admin("sdiag").partition("by message type")[2].partition("by user")[0]
     return sum(map(int, SQUEUE.findall(by_type)))
 
