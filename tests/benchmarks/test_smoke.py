@@ -34,5 +34,5 @@ def test_every_case_runs_and_every_answer_is_right(tmp_path: Path) -> None:
 def test_a_case_that_does_not_exist_is_named_before_anything_starts() -> None:
     done = benchmarks("warn")
     assert done.returncode == 2
-    assert "invalid choice: 'warn' (choose from 'warm', " in done.stderr
+    assert "no case 'warn': there are warm, " in done.stderr
     assert "starting" not in done.stderr
