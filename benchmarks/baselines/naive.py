@@ -32,7 +32,7 @@ server {{
 
 @contextmanager
 def naive(cluster: Cluster, directory: Path, node: str, port: int) -> Iterator[Endpoint]:
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
     here, flask, tunnel = free_port(), free_port(), free_port()
     config = CONFIG.format(port=here, flask=flask, tunnel=tunnel)
     login = {
