@@ -87,7 +87,7 @@ def _accepting(master: int) -> set[int]:
 
 def _title(pid: str) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
     except OSError:
         return "shutting down"
 

@@ -70,7 +70,7 @@ def processes_of(stack: Stack) -> list[str]:
         ours = f"{stack.run_dir}/".encode() in command
         ours |= f"RUN_DIR={stack.run_dir}\0".encode() in environment
         if ours and layout.runs(int(process.name)):
-            found.append(command.replace(b"\0", b" ").decode())
+            found.append(command.replace(b"\0", b" ").decode(errors="replace"))
     return found
 
 

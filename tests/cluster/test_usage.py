@@ -105,5 +105,5 @@ def test_nginx_as_it_is_run_takes_up_a_fresh_log(stack: Stack, service: Callable
     log.rename(log.with_name("access.log.1"))  # as a control plane killed at this moment leaves it
     wait_for("a fresh log", log.exists, 15)
     wait_for("a line in it", lambda: stack.client.get("/info") and log.stat().st_size > 0, 15)
-    errors = (stack.run_dir / "log" / "error.log").read_text().splitlines()
-    assert [line for line in errors if "Permission denied" in line] == []
+    errors = (stack.run_dir / "log" / "error.log").read_bytes().splitlines()
+    assert [line for line in errors if b"Permission denied" in line] == []

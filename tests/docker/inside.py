@@ -58,7 +58,7 @@ import json, pathlib
 rows = []
 for entry in pathlib.Path("/proc").glob("[0-9]*"):
     try:
-        command = (entry / "cmdline").read_bytes().decode().replace("\\0", " ").strip()
+        command = (entry / "cmdline").read_bytes().decode(errors="replace").replace("\\0", " ").strip()
         stat = (entry / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         continue

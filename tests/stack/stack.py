@@ -95,7 +95,9 @@ class Stack:
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                command = (process / "cmdline").read_bytes().decode().replace("\0", " ")
+                command = (
+                    (process / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+                )
                 environment = (process / "environ").read_bytes()
             except OSError:
                 continue
@@ -119,7 +121,7 @@ class Stack:
             return False
 
     def log(self, name: str = "control") -> str:
-        return (self.directory / "var" / "log" / f"{name}.log").read_text()
+        return (self.directory / "var" / "log" / f"{name}.log").read_text(errors="replace")
 
     def last_words(self, lines: int = 40) -> str:
         """The end of every log, for whoever reads a failed test."""

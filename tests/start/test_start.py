@@ -70,7 +70,9 @@ class Clone:
             try:
                 if (entry / "ns" / "pid").readlink() != here:
                     continue
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                command = (
+                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                )
                 where = str((entry / "cwd").readlink())
             except OSError:
                 continue

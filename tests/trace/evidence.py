@@ -63,7 +63,9 @@ class Evidence:
         self.info = stack.info(route)
 
     def requests(self) -> list[Request]:
-        lines = (self._stack.run_dir / "log" / "access.log").read_text().splitlines()
+        lines = (
+            (self._stack.run_dir / "log" / "access.log").read_text(errors="replace").splitlines()
+        )
         found = [Request(json.loads(line)) for line in lines]
         return [request for request in found if request.fields["service"] == self._route]
 
