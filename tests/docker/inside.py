@@ -58,7 +58,8 @@ import json, pathlib
 rows = []
 for entry in pathlib.Path("/proc").glob("[0-9]*"):
     try:
-        command = (entry / "cmdline").read_bytes().decode(errors="replace").replace("\\0", " ").strip()
+        words = (entry / "cmdline").read_bytes().split(b"\\0")
+        command = b" ".join(words).decode(errors="replace").strip()
         stat = (entry / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         continue
