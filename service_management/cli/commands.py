@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from service_management.cli.watching import Goal, watch
 from service_management.config import Catalogue
 from service_management.config import schema as config_schema
 from service_management.host import tls
+from service_management.native import interruption
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,8 +39,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 def main() -> None:
     """A person's mistake gets a sentence and exit code 1, never a traceback."""
-    # A supervisor's or a script's TERM is an interruption like Ctrl-C: it cleans up too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interruption.listen()
     try:
         app()
     except BrokenPipeError:

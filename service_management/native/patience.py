@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from service_management.native import interruption
+
 T = TypeVar("T")
 Say = Callable[[str], None]
 FIRST_WORD, NEXT_WORD = 2.0, 10.0
@@ -22,5 +24,7 @@ def wait(look: Callable[[], T], seconds: float, what: str, say: Say) -> T:
         if now >= word_at:
             say(f"waiting for {what} ({now - begun:.0f} s)")
             word_at = now + NEXT_WORD
+        interruption.check()
         time.sleep(0.05)
+    interruption.check()
     return seen

@@ -19,7 +19,7 @@ from service_management.gateway import foreground
 from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
 from service_management.host import layout, loopback, ports, tls
-from service_management.native import leftovers, strays, supervisor
+from service_management.native import interruption, leftovers, strays, supervisor
 from service_management.native.errors import NativeError
 from service_management.native.health import wait_until_healthy
 from service_management.native.patience import Say, wait
@@ -53,6 +53,7 @@ class Native:
             self._start(environment)
             wait_until_healthy(self.chosen, self._say)
         except KeyboardInterrupt:
+            interruption.heard()
             self._say("interrupted: taking down what was started")
             self.down()
             raise
