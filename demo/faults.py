@@ -48,9 +48,10 @@ class Faults:
         return commands.run_as_root(self.spec, self._table, argv, timeout)
 
     def jobs(self) -> list[dict[str, str]]:
-        lines = self.admin("squeue", "--noheader", "--format=%i|%j|%T|%N").splitlines()
+        # The name last: it is the submitter's own, and may have the separator in it.
+        lines = self.admin("squeue", "--noheader", "--format=%i|%T|%N|%j").splitlines()
         return [
-            dict(zip(("id", "name", "state", "node"), line.split("|"), strict=True))
+            dict(zip(("id", "state", "node", "name"), line.split("|", 3), strict=True))
             for line in lines
         ]
 
