@@ -30,9 +30,11 @@ def boot_id() -> str:
 
 
 def stat_fields(pid: int) -> list[str]:
-    """/proc/PID/stat after the command's name: state, parent, ...; empty where it is gone."""
+    """/proc/PID/stat after the command's name: state, parent, ...; empty where it is gone.
+
+    The kernel cuts the name at 15 bytes, also in the middle of a character."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return []
 
@@ -98,7 +100,7 @@ def end_now(wanted: Iterable[Process]) -> None:
 
 def command(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
     except OSError:
         return ""
 

@@ -71,8 +71,8 @@ def test_services_with_different_keys_each_use_their_own(
         answers = list(pool.map(lambda name: stack.client.get(f"/{name}/echo"), names))
     assert [answer.status_code for answer in answers] == [200, 200]
     accepted = (stack.cluster.spec.directory / "log").glob("sshd.*.out")
-    said = "".join(log.read_text() for log in accepted)
-    assert said.count(fingerprint(another_key)) == 1
+    said = "".join(log.read_text(errors="replace") for log in accepted)
+    assert fingerprint(another_key) in said
 
 
 def test_a_key_that_is_not_accepted_is_said_with_what_to_do_and_troubles_nobody_else(

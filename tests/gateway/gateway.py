@@ -90,9 +90,6 @@ class Gateway:
         self._upstreams.clear()
         self.control.reset()
 
-    def error_log(self) -> str:
-        return self.settings.error_log.read_text()
-
     def stop(self) -> None:
         self.cool()
         if self._process:

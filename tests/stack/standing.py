@@ -31,8 +31,13 @@ def standing(stack: Stack) -> Standing:
     return Standing(masters(stack), _forwards(stack), jobs, names)
 
 
+def _sockets() -> str:
+    """Of every program on this machine: their names need not be UTF-8."""
+    return Path("/proc/net/unix").read_text(errors="replace")
+
+
 def _forwards(stack: Stack) -> dict[str, str]:
-    lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    lines = [line.split() for line in _sockets().splitlines()]
     below = str(stack.run_dir / "tunnels")
     listening = [line for line in lines if len(line) == 8 and line[5] == _LISTENING]
     return {line[7]: line[6] for line in listening if line[7].startswith(below)}
