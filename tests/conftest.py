@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # A shell starts what it puts into the background with SIGINT ignored, and programs inherit that.
 # The programs whose Ctrl-C is tested must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How hard hypothesis looks: the whole of tests/unit has to stay below ten seconds; and the same
+# examples at every run, so that a red build is about the change and nothing else.
+_EASY = settings(deadline=None, max_examples=25, derandomize=False)
+settings.register_profile("same", _EASY, derandomize=True, database=None)
+# HYPOTHESIS_PROFILE=anew looks at other examples each time; =thorough for as long as one likes
+# to wait.
+settings.register_profile("anew", _EASY)
+settings.register_profile("thorough", _EASY, max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.hookimpl(optionalhook=True)
