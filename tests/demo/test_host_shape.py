@@ -37,8 +37,8 @@ def test_a_job_submitted_over_ssh_serves_and_ends_promptly(cluster, ssh, eventua
     assert get(free_port, "/env")["job_id"] == job
     assert {"id": job, "name": "t1", "state": "RUNNING"}.items() <= cluster.jobs()[0].items()
     ssh(cluster, f"scancel {job}")
-    eventually(lambda: not cluster.jobs(), 3)
-    eventually(lambda: not answers(free_port), 3)
+    eventually(lambda: not cluster.jobs())
+    eventually(lambda: not answers(free_port))
 
 
 @pytest.mark.parametrize("script", ["classifier.sh", "textgen.sh"])
@@ -86,18 +86,22 @@ def ssh_without_key(cluster) -> str:
 
 def test_login_noise_comes_before_the_output_and_goes_again(cluster, ssh):
     cluster.set_login_noise(True)
-    assert ssh(cluster, "echo hi").stdout.splitlines()[-1] == "hi"
-    assert len(ssh(cluster, "echo hi").stdout.splitlines()) > 1
-    cluster.set_login_noise(False)
+    try:
+        assert ssh(cluster, "echo hi").stdout.splitlines()[-1] == "hi"
+        assert len(ssh(cluster, "echo hi").stdout.splitlines()) > 1
+    finally:
+        cluster.set_login_noise(False)
     assert ssh(cluster, "echo hi").stdout == "hi\n"
 
 
 def test_drained_nodes_keep_jobs_pending_until_resumed(cluster, eventually):
     cluster.drain_all()
-    cluster.run("sbatch --output=/dev/null --wrap='exec sleep 600'")
-    eventually(lambda: cluster.run("squeue --noheader --format=%r").strip() != "None")
-    assert cluster.jobs()[0]["state"] == "PENDING"
-    cluster.resume_all()
+    try:
+        cluster.run("sbatch --output=/dev/null --wrap='exec sleep 600'")
+        eventually(lambda: cluster.run("squeue --noheader --format=%r").strip() != "None")
+        assert cluster.jobs()[0]["state"] == "PENDING"
+    finally:
+        cluster.resume_all()
     eventually(lambda: cluster.jobs()[0]["state"] == "RUNNING")
 
 

@@ -132,10 +132,12 @@ def test_a_lossy_node_loses_everything_at_100_percent(services, eventually):
 
 def test_a_killed_node_is_gone_and_a_revived_one_takes_jobs(services, eventually):
     services.kill("node2")
-    assert services.daemon_states()["slurmd.node2"] is False
-    assert not reaches(services, "node2", "127.0.0.1")
-    services.cancel_all()
-    services.revive("node2")
+    try:
+        assert services.daemon_states()["slurmd.node2"] is False
+        assert not reaches(services, "node2", "127.0.0.1")
+        services.cancel_all()
+    finally:
+        services.revive("node2")
     eventually(lambda: not services.jobs(), 20)
     services.run("sbatch --nodelist=node2 probe.sh 18083")
     eventually(lambda: reaches(services, "login", "node2"), 20)
@@ -143,13 +145,16 @@ def test_a_killed_node_is_gone_and_a_revived_one_takes_jobs(services, eventually
 
 def test_a_killed_login_comes_back_with_its_jobs(services, eventually):
     before = {job["id"] for job in services.jobs()}
-    # slurmctld writes its jobs down within seconds; what it has not, a kill -9 loses.
+    # slurmctld writes its jobs down within seconds of a change; what it has not, a kill -9 loses.
     saved = services.spec.directory / "state" / "job_state"
-    started = time.time()
-    eventually(lambda: saved.exists() and saved.stat().st_mtime > started, 10)
+    changed = time.time()
+    services.admin("scontrol", "update", f"JobId={min(before)}", "Comment=changed")
+    eventually(lambda: saved.exists() and saved.stat().st_mtime > changed, 20)
     services.kill("login")
-    assert greeting(services) == b""
-    services.revive("login")
+    try:
+        assert greeting(services) == b""
+    finally:
+        services.revive("login")
     eventually(lambda: greeting(services) == b"SSH-", 10)
     eventually(lambda: {job["id"] for job in services.jobs()} == before, 10)
 

@@ -148,9 +148,9 @@ def test_answers_of_every_kind(probe):
 
 
 def test_health_can_be_taken_away_for_a_while(probe, eventually):
-    probe.client.get("/unhealthy?seconds=0.3")
+    probe.client.get("/unhealthy?seconds=3")
     assert not probe.healthy()
-    eventually(probe.healthy, 3)
+    eventually(probe.healthy, 10)
 
 
 def test_hanging_and_dropped_requests_get_no_answer(probe, eventually):
@@ -212,10 +212,10 @@ def test_it_binds_late_or_becomes_healthy_late_or_never_binds(launch, eventually
     began = time.monotonic()
     launch("probe", START_DELAY="0.4").stop()
     assert time.monotonic() - began >= 0.4
-    warming = launch("probe", ready=False, HEALTH_DELAY="0.5")
+    warming = launch("probe", ready=False, HEALTH_DELAY="3")
     eventually(lambda: answers(warming), 10)
     assert not warming.healthy()
-    eventually(warming.healthy, 5)
+    eventually(warming.healthy, 10)
     warming.stop()
     deaf = launch("probe", ready=False, REFUSE_PORT="1")
     with pytest.raises(subprocess.TimeoutExpired):
