@@ -26,6 +26,7 @@ def crash(running: Stack, cluster: Cluster) -> Iterator[Crash]:
     try:
         prepare(crash, gates, background)
         crash.before = {role: running.info(role) for role in ROLES}
+        assert all(streams.flowing() for streams in crash.streams.values())
         running.kill_control_plane()
         go_on(crash, background)
         yield crash

@@ -237,7 +237,7 @@ def test_a_silent_login_node_is_waited_for_with_the_same_connection(
     client: SlurmClient, cluster: Cluster, connection
 ) -> None:
     hasty = SlurmClient(connection, timeout=1)
-    assert not isinstance(hasty.queue(), Unknown)
+    assert not isinstance(client.queue(), Unknown)
     master = connection.master_pid()
     cluster.freeze_ssh()
     try:

@@ -16,6 +16,7 @@ from tests.stack.waiting import wait_for
 
 TIMEOUT = 5  # idle seconds; long enough for the control plane to come back
 HELD = 50
+STREAMED = 60  # seconds: what is set up after them, and the crash, take less
 NOW = {"Prefer": "wait=0"}
 ROLES = (
     "before_sbatch",
@@ -70,8 +71,8 @@ def prepare(crash: Crash, gates: Gates, background: Background) -> None:
     stack.wait_for_state("pending", "queued")
     stack.wait_for_state("starting", "starting")
     _bring_up(crash, background, "serving", "drain_busy", "drain_cancelling")
-    crash.streams["serving"] = Streams(stack, "serving", 4, seconds=20)
-    crash.streams["drain_busy"] = Streams(stack, "drain_busy", 1, seconds=20)
+    crash.streams["serving"] = Streams(stack, "serving", 4, seconds=STREAMED)
+    crash.streams["drain_busy"] = Streams(stack, "drain_busy", 1, seconds=STREAMED)
     crash.keep_alive = KeepAlive(stack, "serving")
     _stop_both(crash, gates)
     _submit_three(crash, gates, background)
@@ -138,13 +139,14 @@ def go_on(crash: Crash, background: Background) -> None:
     client = crash.stack.client
     roles = ("before_sbatch", "sbatch_lost", "after_sbatch")
     crash.gates["sbatch_lost"].end_those_waiting()
+    # Now: the far side's own time limit ends who waits there for too long.
+    for role in roles:
+        crash.gates[role].open()
     crash.stack.wait_until_alive()
-    uncut = crash.stack.tunnels_outlive_control_plane
-    assert all(streams.flowing() == uncut for streams in crash.streams.values())
     for role in roles:
         ask = partial(client.get, f"/{role}/executed", timeout=100)
         crash.again[role] = background.start(ask)
-    for name in (*roles, "squeue", "scancel"):
+    for name in ("squeue", "scancel"):
         crash.gates[name].open()
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,8 @@ class Stack:
     def kill_control_plane(self) -> None:
         """kill -9 of all of it at once; the supervisor starts it again."""
         for pid in self.control_pids():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # a child of theirs that was about to become ssh
+                os.kill(pid, signal.SIGKILL)
 
     def wait_until_alive(self) -> None:
         wait_for("the control plane is back", self._alive, 40)
