@@ -34,7 +34,7 @@ class _Liar(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = b"?" * 100_000
+        body = self.body()
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -42,12 +42,22 @@ class _Liar(BaseHTTPRequestHandler):
 
     do_PUT = do_POST = do_GET
 
+    def body(self) -> bytes:
+        return b"?" * 100_000
+
     def log_message(self, *_words: object) -> None:
         """Not among the tests' output."""
 
 
 class _Refuser(_Liar):
     status = 503
+
+
+class _Twister(_Liar):
+    """As long as what was asked for."""
+
+    def body(self) -> bytes:
+        return b"?" + self.path.partition("n=")[2].encode()[1:] + b"\n"
 
 
 @pytest.fixture
@@ -66,7 +76,7 @@ def answering() -> Iterator[Callable[[type[_Liar]], Endpoint]]:
         server.server_close()
 
 
-@pytest.mark.parametrize("kind", [_Liar, _Refuser])
+@pytest.mark.parametrize("kind", [_Liar, _Refuser, _Twister])
 @pytest.mark.parametrize("load", LOADS.values(), ids=list(LOADS))
 def test_another_body_or_status_is_no_figure(
     answering: Callable[[type[_Liar]], Endpoint], load: Load, kind: type[_Liar]
