@@ -112,8 +112,9 @@ def test_every_verb_while_draining(stack: Stack, route: str) -> None:
         "enable": "cold",
         "disable": "disabled",
     }
+    bring_to(stack, list(routes.values()), "ready")
     with ThreadPoolExecutor(len(VERBS)) as pool:
-        paths = [f"/{name}/stream?seconds=3" for name in routes.values()]
+        paths = [f"/{name}/stream?seconds=10" for name in routes.values()]
         running = [pool.submit(stack.client.get, path) for path in paths]
         for name in routes.values():
             wait_for("a stream", lambda name=name: stack.info(name)["inflight"] == 1, 30)
@@ -130,7 +131,7 @@ def test_a_service_that_is_being_disabled_cannot_be_started(
 ) -> None:
     route = service()
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(stack.client.get, f"/{route}/stream?seconds=2")
+        running = pool.submit(stack.client.get, f"/{route}/stream?seconds=8")
         wait_for("a stream", lambda: stack.info(route)["inflight"] == 1, 30)
         assert stack.admin(route, "disable").json()["state"] == "draining"
         assert stack.admin(route, "start").status_code == 409
@@ -221,7 +222,7 @@ def test_stop_waits_for_a_stream_and_stop_now_does_not(
     for query, patient in (("", True), ("?now=1", False)):
         with ThreadPoolExecutor(1) as pool:
             begun = time.monotonic()
-            stream = pool.submit(_stream, stack, route, 2 if patient else 30)
+            stream = pool.submit(_stream, stack, route, 8 if patient else 30)
             wait_for("a stream", lambda: stack.info(route)["inflight"] == 1, 30)
             stack.admin(route, f"stop{query}")
             assert stream.result() is patient
