@@ -73,6 +73,7 @@ class Sshd:
                 stderr=log,
             )
         wait_until(self._answers, what="sshd answers")
+        wait_until(lambda: not self.children(), what="the connection that asked is over")
         return self
 
     def new_host_key(self) -> None:

@@ -207,7 +207,7 @@ def test_a_silent_command_is_ended_at_its_time_limit(backend, sshd: Sshd) -> Non
     connection = backend.connection(sshd.login())
     connection.run("true", 10)
     with pytest.raises(SshError) as caught:
-        connection.run("exec sleep 20", 0.3)
+        connection.run("exec sleep 20", 3)
     assert (caught.value.problem, caught.value.maybe_ran) == (SshProblem.TIMEOUT, True)
     assert connection.run("echo on", 10).stdout == "on\n"
 
