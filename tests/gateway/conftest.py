@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -49,12 +50,11 @@ def gateway(_shared: Gateway) -> Iterator[Gateway]:
 
 @pytest.fixture
 def make_gateway() -> Iterator[Callable[..., Gateway]]:
-    made: list[Gateway] = []
+    with ExitStack() as stopping:
 
-    def make(*services: Service, **settings: Any) -> Gateway:
-        made.append(Gateway(**settings))
-        return made[-1].start(*services)
+        def make(*services: Service, **settings: Any) -> Gateway:
+            made = Gateway(**settings)
+            stopping.callback(made.stop)
+            return made.start(*services)
 
-    yield make
-    for gateway in made:
-        gateway.stop()
+        yield make

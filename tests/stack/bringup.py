@@ -42,5 +42,11 @@ def empty(stack: Stack) -> None:
     stack.wait_until_alive()
     stack.cluster.cancel_all()
     stack.write([])
-    wait_for("no service is left", lambda: not stack.info()["services"], 30)
+    wait_for("no service is left", lambda: _nothing_configured(stack), 30)
     wait_for("no job is left", lambda: not stack.jobs(), 20)
+
+
+def _nothing_configured(stack: Stack) -> bool:
+    """Nor a problem left of a file that was refused."""
+    info = stack.info()
+    return not info["services"] and info["config_error"] is None
