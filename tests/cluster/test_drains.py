@@ -49,7 +49,7 @@ def test_restart_under_constant_traffic_does_not_wait_for_silence_and_fails_no_r
     with Load(f"{stack.url}/{route}/echo") as load:
         wait_for("traffic", lambda: len(load.answers) > 50)
         assert stack.admin(route, "restart").status_code == 200
-        wait_for("another job serves", replaced, 20)
+        wait_for("another job serves", replaced, 60)
         before = len(load.answers)
         wait_for("traffic goes on", lambda: len(load.answers) > before + 50)
 

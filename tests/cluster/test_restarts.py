@@ -6,17 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
+from demo.processes import stat_fields
 from tests.stack.clients import KeepAlive, Streams, fetch_until_served
 from tests.stack.gates import Gates
 from tests.stack.ssh import lose_connections
 from tests.stack.stack import ROOT, Stack
-from tests.stack.waiting import wait_for, watch
+from tests.stack.waiting import at_best, wait_for, watch
 
 NOW = {"Prefer": "wait=0"}
 
@@ -110,10 +112,14 @@ def test_ssh_connection_lost_is_made_anew_with_its_tunnels_within_5_s_and_withou
     route = service(timeout=6)
     job = _ready(stack, route)
 
-    lose_connections(stack)
+    def seconds_away() -> float:
+        lose_connections(stack)
+        lost = time.monotonic()
+        answer = httpx.get(f"{stack.url}/{route}/echo", timeout=30)
+        assert answer.status_code == 200, answer.text
+        return time.monotonic() - lost
 
-    answer = httpx.get(f"{stack.url}/{route}/echo", timeout=5)
-    assert answer.status_code == 200, answer.text
+    at_best(5, seconds_away)
     assert stack.state(route) == "ready"
     assert _job(stack, route) == job
     assert stack.submissions(route) == 1
@@ -129,7 +135,7 @@ def test_control_plane_restarted_in_order_keeps_services_streams_and_clients(
 ) -> None:
     route = service()
     job, streams = _ready(stack, route), Streams(stack, route, 3, seconds=7)
-    client, arbiter = KeepAlive(stack, route), stack.control_pids()[0]
+    client, arbiter = KeepAlive(stack, route), _arbiter(stack)
 
     os.kill(arbiter, signal.SIGTERM)
     wait_for("another one runs", lambda: arbiter not in stack.control_pids(), 20)
@@ -140,6 +146,13 @@ def test_control_plane_restarted_in_order_keeps_services_streams_and_clients(
     client.assert_untouched_by_control_plane()
     assert _job(stack, route) == job
     assert stack.submissions(route) == 1
+
+
+def _arbiter(stack: Stack) -> int:
+    """Of gunicorn's processes the one that is no child of another."""
+    pids = stack.control_pids()
+    (arbiter,) = (pid for pid in pids if (stat := stat_fields(pid)) and int(stat[1]) not in pids)
+    return arbiter
 
 
 def test_second_control_plane_is_refused_and_told_why(stack: Stack) -> None:
@@ -163,12 +176,15 @@ def test_nginx_killed_is_back_within_five_seconds_and_cuts_no_stream(
     route = service()
     job, streams = _ready(stack, route), Streams(stack, route, 2, seconds=8)
     pid_file = stack.run_dir / "nginx" / "nginx.pid"
-    master = int(pid_file.read_text())
 
-    os.kill(master, signal.SIGKILL)
+    def seconds_away() -> float:
+        master, killed = int(pid_file.read_text()), time.monotonic()
+        os.kill(master, signal.SIGKILL)
+        wait_for("a new master", lambda: _other_nginx(pid_file, master), 30)
+        assert fetch_until_served(stack, route, 30).status_code == 200
+        return time.monotonic() - killed
 
-    wait_for("a new master", lambda: _other_nginx(pid_file, master), 5)
-    assert fetch_until_served(stack, route, 5).status_code == 200
+    at_best(5, seconds_away)
     other = f"{route}x"
     stack.configure(stack.entry(route), stack.entry(other))  # served by the new workers alone
     for _ in range(20):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -58,15 +57,16 @@ def test_a_cold_start_is_told_in_its_phases_and_costs_one_of_each_call(
         return metric(stack, name, login=login, command=command)
 
     before = calls("submit")
-    began = time.monotonic()
-    assert stack.client.post(f"/{route}/echo", content=b"x").status_code == 200
-    took = time.monotonic() - began
+    answer = stack.client.post(f"/{route}/echo", content=b"x")
+    assert answer.status_code == 200
     phase = "orchestrator_cold_start_phase_seconds"
     wait_for("all phases", lambda: metric(stack, f"{phase}_count", service=route) == 4, 15)
     parts = ("submit", "queue", "load", "first_byte")
     assert [metric(stack, f"{phase}_count", service=route, phase=part) for part in parts] == [1] * 4
-    assert metric(stack, f"{phase}_sum", service=route) == pytest.approx(took, abs=0.5)
-    assert metric(stack, f"{phase}_sum", service=route, phase="load") > 0.5
+    seconds = {part: metric(stack, f"{phase}_sum", service=route, phase=part) for part in parts}
+    held = float(answer.headers["X-Cold-Start"])
+    assert sum(seconds.values()) - seconds["first_byte"] == pytest.approx(held, abs=1)
+    assert seconds["load"] > 0.5
     assert calls("submit") == before + 1
     assert calls("tunnel") >= 2
     job = {"service": route, "login": login, "state": "RUNNING"}
@@ -91,19 +91,20 @@ def test_requests_in_flight_are_told_of_their_replica(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service()
-    with stack.client.stream("GET", f"/{route}/stream?seconds=4&interval=0.1") as answer:
+    with stack.client.stream("GET", f"/{route}/stream?seconds=60&interval=0.1") as answer:
         assert answer.status_code == 200
         name, replica = "orchestrator_inflight", {"service": route, "replica": "0"}
-        wait_for("one", lambda: metric(stack, name, **replica) == 1, 5)
+        wait_for("one", lambda: metric(stack, name, **replica) == 1, 10)
         assert stack.info(route)["replicas"][0]["inflight"] == 1
 
 
 def test_nginx_as_it_is_run_takes_up_a_fresh_log(stack: Stack, service: Callable[..., str]) -> None:
     """Its workers are not the log's owner, and have given up root."""
-    log = stack.run_dir / "log" / "access.log"
+    log, errors = (stack.run_dir / "log" / name for name in ("access.log", "error.log"))
     wait_for("a log", log.exists, 15)
+    before = errors.read_bytes()
     log.rename(log.with_name("access.log.1"))  # as a control plane killed at this moment leaves it
     wait_for("a fresh log", log.exists, 15)
     wait_for("a line in it", lambda: stack.client.get("/info") and log.stat().st_size > 0, 15)
-    errors = (stack.run_dir / "log" / "error.log").read_bytes().splitlines()
-    assert [line for line in errors if b"Permission denied" in line] == []
+    said = errors.read_bytes().removeprefix(before).splitlines()
+    assert [line for line in said if b"Permission denied" in line] == []
