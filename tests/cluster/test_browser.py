@@ -31,7 +31,7 @@ def picture(browser: Browser, name: str) -> None:
 def test_browser_gets_the_waiting_page_and_arrives_at_the_service_by_itself(
     stack: Stack, browser: Browser, route: str
 ) -> None:
-    entry = stack.entry(route, name="Digits & <b>friends</b>", env={"START_DELAY": "4"})
+    entry = stack.entry(route, name="Digits & <b>friends</b>", env={"START_DELAY": "10"})
     stack.configure(entry)
 
     browser.open(f"{stack.url}/{route}/echo?page=1")
@@ -41,7 +41,7 @@ def test_browser_gets_the_waiting_page_and_arrives_at_the_service_by_itself(
     wait_for("Slurm's word", lambda: "Job " in browser.text("#text"), 5)
     wait_for("it starts", lambda: browser.text("#state") == "starting", 10)
     picture(browser, "waiting")
-    wait_for("the service's answer", lambda: '"request_line"' in browser.text(), 30)
+    wait_for("the service's answer", lambda: '"request_line"' in browser.text(), 40)
     assert "GET /echo?page=1 HTTP/1.1" in browser.text()
     assert browser.run("return location.href") == f"{stack.url}/{route}/echo?page=1"
     assert stack.submissions(route) == 1

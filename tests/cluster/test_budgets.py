@@ -85,14 +85,14 @@ def test_pending_job_is_kept_while_anyone_asks_and_cancelled_queue_timeout_after
 ) -> None:
     full(20)
     route = service(hold_timeout=4, queue_timeout=2)
+    begun = time.monotonic()
     with in_background(lambda: stack.client.get(f"/{route}/echo")):
-        first = wait_for("the job", lambda: stack.jobs(route))[0]
-    last = time.monotonic()
-    assert [job["id"] for job in stack.jobs(route)] == [first["id"]]  # held: longer than the budget
+        wait_for("the job", lambda: stack.jobs(route))
 
     wait_for("the job is gone", lambda: not stack.jobs(route), 15)
 
-    assert 1.5 < time.monotonic() - last < 12
+    assert time.monotonic() - begun >= 4 + 2  # not while the client was held, however long
+    assert stack.submissions(route) == 1
     info = stack.wait_for_state(route, "cold")
     assert info["reason"] == "queue_timeout"
 

@@ -73,7 +73,7 @@ def test_streams_are_divided_between_two_ssh_processes_and_counted_together(
     stack: Stack, shared: str, own_key: Path
 ) -> None:
     tunnels = _tunnels(stack, shared, 2)
-    streams = Streams(stack, shared, 6, seconds=4)
+    streams = Streams(stack, shared, 6, seconds=10)
 
     first, second = _carried(stack, tunnels)
 
@@ -82,7 +82,7 @@ def test_streams_are_divided_between_two_ssh_processes_and_counted_together(
     assert second
     if stack.tunnels_outlive_control_plane:
         assert len(set(_pids(stack, own_key))) == 2
-    wait_for("all are counted", lambda: stack.info(shared)["inflight"] == 6, 3)
+    wait_for("all are counted", lambda: stack.info(shared)["inflight"] == 6, 5)
     streams.assert_uncut()
 
 
@@ -92,7 +92,7 @@ def test_one_of_two_ssh_processes_killed_fails_no_request_and_is_replaced(
     if not stack.tunnels_outlive_control_plane:
         pytest.skip("paramiko's sessions have no process of their own")
     tunnels = _tunnels(stack, shared, 2)
-    streams = [Streams(stack, shared, 1, seconds=6) for _ in range(6)]
+    streams = [Streams(stack, shared, 1, seconds=10) for _ in range(6)]
     kept = _carried(stack, tunnels)[0]
     before = _pids(stack, own_key)
 

@@ -12,6 +12,7 @@ import pytest
 
 from demo.cluster import Cluster
 from tests.stack.certificate import Certificate
+from tests.stack.nginx import accepting, master
 from tests.stack.stack import Stack
 from tests.stack.waiting import wait_for
 
@@ -56,8 +57,12 @@ def test_a_cold_request_over_http2_and_a_renewed_certificate(secure: Stack, rout
 def test_a_control_plane_that_is_killed_finds_nginx_as_it_was(secure: Stack, route: str) -> None:
     secure.orchestrator("up")
     secure.configure(secure.entry(route))
+    before = master(secure), accepting(secure)
     secure.kill_control_plane()
     secure.wait_until_alive()
+    secure.wait_for_state(route, "cold")
+    assert master(secure) == before[0]
+    assert accepting(secure) <= before[1]  # none is new
     secure.configure(secure.entry(route), secure.entry(f"{route}b"))
     wait_for("both are there", lambda: len(secure.info()["services"]) == 2)
 
