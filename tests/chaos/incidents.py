@@ -6,10 +6,10 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tests.stack.installation import raise_version
+from tests.stack.nginx import accepting, master
 from tests.stack.stack import Stack
 from tests.stack.waiting import wait_for
 
@@ -68,28 +68,14 @@ def edit_the_configuration(serving: Serving) -> None:
 
 def reload_nginx(serving: Serving) -> None:
     """By hand, with nothing new to read."""
-    master = int((serving.stack.run_dir / "nginx" / "nginx.pid").read_text())
-    before = _accepting(master)
-    os.kill(master, signal.SIGHUP)
-    wait_for("new workers", lambda: (new := _accepting(master)) and not new & before, 20)
+    stack, before = serving.stack, accepting(serving.stack)
+    os.kill(master(stack), signal.SIGHUP)
+    wait_for("new workers", lambda: (new := accepting(stack)) and not new & before, 20)
 
 
 def _all_other(stack: Stack, before: list[int]) -> bool:
     now = stack.control_pids()
     return len(now) >= 2 and not {*now} & {*before}
-
-
-def _accepting(master: int) -> set[int]:
-    """Workers that are not told to finish."""
-    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-    return {int(pid) for pid in children if "shutting down" not in _title(pid)}
-
-
-def _title(pid: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    except OSError:
-        return "shutting down"
 
 
 INCIDENTS: list[Callable[[Serving], None]] = [
