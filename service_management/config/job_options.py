@@ -69,6 +69,8 @@ def env_value(value: str) -> str:
     """Newlines are fine here, since values are quoted; a NUL ends a value in every system call."""
     if "\0" in value:
         raise refusal("must not have a NUL character")
+    if re.search(r"[\ud800-\udfff]", value):
+        raise refusal("must not have a lone surrogate: \\ud800 to \\udfff are half a character")
     return value
 
 

@@ -46,7 +46,7 @@ class Intake:
         records = [r for r in self._ledger.active() if login_of(r).id == answer.login_id]
         found = match(answer, records, self._polling.learned, self._identity)
         for route, view in found.seen:
-            self._ledger.apply(route, ev.JobSeen(view), now)
+            self._ledger.attempt(route, ev.JobSeen(view), now)
         for route, job in found.missing:
             self._effects.post_mortem(route, job)
         # Logins that differ in their key only share an account, and so see each other's jobs.
@@ -83,7 +83,7 @@ class Intake:
         self._ledger.configure(services)
         for route, record in list(self._ledger.records.items()):
             for event in self._config_events(record, before.get(route)):
-                self._ledger.apply(route, event, now)
+                self._ledger.attempt(route, event, now)
         self._polling.configure(spec.login for spec in self._ledger.specs.values())
         self._board.services, self._board.config_error = services, ()
         if self._board.version != item.catalogue.version:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import structlog
+
 from service_management.cluster.names import job_name
 from service_management.config import Service
 from service_management.controller.spec import JobSpec
@@ -21,6 +23,7 @@ from service_management.lifecycle.timing import Policy
 from service_management.lifecycle.transitions import decide
 from service_management.store import LogEntry
 
+_LOG = structlog.get_logger(__name__)
 # A service that is not (yet) in the configuration is only ever drained, and only when told to.
 _UNCONFIGURED = Policy(math.inf, math.inf, math.inf, drain_timeout=60.0)
 OUTPUT_LINES = 10  # of a failed attempt's output, kept with its event
@@ -49,6 +52,7 @@ class Ledger:
         self._policies: dict[str, Policy] = {}
         self._saved_at: dict[str, float] = {}
         self._changes = Changes()
+        self._stuck: set[str] = set()
         self.tally = Tally()
 
     def configure(self, services: Mapping[str, Service]) -> None:
@@ -79,6 +83,17 @@ class Ledger:
         self._changes.actions += [(route, action) for action in decision.actions]
         if after != record:
             self._keep(record, after, event, now)
+
+    def attempt(self, route: str, event: Event, now: float) -> None:
+        """For one event of many: a service that cannot be decided about costs the others nothing,
+        and is told of once."""
+        try:
+            self.apply(route, event, now)
+            self._stuck.discard(route)
+        except Exception:
+            if route not in self._stuck:
+                _LOG.exception("a service cannot be decided about", route=route)
+            self._stuck.add(route)
 
     def _context(self, record: Record, event: Event, now: float) -> Context:
         """Time that passes starts nothing beside a job; most decisions are about that."""

@@ -144,7 +144,7 @@ class Controller:
             self._effects.close_all_but(jobs, self._traffic.sample.listening)
             self._routes.refresh(self._ledger.active())
         for record in self._due(fresh):
-            self._ledger.apply(record.route, self._ticked(record), now)
+            self._ledger.attempt(record.route, self._ticked(record), now)
 
     def _ticked(self, record: Record) -> ev.Ticked:
         held = self._board.held(record.route)

@@ -34,6 +34,7 @@ PRINTABLE = "must be one line of printable characters"
 OBJECT = 'must be an object of names and string values, as in {"MODEL": "small"}'
 ENV_NAME = "must be a name of letters, digits and '_', not beginning with a digit"
 ENV_OWN = "must not begin with SLURM_, SBATCH_ or ORCHESTRATOR_: these are set already"
+HALF = "must not have a lone surrogate: \\ud800 to \\udfff are half a character"
 SIZE = "must be a whole number of bytes from 1 to 1 TiB, or one with a unit, as in 100MB or 1GiB"
 
 # key, value, key as told, rule, nearest valid spelling
@@ -117,6 +118,7 @@ BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("env", {"SBATCH_WAIT": "1"}, "env.SBATCH_WAIT", ENV_OWN, ""),
     ("env", {"ORCHESTRATOR_X": "x"}, "env.ORCHESTRATOR_X", ENV_OWN, ""),
     ("env", {"A": "a\x00b"}, "env.A", "must not have a NUL character", ""),
+    ("env", {"A": "a\ud800"}, "env.A", HALF, ""),
     ("env", {"A": None}, "env.A", STRING, ""),
     ("env", {"": "x"}, "env.", ENV_NAME, ""),
     ("max_body", 0, "max_body", SIZE, ""),

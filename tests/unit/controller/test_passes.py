@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy.exc import OperationalError
 
 from service_management.cluster.counts import CallCounts
@@ -83,6 +84,27 @@ def test_a_catalogue_that_cannot_be_stored_is_in_force_and_what_came_after_it_is
     assert world.board.records["digits"].state is State.DISABLED
     assert world.store.load()["digits"].state is State.DISABLED
     broken.close()
+
+
+def test_a_service_that_cannot_be_decided_about_costs_the_others_nothing_and_is_told_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept running: the tick is what submits it."""
+    controller = Controller(world, "io", clock=lambda: BEFORE_ANY_POLL)
+    good = configured("good", min_replicas=1, local_port=9002)
+    bad = configured("bad", min_replicas=1).model_copy(update={"env": {"A": "\ud800"}})
+    world.ledger.configure({"bad": bad, "good": good})
+    monkeypatch.setattr(world.effects, "dispatch", lambda *_: None)
+    monkeypatch.setattr(world.effects, "submitting", lambda _job: False)
+    monkeypatch.setattr(world.effects, "poll", lambda *_: None)
+
+    with structlog.testing.capture_logs() as logged:
+        controller.step([])
+        controller.step([])
+
+    states = {route: record.state for route, record in world.board.records.items()}
+    assert states == {"bad": State.COLD, "good": State.QUEUED}
+    assert [line["route"] for line in logged if line["log_level"] == "error"] == ["bad"]
 
 
 def test_what_was_written_before_an_action_failed_is_not_written_again(
