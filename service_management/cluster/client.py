@@ -60,9 +60,11 @@ class SlurmClient:
         offset = self._remote_clock()
         if isinstance(offset, Unknown):
             return NotSubmitted(offset.message, offset.kind)
-        begun = time.time() if wanted_at is None else wanted_at
-        script = submit_script(spec, begun + offset + self._timeout, self._remote_limit)
-        outcome = self._submit(spec, script)
+        waited = 0.0 if wanted_at is None else max(time.time() - wanted_at, 0.0)
+        deadline = time.monotonic() + offset + self._timeout - waited
+        outcome = self._submit(spec, submit_script(spec, deadline, self._remote_limit))
+        if isinstance(outcome, NotSubmitted):
+            self._forget_clock()  # late, perhaps, because a clock was set
         self._count("submit", failed=not isinstance(outcome, Submitted))
         return outcome
 
@@ -107,22 +109,20 @@ class SlurmClient:
         try:
             return parse_submit(self._run(script), spec)
         except SshError as error:
-            if not error.maybe_ran:
-                return NotSubmitted(error.text, error.kind)
-            self._forget_clock()
-            return Unknown(error.text, error.kind)
+            unheard = Unknown if error.maybe_ran else NotSubmitted
+            return unheard(error.text, error.kind)
 
     def _remote_clock(self) -> float | Unknown:
-        """How far the login node's clock is ahead of ours."""
+        """How far the login node's clock is ahead of our monotonic one, which nobody sets. What
+        the answer took on its way makes it too small: a deadline then errs to the safe side."""
         with self._lock:
             if self._clock_offset is not None:
                 return self._clock_offset
-        before = time.time()
         answer = self._ask("clock", "date +%s", _parse_clock)
         if isinstance(answer, Unknown):
             return answer
         with self._lock:
-            self._clock_offset = answer - (before + time.time()) / 2
+            self._clock_offset = answer - time.monotonic()
             return self._clock_offset
 
     def _forget_clock(self) -> None:
@@ -143,7 +143,11 @@ class SlurmClient:
             return Unknown(error.text, error.kind)
 
     def _run(self, script: str) -> Result:
-        return self._connection.run(script, self._timeout)
+        try:
+            return self._connection.run(script, self._timeout)
+        except SshError:
+            self._forget_clock()  # the next connection may be to another machine of that name
+            raise
 
     def _count(self, command: str, *, failed: bool) -> None:
         self._counts.add(str(self._connection.login), command, failed=failed)

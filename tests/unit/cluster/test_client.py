@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +63,62 @@ def test_the_login_nodes_own_clock_gives_the_deadline() -> None:
     assert len(connection.scripts) == 3
     for script in connection.scripts[1:]:
         assert "-le 1000020 ]" in script or "-le 1000021 ]" in script
+
+
+LATE, OK = Result(75, "", ""), Result(0, "7\n", "")
+
+
+def deadline(script: str) -> int:
+    return int(script.split("-le ", maxsplit=1)[1].split(maxsplit=1)[0])
+
+
+def test_a_clock_that_was_set_makes_one_submission_late_and_not_all() -> None:
+    set_since = Result(0, "1000500\n", "")
+    connection = Scripted([CLOCK, OK, LATE, set_since, OK])
+    client = SlurmClient(connection, timeout=20)
+    assert client.submit(SPEC) == Submitted("7")
+    assert isinstance(client.submit(SPEC), NotSubmitted)
+    assert client.submit(SPEC) == Submitted("7")
+    assert deadline(connection.scripts[-1]) in (1000519, 1000520, 1000521)
+
+
+def test_a_connection_that_failed_may_lead_to_another_machine_with_its_own_clock() -> None:
+    elsewhere = Result(0, "2000000\n", "")
+    lost = broken(SshProblem.MASTER_LOST, maybe_ran=False)
+    connection = Scripted([CLOCK, OK, lost, elsewhere, OK])
+    client = SlurmClient(connection, timeout=20)
+    client.submit(SPEC)
+    client.queue()
+    client.submit(SPEC)
+    assert deadline(connection.scripts[-1]) in (2000019, 2000020, 2000021)
+
+
+def test_our_own_clock_may_be_set_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Scripted([CLOCK, OK, OK])
+    client = SlurmClient(connection, timeout=20)
+    client.submit(SPEC)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3600)
+    client.submit(SPEC, now + 3600)
+    assert deadline(connection.scripts[-1]) - deadline(connection.scripts[-2]) in (0, 1)
+
+
+def test_a_login_that_takes_long_moves_no_deadline_past_the_promised_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lost submission is settled by then: see timing.SUBMIT_SETTLED."""
+    now = [1000.0]
+    for name in ("time", "monotonic"):
+        monkeypatch.setattr(time, name, lambda: now[0])
+
+    class Slow(Scripted):
+        def run(self, script: str, timeout: float) -> Result:
+            now[0] += 30 if script.startswith("date") else 0
+            return super().run(script, timeout)
+
+    connection = Slow([Result(0, "1030\n", ""), LATE])  # the clocks agree
+    SlurmClient(connection, timeout=25).submit(SPEC, 1000.0)
+    assert deadline(connection.scripts[-1]) == 1025
 
 
 def test_a_connection_lost_after_sending_leaves_the_submission_unknown() -> None:
