@@ -100,9 +100,8 @@ class Effects:
         return Errand(route, job, spec, self._hands.of(spec.login), health_path)
 
     def _do(self, errand: Errand, kind: str, work: Callable[[Errand], None]) -> bool:
-        return errand.hand.do(
-            (errand.job.name, kind), lambda: self._errands.carefully(errand, work)
-        )
+        start = errand.hand.probe if kind == Probe.__name__ else errand.hand.do
+        return start((errand.job.name, kind), lambda: self._errands.carefully(errand, work))
 
     def _work(
         self, record: Record, action: Action, now: float

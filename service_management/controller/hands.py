@@ -21,6 +21,7 @@ from service_management.controller.tunnels import connection_number
 
 _LOG = structlog.get_logger(__name__)
 THREADS = 8
+PROBES = 32  # at one time: each may wait for a service that keeps silent
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Hand:
     connection: Connection
     client: SlurmClient
     pool: ThreadPoolExecutor
+    probes: ThreadPoolExecutor
     backend: SshBackend
     counts: CallCounts
     _running: set[object] = field(default_factory=set)
@@ -36,11 +38,18 @@ class Hand:
 
     def do(self, key: object, work: Callable[[], object]) -> bool:
         """Start the work, unless the same is still under way."""
+        return self._start(self.pool, key, work)
+
+    def probe(self, key: object, work: Callable[[], object]) -> bool:
+        """As `do`, on threads of its own: services that keep silent must not delay a submission."""
+        return self._start(self.probes, key, work)
+
+    def _start(self, pool: ThreadPoolExecutor, key: object, work: Callable[[], object]) -> bool:
         with self._lock:
             if key in self._running:
                 return False
             self._running.add(key)
-        self.pool.submit(self._run, key, work)
+        pool.submit(self._run, key, work)
         return True
 
     def busy(self, key: object) -> bool:
@@ -64,27 +73,39 @@ class Hand:
 
 
 class Hands:
+    """May be asked from any thread."""
+
     def __init__(self, backend: SshBackend, counts: CallCounts) -> None:
         self._backend, self._counts = backend, counts
         self._hands: dict[str, Hand] = {}
+        self._lock = threading.Lock()
 
     def of(self, login: Login) -> Hand:
-        """Only the controller's thread calls this."""
-        if login.id not in self._hands:
-            connection = self._backend.connection(login)
-            client = SlurmClient(connection, self._counts)
-            pool = ThreadPoolExecutor(THREADS, f"login-{login.id[:6]}")
-            self._hands[login.id] = Hand(
-                login, connection, client, pool, self._backend, self._counts
-            )
-        return self._hands[login.id]
+        with self._lock:
+            if login.id not in self._hands:
+                self._hands[login.id] = self._make(login)
+            return self._hands[login.id]
 
     def known(self, login_id: str) -> Hand | None:
         return self._hands.get(login_id)
 
     def all(self) -> list[Hand]:
-        return list(self._hands.values())
+        with self._lock:
+            return list(self._hands.values())
 
     def close(self) -> None:
-        for hand in self._hands.values():
+        for hand in self.all():
             hand.pool.shutdown(wait=False, cancel_futures=True)
+            hand.probes.shutdown(wait=False, cancel_futures=True)
+
+    def _make(self, login: Login) -> Hand:
+        connection = self._backend.connection(login)
+        return Hand(
+            login,
+            connection,
+            SlurmClient(connection, self._counts),
+            ThreadPoolExecutor(THREADS, f"login-{login.id[:6]}"),
+            ThreadPoolExecutor(PROBES, f"probe-{login.id[:6]}"),
+            self._backend,
+            self._counts,
+        )
