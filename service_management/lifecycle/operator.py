@@ -20,7 +20,21 @@ def _start(record: Record, _event: Event, context: Context) -> Record:
 
 
 def _start_draining(record: Record, _event: Event, context: Context) -> Record:
+    if record.after is State.FAILED:
+        return _again_after_failure(record)
     return reopen(record, Demanded(), context)
+
+
+def _again_after_failure(record: Record) -> Record:
+    """It is about to fail: what is asked for then is asked for now, and waits for the job's end."""
+    return replace(
+        record,
+        reason=Reason.RESTARTED,
+        after=State.COLD,
+        again=True,
+        failures=0,
+        retry_at=0.0,
+    )
 
 
 START = {State.COLD: _start, State.FAILED: _start, State.DRAINING: _start_draining}
@@ -52,6 +66,8 @@ def _restart(record: Record, _event: Event, context: Context) -> Record:
 
 def _restart_draining(record: Record, _event: Event, _context: Context) -> Record:
     """A new job is meant: no request may reopen the way to the old one."""
+    if record.after is State.FAILED:
+        return _again_after_failure(record)
     if record.after is not State.COLD:
         return record
     return replace(record, reason=Reason.RESTARTED, again=True)

@@ -237,6 +237,17 @@ def test_a_start_does_not_wait_for_the_backoff() -> None:
     assert started.record.failures == 0
 
 
+@pytest.mark.parametrize("event", [ev.StartAsked(), ev.RestartAsked()])
+def test_what_an_operator_starts_while_it_is_on_its_way_to_failed_starts_then(event) -> None:
+    failing = draining(Reason.STARTUP_TIMEOUT, after=State.FAILED, failures=2, retry_at=NOW + 9)
+    asked = after(failing, event)
+    assert (asked.state, asked.job) == (State.DRAINING, failing.job)
+    started = decided(cancelled(asked), over())
+    assert Submit(FRESH) in started.actions
+    assert started.record is not None
+    assert started.record.failures == 0
+
+
 def test_a_restart_waits_for_the_old_jobs_end() -> None:
     restarting = after(READY, ev.RestartAsked())
     assert restarting.job == READY.job
