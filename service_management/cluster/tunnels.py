@@ -30,7 +30,7 @@ class Tunnels:
         target = _target(host, port)
         check_socket(socket)
         with self._lock:
-            pid = self.master.pid()
+            pid = self._pid()
             known = self._load(pid)
             if known.get(str(socket)) == target and somebody_listens(socket):
                 return
@@ -44,12 +44,24 @@ class Tunnels:
     def close(self, socket: Path) -> None:
         with self._lock:
             pid = self.master.pid()
-            known = self._load(pid) if pid is not None else {}
-            if target := known.pop(str(socket), ""):
-                self._cancel(socket, target)
-                self._save(pid, known)
+            if pid is not None:
+                self._end(pid, socket)
             if not somebody_listens(socket):
                 socket.unlink(missing_ok=True)
+
+    def _end(self, pid: int, socket: Path) -> None:
+        known = self._load(pid)
+        if target := known.pop(str(socket), ""):
+            self._cancel(socket, target)
+            self._save(pid, known)
+
+    def _pid(self) -> int:
+        """Of the master; one too busy to tell it may have forwards, whose notes must stay."""
+        pid = self.master.pid()
+        if pid is None:
+            text = f"The connection to {self.master.login} did not answer in time for a tunnel."
+            raise SshError(SshProblem.TIMEOUT, text)
+        return pid
 
     def _forward(self, socket: Path, target: str) -> None:
         done = self.master.control("forward", "-L", f"{socket}:{target}")
@@ -74,7 +86,7 @@ class Tunnels:
     def _cancel(self, socket: Path, target: str) -> None:
         self.master.control("cancel", "-L", f"{socket}:{target}")
 
-    def _load(self, pid: int | None) -> dict[str, str]:
+    def _load(self, pid: int) -> dict[str, str]:
         """Only what this very master was told: a new one has no forwards."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             noted = json.loads(self.master.files.tunnels.read_text(encoding="utf-8"))
@@ -82,7 +94,7 @@ class Tunnels:
                 return dict(noted["tunnels"])
         return {}
 
-    def _save(self, pid: int | None, tunnels: dict[str, str]) -> None:
+    def _save(self, pid: int, tunnels: dict[str, str]) -> None:
         write_private(self.master.files.tunnels, json.dumps({"pid": pid, "tunnels": tunnels}))
 
 

@@ -77,6 +77,26 @@ def test_a_killed_masters_stale_socket_is_no_obstacle(connection) -> None:
     assert connection.master_pid() != pid
 
 
+def test_a_master_too_slow_to_say_who_it_is_costs_no_note_of_its_tunnels(
+    connection, short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forward without its note could never be cancelled."""
+    monkeypatch.setattr("service_management.cluster.master.CONTROL_TIMEOUT", 0.5)
+    with greeter(b"here") as port, greeter(b"there") as other:
+        connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
+        pid = connection.master_pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(SshError) as caught:
+                connection.open_tunnel(short_dir / "b.sock", "127.0.0.1", port)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        monkeypatch.undo()
+        assert caught.value.problem is SshProblem.TIMEOUT
+        connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", other)
+        assert heard_through(short_dir / "a.sock") == b"there"
+
+
 def test_close_all_also_ends_masters_of_earlier_processes(
     openssh_backend: OpenSshBackend, connection, short_dir: Path
 ) -> None:
