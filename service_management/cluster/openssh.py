@@ -55,6 +55,7 @@ class OpenSshConnection:
     def open_tunnel(self, socket: Path, host: str, port: int) -> None:
         self._master.ensure()
         self._tunnels.open(socket, host, port)
+        self._master.backoff.succeeded()
 
     def close_tunnel(self, socket: Path) -> None:
         self._tunnels.close(socket)

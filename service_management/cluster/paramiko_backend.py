@@ -59,6 +59,7 @@ class ParamikoConnection:
 
     def open_tunnel(self, socket: Path, host: str, port: int) -> None:
         self._tunnels.open(self._ensure().transport, socket, (host, port))
+        self._backoff.succeeded()
 
     def close_tunnel(self, socket: Path) -> None:
         self._tunnels.close(socket)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from service_management.cluster.backoff import Backoff
 from service_management.cluster.connection import SshBackend
 from service_management.cluster.openssh import OpenSshBackend
 from service_management.cluster.paramiko_backend import ParamikoBackend
@@ -72,6 +73,22 @@ def openssh_backend(short_dir: Path) -> Iterator[OpenSshBackend]:
     made = OpenSshBackend(short_dir / "run", short_dir / "state")
     yield made
     made.close_all()
+
+
+@pytest.fixture
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Pauses between logins end this much sooner."""
+    passed = [0.0]
+    made = Backoff.__init__
+
+    def skip(seconds: float) -> None:
+        passed[0] += seconds
+
+    def make(self: Backoff, clock: Callable[[], float]) -> None:
+        made(self, lambda: clock() + passed[0])
+
+    monkeypatch.setattr(Backoff, "__init__", make)
+    return skip
 
 
 def process_exists(pid: int) -> bool:

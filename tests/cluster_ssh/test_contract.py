@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from service_management.cluster.backoff import FIRST_DELAY
 from service_management.cluster.connection import SshBackend
 from service_management.cluster.errors import SshError, SshProblem
 from tests.cluster_ssh.conftest import SshdMaker
@@ -212,7 +213,9 @@ def test_a_silent_command_is_ended_at_its_time_limit(backend, sshd: Sshd) -> Non
     assert connection.run("echo on", 10).stdout == "on\n"
 
 
-def test_a_connection_lost_during_a_command_says_so_and_is_made_anew(backend, sshd: Sshd) -> None:
+def test_a_connection_lost_during_a_command_says_so_and_is_made_anew(
+    backend, sshd: Sshd, pass_time
+) -> None:
     connection = backend.connection(sshd.login())
     connection.run("true", 10)
     with ThreadPoolExecutor(1) as pool:
@@ -222,7 +225,7 @@ def test_a_connection_lost_during_a_command_says_so_and_is_made_anew(backend, ss
         error = cut.exception(10)
     assert isinstance(error, SshError)
     assert (error.problem, error.maybe_ran) == (SshProblem.MASTER_LOST, True)
-    connection.retry_now()
+    pass_time(FIRST_DELAY)
     assert connection.run("echo again", 10).stdout == "again\n"
 
 
@@ -329,7 +332,9 @@ def test_a_server_that_hangs_up_at_once_is_refused(backend, sshd: Sshd) -> None:
         assert problem(backend, sshd.login(port=port)).problem is SshProblem.REFUSED
 
 
-def test_after_a_failure_nobody_knocks_again_until_the_pause_is_over(backend, make_sshd) -> None:
+def test_after_a_failure_nobody_knocks_again_until_the_pause_is_over(
+    backend, make_sshd, pass_time
+) -> None:
     sshd = make_sshd("LogLevel VERBOSE")
     key = make_key(sshd.home / "other")
     login = sshd.login(key_file=str(key))
@@ -337,7 +342,7 @@ def test_after_a_failure_nobody_knocks_again_until_the_pause_is_over(backend, ma
     for _ in range(20):
         assert problem(backend, login).problem is SshProblem.AUTH
     assert sshd.knocks() == before + 1
-    backend.connection(login).retry_now()
+    pass_time(FIRST_DELAY)
     problem(backend, login)
     assert sshd.knocks() == before + 2
 

@@ -1,4 +1,4 @@
-"""Further connections of a login are a help: one that hangs keeps nothing else of it waiting."""
+"""Further connections of a login are a help: what goes wrong with one costs nothing else of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import signal
 import threading
 from pathlib import Path
 
+import pytest
+
+from service_management.cluster.backoff import FIRST_DELAY, LONGEST_DELAY
 from service_management.cluster.connection import SshBackend
 from service_management.cluster.counts import CallCounts
+from service_management.cluster.errors import SshError
 from service_management.controller.errands import Errand, Errands
 from service_management.controller.hands import THREADS, Hand, Hands
 from service_management.controller.spec import JobSpec
@@ -51,3 +55,26 @@ def test_a_further_login_that_hangs_leaves_the_other_threads_to_the_first(
 
     wait_until(all_stand, 20)
     hands.close()
+
+
+def test_a_connection_for_tunnels_only_is_forgiven_its_failed_logins_once_one_is_open(
+    backend, sshd: Sshd, short_dir: Path, pass_time
+) -> None:
+    connection = backend.connection(sshd.login(), 1)
+
+    def fail() -> None:
+        with pytest.raises(SshError):
+            connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", 80)
+
+    sshd.stop()
+    for _ in range(4):
+        fail()
+        pass_time(LONGEST_DELAY)
+    sshd.start()
+    connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", 80)
+    sshd.stop()
+    wait_until(lambda: not connection.tunnel_alive(short_dir / "a.sock"))
+    fail()
+    sshd.start()
+    pass_time(FIRST_DELAY)
+    connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", 80)
