@@ -16,7 +16,7 @@ from service_management.controller.spec import JobSpec
 from service_management.controller.tally import Tally
 from service_management.lifecycle.actions import Action
 from service_management.lifecycle.decision import Context
-from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed, Ticked
+from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import TEXT, State
 from service_management.lifecycle.timing import Policy
@@ -26,6 +26,7 @@ from service_management.store import LogEntry
 _LOG = structlog.get_logger(__name__)
 # A service that is not (yet) in the configuration is only ever drained, and only when told to.
 _UNCONFIGURED = Policy(math.inf, math.inf, math.inf, drain_timeout=60.0)
+_OVER = (JobOver, SubmitFailed, JobAbsent)  # of a job: it is no more, or it never was
 OUTPUT_LINES = 10  # of a failed attempt's output, kept with its event
 SOFT_SAVE = 5.0  # seconds of activity that a crash may forget; never a lifecycle change
 
@@ -96,10 +97,10 @@ class Ledger:
             self._stuck.add(route)
 
     def _context(self, record: Record, event: Event, now: float) -> Context:
-        """Time that passes starts nothing beside a job; most decisions are about that."""
+        """Beside a job that may exist none is submitted: most decisions are about such a one."""
         policy = self._policies.get(record.route, _UNCONFIGURED)
-        idle_tick = isinstance(event, Ticked) and record.active
-        return Context(now, policy, None if idle_tick else self.fresh_job(record.route, now))
+        needless = record.active and not isinstance(event, _OVER)
+        return Context(now, policy, None if needless else self.fresh_job(record.route, now))
 
     def fresh_job(self, route: str, now: float) -> Job | None:
         spec = self.specs.get(route)
@@ -113,7 +114,7 @@ class Ledger:
         return Job(job_name(self._identity, route, 0, port, nonce), port, now, spec.dump())
 
     def _ports(self) -> set[int]:
-        return {record.job.port for record in self.records.values() if record.job}
+        return {record.job.port for record in self._active.values() if record.job}
 
     def take(self) -> Changes:
         changes, self._changes = self._changes, Changes()
@@ -179,7 +180,7 @@ def _entry(before: Record, after: Record, event: Event | None, now: float) -> Lo
 
 
 def _line(record: Record, event: Event | None) -> str:
-    failed = record.state is State.FAILED and isinstance(event, JobOver | SubmitFailed | JobAbsent)
+    failed = record.state is State.FAILED and isinstance(event, _OVER)
     if failed and record.last_failure:
         return _account(record.last_failure)
     text = TEXT[record.reason]

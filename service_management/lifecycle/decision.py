@@ -11,8 +11,8 @@ from service_management.lifecycle.timing import Policy
 
 @dataclass(frozen=True)
 class Context:
-    """The clock, the configuration's word, and the job to use if one is needed: None while
-    nobody knows how one would be submitted."""
+    """The clock, the configuration's word, and the job to use if one is needed: None where
+    none can be, and while nobody knows how one would be submitted."""
 
     now: float
     policy: Policy

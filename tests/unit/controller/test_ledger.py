@@ -235,12 +235,34 @@ def test_a_process_killed_between_saving_and_acting_finds_its_job_and_submits_no
 
 def test_a_port_that_is_chosen_is_not_one_that_another_job_of_ours_has(monkeypatch) -> None:
     """Both may run on one node, and the wrong service would answer the health path."""
-    book = ledger({}, remote_port="auto")
+    book = ledger(remote_port="auto")
+    book.configure({route: configured(route, remote_port="auto") for route in ("digits", "text")})
     nonces = iter(["00000001", "00000001", "00000002"])
     monkeypatch.setattr("secrets.token_hex", lambda _size: next(nonces))
-    first = book.fresh_job("digits", NOW)
-    assert first is not None
-    book.records["other"] = replace(ready(), route="other", job=first)
-    second = book.fresh_job("digits", NOW)
-    assert second is not None
-    assert second.port != first.port
+    for route in ("digits", "text"):
+        book.apply(route, ev.Demanded(), NOW)
+    assert book.records["digits"].job.port != book.records["text"].job.port
+
+
+def test_what_happens_to_a_running_service_makes_no_job_that_nobody_needs(monkeypatch) -> None:
+    book = ledger({"digits": ready()}, remote_port="auto")
+    monkeypatch.setattr("secrets.token_hex", lambda _size: pytest.fail("a job was made"))
+    job = book.records["digits"].job
+    running = JobView("7", job.name, "RUNNING", JobPhase.RUNNING, node="n1")
+    for event in (
+        ev.Demanded(),
+        ev.Ticked(0),
+        ev.Probed(job.name, ev.Health.HEALTHY),
+        ev.JobSeen(running),
+    ):
+        book.apply("digits", event, NOW)
+    assert book.records["digits"].state is State.READY
+
+
+def test_a_restarted_service_gets_its_new_job_once_the_old_one_is_over() -> None:
+    book = ledger({"digits": ready()})
+    old = book.records["digits"].job
+    book.apply("digits", ev.RestartAsked(), NOW)
+    book.apply("digits", ev.JobOver(JobEnd("7", "CANCELLED")), NOW)
+    assert book.records["digits"].state is State.QUEUED
+    assert book.records["digits"].job.name != old.name
