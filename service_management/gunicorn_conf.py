@@ -27,7 +27,8 @@ logconfig_dict = logs.gunicorn_config(_CHOSEN.log_format)
 
 
 def worker_exit(_arbiter: Any, worker: Any) -> None:
-    """A stop that was asked for finishes the pass under way (a kill is as safe, only slower)."""
+    """Finish the pass under way, where there is time for it. While requests are held there is none:
+    they outlast `graceful_timeout`, and the arbiter kills the worker, which is as safe."""
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["stop"]()

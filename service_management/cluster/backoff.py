@@ -25,7 +25,7 @@ class Backoff:
         with self._lock:
             if self._error is not None and self._clock() < self._until:
                 error = self._error
-                raise SshError(error.problem, error.text, error.detail)
+                raise SshError(error.problem, error.text)
 
     def failed(self, error: SshError) -> None:
         with self._lock:
@@ -36,8 +36,3 @@ class Backoff:
     def succeeded(self) -> None:
         with self._lock:
             self._error, self._delay, self._until = None, 0.0, 0.0
-
-    def retry_now(self) -> None:
-        """The next try may come at once; should it fail, the pause grows on from where it was."""
-        with self._lock:
-            self._until = 0.0

@@ -62,7 +62,7 @@ class SlurmClient:
             return NotSubmitted(offset.message, offset.kind)
         waited = 0.0 if wanted_at is None else max(time.time() - wanted_at, 0.0)
         deadline = time.monotonic() + offset + self._timeout - waited
-        outcome = self._submit(spec, submit_script(spec, deadline, self._remote_limit))
+        outcome = self._submit(submit_script(spec, deadline, self._remote_limit))
         if isinstance(outcome, NotSubmitted):
             self._forget_clock()  # late, perhaps, because a clock was set
         self._count("submit", failed=not isinstance(outcome, Submitted))
@@ -105,9 +105,9 @@ class SlurmClient:
             self._nodes[node] = (time.monotonic() + NODE_MEMORY, answer)
         return answer
 
-    def _submit(self, spec: SubmitSpec, script: str) -> SubmitOutcome:
+    def _submit(self, script: str) -> SubmitOutcome:
         try:
-            return parse_submit(self._run(script), spec)
+            return parse_submit(self._run(script))
         except SshError as error:
             unheard = Unknown if error.maybe_ran else NotSubmitted
             return unheard(error.text, error.kind)

@@ -40,12 +40,6 @@ class Connection(Protocol):
     def tunnel_alive(self, socket: Path) -> bool:
         """Whether somebody listens at the socket. Opens no connection through it."""
 
-    def alive(self) -> bool:
-        """Whether the connection stands. No network, no waiting."""
-
-    def retry_now(self) -> None:
-        """Forget the back-off: the next call may log in at once."""
-
     def close(self) -> None:
         """Log out; the tunnels go with it."""
 

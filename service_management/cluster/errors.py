@@ -1,11 +1,11 @@
 """What can go wrong on the far side of SSH.
 
-    ClusterError(kind, text, detail)
+    ClusterError(kind, text)
     ├── LoginError      a login whose values cannot be written into an ssh_config
     └── SshError        no connection, or one that broke; `kind` is an SshProblem
 
-`kind` labels metrics, `text` is for people (what happened, then what to do), `detail` is what
-the program itself said. What Slurm answers is no exception: see outcomes.py.
+`kind` labels metrics, `text` is for people: what happened, then what to do. What Slurm answers
+is no exception: see outcomes.py.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ class SshProblem(StrEnum):
 class ClusterError(Exception):
     """Anything that keeps us from the cluster."""
 
-    def __init__(self, kind: str, text: str, detail: str = "") -> None:
+    def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
         self.kind = kind
         self.text = text
-        self.detail = detail
 
 
 class LoginError(ClusterError):
@@ -48,9 +47,7 @@ class LoginError(ClusterError):
 class SshError(ClusterError):
     """The connection failed. `maybe_ran` is False where the script certainly never started."""
 
-    def __init__(
-        self, kind: SshProblem, text: str, detail: str = "", *, maybe_ran: bool = False
-    ) -> None:
-        super().__init__(kind.value, text, detail)
+    def __init__(self, kind: SshProblem, text: str, *, maybe_ran: bool = False) -> None:
+        super().__init__(kind.value, text)
         self.problem = kind
         self.maybe_ran = maybe_ran

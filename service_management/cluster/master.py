@@ -86,7 +86,7 @@ class Master:
         said = self.files.log.read_text(encoding="utf-8", errors="replace")
         if code is None:
             text = f"{self.login} did not complete the login within {START_TIMEOUT:.0f} s."
-            return SshError(SshProblem.TIMEOUT, text, said)
+            return SshError(SshProblem.TIMEOUT, text)
         return login_error(self.login, said)
 
     @contextlib.contextmanager

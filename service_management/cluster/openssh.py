@@ -63,15 +63,6 @@ class OpenSshConnection:
     def tunnel_alive(self, socket: Path) -> bool:
         return somebody_listens(socket)
 
-    def alive(self) -> bool:
-        return self._master.alive()
-
-    def master_pid(self) -> int | None:
-        return self._master.pid()
-
-    def retry_now(self) -> None:
-        self._master.backoff.retry_now()
-
     def close(self) -> None:
         self._master.stop()
 
@@ -105,13 +96,13 @@ class OpenSshConnection:
         said = done.stderr.strip()
         began = envelope.began(done.stdout)
         if done.exit_code is None:
-            return failures.unanswered(self._login, said, maybe_ran=True)
+            return failures.unanswered(self._login, maybe_ran=True)
         if "session request failed" in said and not began:
-            return failures.session_refused(self._login, said)
+            return failures.session_refused(self._login)
         if not began and _NO_MASTER in said:
-            return failures.lost_before(self._login, said)
+            return failures.lost_before(self._login)
         if not self._master.alive():
-            error = failures.lost_during(self._login, said)
+            error = failures.lost_during(self._login)
             self._master.backoff.failed(error)
             return error
         return failures.cut_off(self._login, envelope, done.stdout, done.stderr)

@@ -16,10 +16,9 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Slurm refused the job, in its own words; `command` is what was run."""
+    """Slurm refused the job, in its own words."""
 
     message: str
-    command: str
 
 
 @dataclass(frozen=True)

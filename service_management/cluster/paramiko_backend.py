@@ -67,13 +67,6 @@ class ParamikoConnection:
     def tunnel_alive(self, socket: Path) -> bool:
         return self._tunnels.alive(socket)
 
-    def alive(self) -> bool:
-        session = self._session
-        return session is not None and session.alive()
-
-    def retry_now(self) -> None:
-        self._backoff.retry_now()
-
     def close(self) -> None:
         if session := self._session:
             session.close()
@@ -128,19 +121,18 @@ class ParamikoConnection:
         except TimeoutError as error:
             raise failures.unanswered(self._login, maybe_ran=False) from error
         except ChannelException as error:
-            raise failures.session_refused(self._login, error.text) from error
+            raise failures.session_refused(self._login) from error
         except (SSHException, EOFError, OSError) as error:
             session.transport.join(_END_SHOWS)
-            raise failures.lost_before(self._login, str(error)) from error
+            raise failures.lost_before(self._login) from error
 
     def _failure(self, session: Session, envelope: Envelope, heard: Heard) -> SshError:
         """There was no end marker: say how far it came."""
-        said = heard.stderr.strip()
         if heard.timed_out:
-            return failures.unanswered(self._login, said, maybe_ran=True)
+            return failures.unanswered(self._login, maybe_ran=True)
         session.transport.join(_END_SHOWS)
         if not session.alive():
-            error = failures.lost_during(self._login, said)
+            error = failures.lost_during(self._login)
             self._backoff.failed(error)
             return error
         return failures.cut_off(self._login, envelope, heard.stdout, heard.stderr)

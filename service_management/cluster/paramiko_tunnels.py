@@ -175,7 +175,7 @@ class ParamikoTunnels:
             return _Tunnel(socket, target, transport, server, socket.lstat().st_ino)
         except OSError as error:
             text = f"The tunnel's socket {socket} cannot be made: {error.strerror}."
-            raise SshError(SshProblem.FORWARD_FAILED, text, str(error)) from error
+            raise SshError(SshProblem.FORWARD_FAILED, text) from error
 
 
 def _on(transport: Transport, target: tuple[str, int]) -> dict[str, Any]:

@@ -17,9 +17,9 @@ def login_error(login: Login, said: str) -> SshError:
         match = re.search(rf"^.*(?:{pattern}).*$", said, re.IGNORECASE | re.MULTILINE)
         if match:
             line = match[0].strip().rstrip(".")
-            return SshError(problem, say(login, said, line), said.strip())
+            return SshError(problem, say(login, said, line))
     text = f"Logging in as {login} failed: {said.strip() or 'ssh gave no reason'}"
-    return SshError(SshProblem.UNREACHABLE, text, said.strip())
+    return SshError(SshProblem.UNREACHABLE, text)
 
 
 def _changed(login: Login, said: str, _line: str) -> str:

@@ -49,7 +49,6 @@ class SubmitSpec:
     port: int
     sbatch_args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    comment: str | None = None
 
     def __post_init__(self) -> None:
         for name in self.env:
@@ -75,7 +74,7 @@ sbatch=$(command -v sbatch) || {{ echo "sbatch: command not found" >&2; exit {MI
 limited env {env} "$sbatch" {_arguments(spec)}"""
 
 
-def parse_submit(result: Result, spec: SubmitSpec) -> SubmitOutcome:
+def parse_submit(result: Result) -> SubmitOutcome:
     said = _said(result)
     found = _JOB_ID.search(result.stdout)
     if result.exit_code == 0:
@@ -83,18 +82,17 @@ def parse_submit(result: Result, spec: SubmitSpec) -> SubmitOutcome:
     if result.exit_code == TOO_LATE:
         return NotSubmitted("The login node was reached too late; nothing was submitted.", "late")
     if result.exit_code in (MISSING, NO_HOME):
-        return Rejected(_cannot(result.exit_code), submit_command(spec))
+        return Rejected(_cannot(result.exit_code))
     killed = result.exit_code == TIMED_OUT or 128 < result.exit_code < 160
     if killed or UNDECIDED.search(said):
         return Unknown(f"sbatch did not say whether it submitted: {said or 'no answer'}", "slurm")
-    return Rejected(said or f"sbatch ended with {result.exit_code}", submit_command(spec))
+    return Rejected(said or f"sbatch ended with {result.exit_code}")
 
 
 def _arguments(spec: SubmitSpec) -> str:
-    comment = [] if spec.comment is None else [quote(f"--comment={spec.comment}")]
     given = [quote(argument) for argument in spec.sbatch_args]
     # The last of two equal options wins: the name must, for the job is found again by it.
-    words = ["--parsable", *given, *comment, quote(f"--job-name={spec.job_name}")]
+    words = ["--parsable", *given, quote(f"--job-name={spec.job_name}")]
     return " ".join([*words, quote_path(spec.bash_file), str(spec.port)])
 
 

@@ -76,12 +76,12 @@ class Tunnels:
         said = done.stderr.strip()
         if not self.master.alive():
             text = f"The connection to {self.master.login} ended while a tunnel was opened."
-            return SshError(SshProblem.MASTER_LOST, text, said)
+            return SshError(SshProblem.MASTER_LOST, text)
         text = (
             f"The tunnel {socket} → {target} could not be opened ({said or 'no answer'}): check "
             f"that the directory can be written and that {self.master.login} allows forwarding."
         )
-        return SshError(SshProblem.FORWARD_FAILED, text, said)
+        return SshError(SshProblem.FORWARD_FAILED, text)
 
     def _cancel(self, socket: Path, target: str) -> None:
         self.master.control("cancel", "-L", f"{socket}:{target}")
@@ -121,4 +121,4 @@ def make_parent(socket: Path) -> None:
         socket.parent.mkdir(mode=0o710, parents=True, exist_ok=True)
     except OSError as error:
         text = f"The directory of the tunnel's socket {socket} cannot be made: {error.strerror}."
-        raise SshError(SshProblem.FORWARD_FAILED, text, str(error)) from error
+        raise SshError(SshProblem.FORWARD_FAILED, text) from error

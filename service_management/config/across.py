@@ -29,14 +29,14 @@ class Entry:
         return self.good.issuperset(keys)
 
 
-def within(entry: Entry, reserved: Collection[str], ports: Collection[int]) -> Iterator[Fault]:
+def within(entry: Entry, ports: Collection[int]) -> Iterator[Fault]:
     """Rules that one service can break by itself."""
     service = entry.service
     if service.min_replicas > service.max_replicas and not entry.bad & {"max_replicas"}:
         rule = f"must not be more than max_replicas, which is {service.max_replicas}"
         yield Fault("min_replicas", shown(service.min_replicas), rule, shown(service.max_replicas))
-    if entry.has("route_name") and service.route_name in reserved:
-        rule = f"must not be a path of the gateway's own: {', '.join(sorted(reserved))}"
+    if entry.has("route_name") and service.route_name in RESERVED_ROUTES:
+        rule = f"must not be a path of the gateway's own: {', '.join(sorted(RESERVED_ROUTES))}"
         yield Fault(
             "route_name", shown(service.route_name), rule, shown(f"{service.route_name}-service")
         )

@@ -22,7 +22,6 @@ class Surroundings:
     """What the file is checked against, besides itself."""
 
     key_dir: Path
-    reserved: Collection[str]
     gateway_ports: Collection[int]
     file_check: FileCheck | None  # None: do not look at the files
 
@@ -38,7 +37,7 @@ def read(
     good = {**beneath, **own.good}
     meant = own.meant | defaults.meant
     entry = Entry(label, service_of(good), frozenset(good), frozenset(meant - good.keys()))
-    faults = [*own.faults, *missing(meant), *within(entry, around.reserved, around.gateway_ports)]
+    faults = [*own.faults, *missing(meant), *within(entry, around.gateway_ports)]
     problems = [fault.of(label) for fault in faults]
     for fault in _file_faults(entry, around):
         problems.append(fault.of(DEFAULTS if fault.key in beneath else label))

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from . import document, entries, jsontext
-from .across import RESERVED_ROUTES, between
+from .across import between
 from .catalogue import Catalogue
 from .checks import FIELDS, NOT_IN_DEFAULTS, check
 from .entries import Surroundings
@@ -16,11 +16,10 @@ from .problems import DEFAULTS, FILE, Problem
 DEFAULTS_KEYS = tuple(key for key in FIELDS if key not in NOT_IN_DEFAULTS)
 
 
-def load(  # noqa: PLR0913 (the file's surroundings, each by its own name)
+def load(
     path: Path,
     *,
     key_dir: Path,
-    reserved: frozenset[str] = RESERVED_ROUTES,
     gateway_ports: frozenset[int] = frozenset(),
     check_files: bool = True,
     readable: FileCheck = file_rule,
@@ -38,18 +37,16 @@ def load(  # noqa: PLR0913 (the file's surroundings, each by its own name)
     return parse(
         text,
         key_dir=key_dir,
-        reserved=reserved,
         gateway_ports=gateway_ports,
         check_files=check_files,
         readable=readable,
     )
 
 
-def parse(  # noqa: PLR0913 (as above)
+def parse(
     text: str,
     *,
     key_dir: Path,
-    reserved: frozenset[str] = RESERVED_ROUTES,
     gateway_ports: frozenset[int] = frozenset(),
     check_files: bool = True,
     readable: FileCheck = file_rule,
@@ -60,7 +57,7 @@ def parse(  # noqa: PLR0913 (as above)
         return [value]
     # Many services share a key: each file is looked at once.
     file_check = cache(readable) if check_files else None
-    around = Surroundings(key_dir, reserved, gateway_ports, file_check)
+    around = Surroundings(key_dir, gateway_ports, file_check)
     return _catalogue(document.read(value), around)
 
 

@@ -1,7 +1,8 @@
 """What must survive: records, their last events, the last valid catalogue, and what was counted.
 
 SQLite by default; by URL whatever SQLAlchemy knows and a driver is installed for, though only
-SQLite is tested. Only the controller writes, and the log's follower its one note.
+SQLite is tested. While the control plane runs, only its controller writes, and its log's
+follower its one note; once it has been taken down, whoever settles what its jobs left.
 """
 
 from __future__ import annotations
@@ -101,7 +102,6 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
         # FULL: an intent must be on disk before `sbatch` runs, also when the power fails next.
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA busy_timeout=5000")
 
 
 def _forget_all_but_last(connection: sa.Connection, route: str) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from service_management.cluster.backoff import Backoff
-from service_management.cluster.connection import SshBackend
-from service_management.cluster.openssh import OpenSshBackend
-from service_management.cluster.paramiko_backend import ParamikoBackend
+from service_management.cluster.connection import Connection, SshBackend
+from service_management.cluster.openssh import OpenSshBackend, OpenSshConnection
+from service_management.cluster.paramiko_backend import ParamikoBackend, ParamikoConnection
 from tests.cluster_ssh.sshd import Sshd
 
 BackendMaker = Callable[[Path], SshBackend]
@@ -89,6 +89,13 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
     monkeypatch.setattr(Backoff, "__init__", make)
     return skip
+
+
+def logged_in(connection: Connection) -> bool:
+    if isinstance(connection, OpenSshConnection):
+        return connection._master.alive()
+    assert isinstance(connection, ParamikoConnection)
+    return connection._session is not None and connection._session.alive()
 
 
 def process_exists(pid: int) -> bool:

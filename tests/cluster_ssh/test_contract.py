@@ -16,7 +16,7 @@ import pytest
 from service_management.cluster.backoff import FIRST_DELAY
 from service_management.cluster.connection import SshBackend
 from service_management.cluster.errors import SshError, SshProblem
-from tests.cluster_ssh.conftest import SshdMaker
+from tests.cluster_ssh.conftest import SshdMaker, logged_in
 from tests.cluster_ssh.sshd import Sshd, free_port, make_key, wait_until
 
 
@@ -170,8 +170,8 @@ def test_further_connections_of_a_login_are_sessions_of_their_own(
             assert backend.connection(sshd.login(), paths.index(path)) is connection
         assert len(sshd.children()) == 3
         connections[1].close()
-        wait_until(lambda: not connections[1].alive())
-        assert [connection.alive() for connection in connections] == [True, False, True]
+        wait_until(lambda: not logged_in(connections[1]))
+        assert [logged_in(connection) for connection in connections] == [True, False, True]
         assert heard_through(paths[0]) == heard_through(paths[2]) == b"hello"
         connections[1].open_tunnel(paths[1], "127.0.0.1", port)
         assert heard_through(paths[1]) == b"hello"
@@ -237,7 +237,7 @@ def test_tunnels_of_a_lost_connection_are_dead_and_can_be_opened_again(
     with greeter(b"hello") as port:
         connection.open_tunnel(path, "127.0.0.1", port)
         sshd.hang_up()
-        wait_until(lambda: not connection.alive())
+        wait_until(lambda: not logged_in(connection))
         assert not connection.tunnel_alive(path)
         connection.open_tunnel(path, "127.0.0.1", port)
         assert heard_through(path) == b"hello"
@@ -245,11 +245,11 @@ def test_tunnels_of_a_lost_connection_are_dead_and_can_be_opened_again(
 
 def test_after_close_nothing_is_alive_and_the_next_call_logs_in_again(backend, sshd) -> None:
     connection = backend.connection(sshd.login())
-    assert not connection.alive()
+    assert not logged_in(connection)
     connection.run("true", 10)
-    assert connection.alive()
+    assert logged_in(connection)
     connection.close()
-    wait_until(lambda: not connection.alive())
+    wait_until(lambda: not logged_in(connection))
     assert connection.run("echo back", 10).stdout == "back\n"
 
 
@@ -264,7 +264,7 @@ def test_first_contact_is_recorded_and_a_changed_key_refused_with_file_and_line(
     sshd.stop()
     sshd.new_host_key()
     sshd.start()
-    wait_until(lambda: not connection.alive())
+    wait_until(lambda: not logged_in(connection))
     error = problem(backend, sshd.login())
     assert error.problem is SshProblem.HOST_KEY_CHANGED
     assert f"delete line 1 of {known_hosts}" in error.text
@@ -280,7 +280,7 @@ def test_a_pinned_key_is_used_and_another_refused(backend, sshd: Sshd, short_dir
     other = make_key(short_dir / "other").with_suffix(".pub").read_text().split()[1]
     pinned.write_text(f"[127.0.0.1]:{sshd.port} ssh-ed25519 {other}\n")
     backend.connection(login).close()
-    wait_until(lambda: not backend.connection(login).alive())
+    wait_until(lambda: not logged_in(backend.connection(login)))
     error = problem(backend, login)
     assert error.problem is SshProblem.HOST_KEY_CHANGED
     assert f"line 1 of {pinned}" in error.text

@@ -9,7 +9,7 @@ import pytest
 
 from service_management.cluster.connection import SshBackend
 from service_management.cluster.errors import SshError, SshProblem
-from tests.cluster_ssh.conftest import SshdMaker
+from tests.cluster_ssh.conftest import SshdMaker, logged_in
 from tests.cluster_ssh.sshd import Sshd, wait_until
 
 
@@ -26,7 +26,7 @@ def test_its_key_is_recorded_under_address_and_port_and_a_changed_one_refused(
     recorded = (short_dir / "state" / "known_hosts").read_text()
     assert recorded.startswith(f"[::1]:{sshd.port} ")
     backend.connection(login).close()
-    wait_until(lambda: not backend.connection(login).alive())
+    wait_until(lambda: not logged_in(backend.connection(login)))
     sshd.stop()
     sshd.new_host_key()
     sshd.start()

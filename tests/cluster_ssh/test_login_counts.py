@@ -7,6 +7,7 @@ import pytest
 from service_management.cluster.connection import SshBackend
 from service_management.cluster.counts import LOGINS
 from service_management.cluster.errors import SshError
+from tests.cluster_ssh.conftest import logged_in
 from tests.cluster_ssh.sshd import Sshd, make_key, wait_until
 
 
@@ -18,7 +19,7 @@ def test_a_connection_that_stands_is_one_login_however_much_is_asked_of_it(
         connection.run("true", 10)
     assert (LOGINS.calls()[key], LOGINS.failures()[key]) == (1, 0)
     connection.close()
-    wait_until(lambda: not connection.alive())
+    wait_until(lambda: not logged_in(connection))
     connection.run("true", 10)
     assert (LOGINS.calls()[key], LOGINS.failures()[key]) == (2, 0)
 

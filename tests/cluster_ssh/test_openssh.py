@@ -15,7 +15,7 @@ from service_management.cluster.errors import LoginError, SshError, SshProblem
 from service_management.cluster.login import Login
 from service_management.cluster.openssh import OpenSshBackend
 from service_management.cluster.ssh_config import LoginFiles, render_config
-from tests.cluster_ssh.conftest import process_exists
+from tests.cluster_ssh.conftest import logged_in, process_exists
 from tests.cluster_ssh.sshd import Sshd, wait_until
 from tests.cluster_ssh.test_contract import greeter, heard_through
 
@@ -30,7 +30,7 @@ backend = OpenSshBackend(Path(sys.argv[1]) / "run", Path(sys.argv[1]) / "state")
 connection = backend.connection(Login(**json.loads(sys.argv[2])))
 connection.run("true", 10)
 connection.open_tunnel(Path(sys.argv[1]) / "a.sock", "127.0.0.1", int(sys.argv[3]))
-print(connection.master_pid())
+print(connection._master.pid())
 """
 
 
@@ -46,9 +46,9 @@ def test_the_master_and_its_tunnels_outlive_the_process_that_made_them(
         argv = [sys.executable, "-c", LOG_IN, str(short_dir), sshd.login().to_json(), str(port)]
         made = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
         connection = openssh_backend.connection(sshd.login())
-        assert connection.master_pid() == int(made.stdout)
+        assert connection._master.pid() == int(made.stdout)
         assert connection.run("echo hello", 10).stdout == "hello\n"
-        assert connection.master_pid() == int(made.stdout)
+        assert connection._master.pid() == int(made.stdout)
         assert heard_through(short_dir / "a.sock") == b"still here"
         connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", other)
         assert heard_through(short_dir / "a.sock") == b"elsewhere"
@@ -69,12 +69,12 @@ def test_many_threads_at_first_contact_make_one_master(openssh_backend, make_ssh
 
 def test_a_killed_masters_stale_socket_is_no_obstacle(connection) -> None:
     connection.run("true", 10)
-    pid = connection.master_pid()
+    pid = connection._master.pid()
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not connection.alive())
+    wait_until(lambda: not logged_in(connection))
     assert connection.config_file.with_suffix(".ctl").exists()
     assert connection.run("echo new", 10).stdout == "new\n"
-    assert connection.master_pid() != pid
+    assert connection._master.pid() != pid
 
 
 def test_a_master_too_slow_to_say_who_it_is_costs_no_note_of_its_tunnels(
@@ -84,7 +84,7 @@ def test_a_master_too_slow_to_say_who_it_is_costs_no_note_of_its_tunnels(
     monkeypatch.setattr("service_management.cluster.master.CONTROL_TIMEOUT", 0.5)
     with greeter(b"here") as port, greeter(b"there") as other:
         connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
-        pid = connection.master_pid()
+        pid = connection._master.pid()
         os.kill(pid, signal.SIGSTOP)
         try:
             with pytest.raises(SshError) as caught:
@@ -101,7 +101,7 @@ def test_close_all_also_ends_masters_of_earlier_processes(
     openssh_backend: OpenSshBackend, connection, short_dir: Path
 ) -> None:
     connection.run("true", 10)
-    pid = connection.master_pid()
+    pid = connection._master.pid()
     OpenSshBackend(short_dir / "run", short_dir / "state").close_all()
     wait_until(lambda: not process_exists(pid))
 

@@ -16,6 +16,7 @@ import pytest
 
 from service_management.cluster.errors import SshError, SshProblem
 from service_management.cluster.paramiko_backend import ParamikoBackend
+from tests.cluster_ssh.conftest import logged_in
 from tests.cluster_ssh.sshd import Sshd, make_key, wait_until
 from tests.cluster_ssh.test_contract import greeter, heard_through, problem
 
@@ -106,7 +107,7 @@ def test_a_session_that_answers_is_kept_however_long_nothing_is_sent(
         (kept,) = sshd.children()
         connection.run("sleep 3", 10)
         assert sshd.children() == [kept]
-        assert connection.alive()
+        assert logged_in(connection)
     finally:
         backend.close_all()
 

@@ -23,6 +23,7 @@ from service_management.cluster.outcomes import (
 )
 from service_management.cluster.submit import SubmitSpec, submit_script
 from service_management.lifecycle.observations import JobEnd, JobPhase, JobView
+from tests.cluster_ssh.conftest import logged_in
 from tests.cluster_ssh.sshd import wait_until
 
 
@@ -133,11 +134,10 @@ def test_stderr_in_a_file_of_its_own_is_shown_too(client, cluster) -> None:
     assert ended(client, submitted(client, job)).output == ("out", "err")
 
 
-def test_a_rejection_is_in_slurms_own_words_with_the_command(client: SlurmClient) -> None:
+def test_a_rejection_is_in_slurms_own_words(client: SlurmClient) -> None:
     outcome = client.submit(spec("sleep.sh", "--partition=none"))
     assert isinstance(outcome, Rejected)
     assert "Invalid partition name specified" in outcome.message
-    assert "--partition=none" in outcome.command
 
 
 @pytest.mark.parametrize(
@@ -238,16 +238,16 @@ def test_a_silent_login_node_is_waited_for_with_the_same_connection(
 ) -> None:
     hasty = SlurmClient(connection, timeout=1)
     assert not isinstance(client.queue(), Unknown)
-    master = connection.master_pid()
+    master = connection._master.pid()
     cluster.freeze_ssh()
     try:
         assert hasty.queue() == Unknown(hasty.queue().message, "timeout")
         assert isinstance(hasty.submit(spec()), Unknown | NotSubmitted)
-        assert connection.alive()
+        assert logged_in(connection)
     finally:
         cluster.thaw_ssh()
     wait_until(lambda: not isinstance(client.queue(), Unknown))
-    assert connection.master_pid() == master
+    assert connection._master.pid() == master
 
 
 def test_a_stopped_controller_is_no_answer(

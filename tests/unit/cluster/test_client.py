@@ -43,11 +43,6 @@ class Scripted:
     def tunnel_alive(self, socket: Path) -> bool:
         return False
 
-    def alive(self) -> bool:
-        return True
-
-    def retry_now(self) -> None: ...
-
     def close(self) -> None: ...
 
 

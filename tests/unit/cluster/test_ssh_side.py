@@ -91,15 +91,11 @@ def test_pauses_double_up_to_a_minute_and_a_success_ends_them() -> None:
     assert not blocked(backoff)
 
 
-def test_within_a_pause_the_last_error_is_told_and_retry_now_lifts_it_once() -> None:
+def test_within_a_pause_the_last_error_is_told() -> None:
     backoff = Backoff(lambda: 0.0)
     backoff.failed(SshError(P.AUTH, "the key"))
     with pytest.raises(SshError, match="the key"):
         backoff.guard()
-    backoff.retry_now()
-    assert not blocked(backoff)
-    backoff.failed(SshError(P.AUTH, "again"))
-    assert blocked(backoff)
 
 
 def blocked(backoff: Backoff) -> bool:
