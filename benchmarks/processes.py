@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
+LOAD, ELSEWHERE = "load", "on the cluster"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -48,6 +50,32 @@ def _stat(pid: int) -> list[str]:
 def cpu_seconds(pids: Iterable[int]) -> float:
     """Used so far, by them and by those of their children that ended."""
     return sum(sum(map(int, fields[11:15])) for pid in pids if (fields := _stat(pid))) / _TICKS
+
+
+def cpu_by_process() -> dict[int, float]:
+    """Seconds used so far, of every process of this machine."""
+    pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+    return {pid: cpu_seconds([pid]) for pid in pids}
+
+
+def by_program(used: Mapping[int, float]) -> dict[str, float]:
+    """This process's, whose children are the load, and those of other hosts (network namespaces)
+    stand under a name of their own."""
+    programs: dict[str, float] = defaultdict(float)
+    for pid, seconds in used.items():
+        entry = Path(f"/proc/{pid}")
+        programs[_place(entry) or _program(_command(entry) or "kernel")] += seconds
+    return programs
+
+
+def _place(entry: Path) -> str:
+    if int(entry.name) == os.getpid():
+        return LOAD
+    try:
+        here = (entry / "ns/net").readlink() == Path("/proc/self/ns/net").readlink()
+    except OSError:
+        return ""
+    return "" if here else ELSEWHERE
 
 
 def resident(pid: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from benchmarks.bed import Bed
-from benchmarks.cases import cold, crowd, failure, far, many, ssh, streams, transfer, warm
+from benchmarks.cases import cold, crowd, failure, far, many, parts, ssh, streams, transfer, warm
 from benchmarks.results import Line
 from benchmarks.scale import Scale
 
@@ -13,6 +13,7 @@ Case = Callable[[Bed, Scale], list[Line]]
 
 CASES: Mapping[str, Case] = {
     "warm": warm.measure,
+    "parts": parts.measure,
     "transfer": transfer.measure,
     "streams": streams.measure,
     "cold": cold.measure,

@@ -32,7 +32,10 @@ def wrk(endpoint: Endpoint, connections: int, seconds: float, *, strict: bool = 
     # The pools are filled first. All connections at once are more than ssh's socket takes: a bare
     # nginx answers some with 502.
     run(endpoint, connections, WARM_UP)
-    seen = run(endpoint, connections, seconds)
+    return checked(endpoint, run(endpoint, connections, seconds), strict=strict)
+
+
+def checked(endpoint: Endpoint, seen: Any, *, strict: bool = True) -> Closed:
     found = closed(seen)
     if not strict:
         if found.errors:
