@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from service_management.gateway.processes import is_here
+from service_management.gateway.processes import is_here, parent, title
 
 
 def command(error_log: Path, argv: Sequence[str]) -> tuple[str, ...]:
@@ -31,27 +31,11 @@ def orphans(error_log: Path) -> list[int]:
 
 def _is_orphan(pid: int, error_log: Path) -> bool:
     # A worker has no arguments and no environment left to know it by, but it has its log open.
-    if not _title(pid).startswith("nginx: ") or _title(_parent(pid)).startswith("nginx: "):
+    if not title(pid).startswith("nginx: ") or title(parent(pid)).startswith("nginx: "):
         return False
-    if _title(pid).startswith("nginx: master") or not is_here(pid):
+    if title(pid).startswith("nginx: master") or not is_here(pid):
         return False
     return _has_open(pid, error_log)
-
-
-def _title(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int(
-            Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1]
-        )
-    except (OSError, IndexError):
-        return 0
 
 
 def _has_open(pid: int, file: Path) -> bool:

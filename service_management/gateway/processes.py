@@ -14,3 +14,19 @@ def is_here(pid: int) -> bool:
         return False
     levels = [line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")]
     return all(len(numbers) == 1 for numbers in levels)
+
+
+def title(pid: int) -> str:
+    """Its command line; empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def parent(pid: int) -> int:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return int(stat.rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 from service_management.gateway.nginx import Nginx
-from service_management.gateway.processes import is_here
+from service_management.gateway.processes import is_here, parent, title
 from service_management.host import ports
 from service_management.native import supervisor
 from service_management.settings import Settings
 
 
 def find(chosen: Settings, nginx: Nginx) -> dict[int, signal.Signals]:
-    """Process → the signal that ends it politely. Another nginx at our port is not ours."""
+    """Process → the signal that ends it politely. Who is looked after belongs to another gateway,
+    or another nginx, at our port."""
     control = {
         process.pid: signal.SIGTERM
         for process in _holders(chosen.flask_port)
         if supervisor.CONTROL[-1] in process.command
+        and not _is_below(process.pid, supervisor.CONFIG)
     }
     master = nginx.master.pid()
     orphans = {
         process.pid: signal.SIGTERM
         for process in _holders(chosen.listen_port)
-        if process.command.startswith("nginx: worker") and not _has_master(process.pid)
+        if process.command.startswith("nginx: worker")
+        and not _is_below(process.pid, "nginx: master")
     }
     return control | ({master: signal.SIGQUIT} if master else {}) | orphans
 
@@ -32,11 +34,7 @@ def _holders(port: int) -> list[ports.Process]:
     return [process for process in ports.holders(port) if is_here(process.pid)]
 
 
-def _has_master(pid: int) -> bool:
-    """Workers go on, and keep their port, when their master is killed."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        parent = stat.rpartition(")")[2].split()[1]
-        return b"nginx: master" in Path(f"/proc/{parent}/cmdline").read_bytes()
-    except OSError:
-        return True  # gone just now, or not ours to look at
+def _is_below(pid: int, mark: str) -> bool:
+    """gunicorn's worker is its supervisor's grandchild; nginx's, its master's child."""
+    above = parent(pid)
+    return mark in title(above) or mark in title(parent(above))

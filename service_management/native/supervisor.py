@@ -17,6 +17,7 @@ CONTROL = (
     *("-m", "gunicorn", "-c", "python:service_management.gunicorn_conf"),
     "service_management.app:create()",
 )
+CONFIG = "supervisord.conf"  # in the command line of every supervisor of ours
 # supervisord opens it itself: a pipe has no size to rotate at.
 _STDOUT = "stdout_logfile=/dev/fd/1\nstdout_logfile_maxbytes=0\n"
 STREAM_SECONDS = 30
@@ -27,7 +28,7 @@ def pid_file(chosen: Settings) -> Path:
 
 
 def config_file(chosen: Settings) -> Path:
-    return chosen.run_dir / "supervisord.conf"
+    return chosen.run_dir / CONFIG
 
 
 def log_dir(chosen: Settings) -> Path:

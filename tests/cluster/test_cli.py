@@ -348,6 +348,16 @@ def kill_everything(stack: Stack) -> None:
     wait_for("the control plane is gone", lambda: not stack.control_pids())
 
 
+def test_another_gateways_control_plane_at_our_port_is_left_alone(
+    stack: Stack, fresh: Stack
+) -> None:
+    before, port = stack.control_pids(), str(stack.flask_port)
+    taken = refused(run(fresh, "up", ML_SERVICE_FLASK_PORT=port))
+    assert f"port {port} is taken by" in taken
+    assert run(fresh, "down", ML_SERVICE_FLASK_PORT=port).stdout == "• stopped\n"
+    assert stack.control_pids() == before
+
+
 def test_down_says_which_jobs_may_be_left_where_the_cluster_refuses(
     fresh: Stack, route: str
 ) -> None:
