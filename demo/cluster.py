@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo import bringup, files, machine, network, processes
+from demo import bringup, files, machine, mounts, network, processes
 from demo.faults import Faults
 from demo.processes import Table
 from demo.spec import DEFAULT_DIRECTORIES, DemoError, Login, Node, Shape, Spec, load, save, tag
@@ -86,7 +86,7 @@ def _up(shape: Shape, place: Path, progress: Progress, options: Options) -> Spec
     spec = _known_or_chosen(shape, place, options)
     table = Table(place)
     for source, target in spec.python.mounts:
-        machine.mount(source, Path(target))
+        mounts.mount(source, Path(target))
     files.write_all(spec, options.keys)
     if spec.shape == "hosts" and network.build(spec, table):
         progress(f"network: gateway {spec.login.gateway} to login {spec.login.ssh_address}")
@@ -118,7 +118,7 @@ def _choose(shape: Shape, place: Path, options: Options) -> Spec:
     home = place / "home"
     home.mkdir(mode=0o700, exist_ok=True)
     uid = machine.add_user(user, home)
-    python = machine.choose_python(user, place)
+    python = mounts.choose_python(user, place)
     spec = Spec(shape, place, user, uid, login, nodes, python)
     save(spec)
     return spec
@@ -153,7 +153,7 @@ def _remove(place: Path, progress: Progress) -> None:
         Cluster(spec).end_jobs()
     progress("stopping daemons")
     _end_everything(place, spec, table)
-    machine.unmount_below(place)
+    mounts.unmount_below(place)
     for name in {spec.user} if spec else machine.users_of(place / "home"):
         machine.remove_user(name, place / "home")
     machine.remove_privsep_directory()

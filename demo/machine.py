@@ -1,20 +1,19 @@
-"""What a cluster takes from the machine: programs, a user, ports, an interpreter, mounts."""
+"""What a cluster takes from the machine: programs, a user, ports."""
 
 from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
-import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from demo import processes
-from demo.spec import LONGEST_DIRECTORY, DemoError, Python, Shape
+from demo.spec import LONGEST_DIRECTORY, DemoError, Shape
 
 PACKAGES = {
     "munged": "munge",
@@ -69,6 +68,11 @@ def run(argv: Sequence[str], timeout: float = 30, environment: Mapping[str, str]
 
 
 def check_directory(directory: Path) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_./+-]+", str(directory)):
+        raise DemoError(
+            f"{directory} does not do for Slurm's configuration: choose a --dir of letters, "
+            "digits and . _ + - only"
+        )
     if len(str(directory)) > LONGEST_DIRECTORY:
         raise DemoError(
             f"{directory} is too long for unix sockets below it: choose a shorter --dir"
@@ -134,49 +138,6 @@ def free_ports(tag: str, count: int) -> list[int]:
     if len(ports) < count:
         raise DemoError(f"no {count} free ports between {first} and {last}")
     return ports
-
-
-def choose_python(user: str, directory: Path) -> Python:
-    """The running interpreter with its packages, in a way that the login user can execute.
-
-    It may lie where only root can go (below /root, in a private clone): then its prefix and
-    its packages are bind-mounted into the cluster's directory.
-    """
-    direct = Python(sys.executable, {})
-    if _works(direct, user):
-        return direct
-    base, site = directory / "python" / "base", directory / "python" / "site"
-    mounts = ((sys.base_prefix, str(base)), (sysconfig.get_path("purelib"), str(site)))
-    for source, target in mounts:
-        mount(source, Path(target))
-    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    environment = {"LD_LIBRARY_PATH": str(base / "lib"), "PYTHONPATH": str(site)}
-    mounted = Python(str(base / "bin" / name), environment, mounts)
-    if not _works(mounted, user):
-        raise DemoError(f"user {user} cannot run {sys.executable}, not even through a bind mount")
-    return mounted
-
-
-def _works(python: Python, user: str) -> bool:
-    settings = [f"{key}={value}" for key, value in python.environment.items()]
-    command = [python.argv0, "-c", "import typer, json, ssl"]
-    with suppress(DemoError):
-        run(["runuser", "-u", user, "--", "env", "-C", "/", *settings, *command])
-        return True
-    return False
-
-
-def mount(source: str, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    if not target.is_mount():
-        run(["mount", "--bind", source, str(target)])
-
-
-def unmount_below(directory: Path) -> None:
-    table = Path("/proc/self/mounts").read_text().splitlines()
-    targets = [line.split()[1] for line in table if line.split()[1].startswith(f"{directory}/")]
-    for target in reversed(targets):
-        run(["umount", "--lazy", target])
 
 
 def make_privsep_directory() -> None:

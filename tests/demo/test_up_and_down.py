@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from demo import Cluster, DemoError, down, processes, up
+from demo import Cluster, DemoError, cluster, down, machine, mounts, processes, up
 from demo.cluster import Options
 from demo.spec import tag
 
@@ -168,6 +169,39 @@ def test_a_user_of_someone_else_is_left_alone(directory):
 def test_a_directory_too_long_for_sockets_is_refused():
     with pytest.raises(DemoError, match="too long"):
         up("host", Path("/run/" + 70 * "x"))
+
+
+@pytest.mark.parametrize("name", ["my demo", "de\\mo", "größe", "a;b", "$HOME"])
+def test_a_directory_with_a_name_that_slurm_misreads_is_refused(name):
+    with pytest.raises(DemoError, match="letters, digits"):
+        machine.check_directory(Path("/run") / name)
+
+
+@pytest.fixture
+def mounted(directory):
+    """Somebody's files, mounted below a directory with a name that the kernel writes escaped."""
+    place = directory / "my de\\mo"
+    target = place / "python" / "base"
+    precious = directory / "precious"
+    precious.mkdir()
+    (precious / "thesis.tex").write_text("years of work")
+    mounts.mount(str(precious), target)
+    yield place, target
+    subprocess.run(["umount", "--lazy", target], check=False)
+
+
+def test_whatever_is_mounted_below_is_unmounted_first(mounted):
+    place, target = mounted
+    mounts.unmount_below(place)
+    assert not [*target.iterdir()]
+
+
+def test_nothing_is_removed_through_a_mount_that_stays(mounted, monkeypatch):
+    place, target = mounted
+    monkeypatch.setattr(machine, "run", lambda *_: "")
+    with pytest.raises(DemoError, match=f"{re.escape(str(target))} is still mounted"):
+        cluster._remove(place, lambda _: None)
+    assert (target / "thesis.tex").exists()
 
 
 def test_loading_what_is_not_there_says_so(directory):
