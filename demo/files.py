@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import shlex
 import shutil
+import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from demo import machine, templates
@@ -70,18 +73,30 @@ def _write_configuration(spec: Spec) -> None:
 
 def write_home(spec: Spec) -> None:
     """The login user's home: the example services, and the interpreter they run with."""
-    home = spec.home
-    shutil.copytree(
-        SERVICES,
-        home / "services",
-        ignore=shutil.ignore_patterns("*.sh", "__pycache__"),
-        dirs_exist_ok=True,
-    )
-    for script in SERVICES.glob("*.sh"):
-        shutil.copy(script, home / script.name)
-    (home / "python.env").write_text(_python_env(spec))
-    for path in (home, *home.rglob("*")):
-        os.chown(path, spec.uid, -1, follow_symlinks=False)
+    os.chown(spec.home, spec.uid, -1)
+    sources = [path for path in SERVICES.iterdir() if path.is_file()]
+    scripts = {path.name: path.read_bytes() for path in sources if path.suffix == ".sh"}
+    modules = {f"services/{p.name}": p.read_bytes() for p in sources if p.suffix != ".sh"}
+    _give(spec, {**scripts, **modules, "python.env": _python_env(spec).encode()})
+
+
+def _give(spec: Spec, contents: Mapping[str, bytes]) -> None:
+    """Written by the user himself: root would write through whatever links he has put there."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.addfile(_directory("services"))  # itself an entry: tar replaces a link of that name
+        for name, content in contents.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o755 if name.endswith(".sh") else 0o644
+            tar.addfile(entry, io.BytesIO(content))
+    argv = ["runuser", "-u", spec.user, "--", "tar", "-x", "-m", "-C", str(spec.home)]
+    machine.run(argv, data=archive.getvalue())
+
+
+def _directory(name: str) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+    return entry
 
 
 def _python_env(spec: Spec) -> str:
@@ -95,7 +110,5 @@ def _python_env(spec: Spec) -> str:
 def set_login_noise(spec: Spec, noisy: bool) -> None:
     """A site's chatter before the output of every command: bash reads .bashrc under sshd."""
     text = 'echo "*** Welcome to the demo cluster ***"\necho "quota: 3% used" >&2\n'
-    for name in (".bashrc", ".profile"):
-        path = spec.home / name
-        path.write_text(text if noisy else "")
-        os.chown(path, spec.uid, -1)
+    content = text.encode() if noisy else b""
+    _give(spec, {".bashrc": content, ".profile": content})

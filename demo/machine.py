@@ -47,24 +47,28 @@ def find(program: str) -> str | None:
     return shutil.which(program, path=processes.PATH)
 
 
-def run(argv: Sequence[str], timeout: float = 30, environment: Mapping[str, str] = {}) -> str:
+def run(
+    argv: Sequence[str],
+    timeout: float = 30,
+    environment: Mapping[str, str] = {},
+    data: bytes = b"",
+) -> str:
     """The command's output; a DemoError with its own words where it fails."""
     try:
         done = subprocess.run(
             argv,
             env={"PATH": processes.PATH, **environment},
-            stdin=subprocess.DEVNULL,
+            input=data,
             capture_output=True,
-            text=True,
             timeout=timeout,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise DemoError(f"no answer within {timeout:g} s: {' '.join(argv)}") from None
     if done.returncode != 0:
-        words = (done.stderr or done.stdout).strip()
+        words = (done.stderr or done.stdout).decode(errors="replace").strip()
         raise DemoError(f"{' '.join(argv)} failed (exit {done.returncode}): {words}")
-    return done.stdout
+    return done.stdout.decode()
 
 
 def check_directory(directory: Path) -> None:

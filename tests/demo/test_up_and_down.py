@@ -86,6 +86,23 @@ def test_up_again_changes_nothing_and_heals_what_died(directory, ssh):
     assert ssh(healed, "true").returncode == 0
 
 
+def test_links_in_the_users_home_lead_root_nowhere(directory):
+    cluster = up("host", directory)
+    aim, folder = directory / "etc" / "aim", directory / "etc" / "folder"
+    aim.write_text("root's own")
+    folder.mkdir()
+    cluster.run(f"ln -sf {aim} probe.sh; ln -sf {aim} .bashrc")
+    cluster.run(f"rm -r services && ln -s {folder} services")
+    up("host", directory)
+    cluster.set_login_noise(False)
+    assert aim.read_text() == "root's own"
+    assert not [*folder.iterdir()]
+    home = directory / "home"
+    assert {path.owner() for path in home.rglob("*")} == {cluster.ssh_user}
+    assert "#!" in (home / "probe.sh").read_text()
+    assert (home / "services" / "probe.py").stat().st_mode & 0o777 == 0o644
+
+
 def test_lost_namespaces_are_built_anew(directory):
     cluster = up("hosts", directory)
     os.kill(processes.Table(directory).living()["holder.node1"].pid, signal.SIGKILL)
