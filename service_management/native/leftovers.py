@@ -4,9 +4,10 @@ store's records, over SSH. Only while no controller runs: this is the one writer
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from service_management.cluster.backends import make_backend
 from service_management.cluster.client import SlurmClient
@@ -18,17 +19,19 @@ from service_management.cluster.outcomes import Unknown
 from service_management.controller.spec import spec_of
 from service_management.host import lock
 from service_management.lifecycle import events as ev
+from service_management.lifecycle import timing
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.observations import JobEnd, JobPhase, JobView
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import Reason
 from service_management.lifecycle.timing import Policy
 from service_management.lifecycle.transitions import decide
+from service_management.native.patience import Say, wait
 from service_management.settings import Settings
 from service_management.store import Store
 
-GONE_SECONDS = 30.0
-LATE_SUBMISSION = 3.0  # an sbatch that was under way shows up within this time
+T = TypeVar("T")
+GONE_SECONDS, LOOK_EVERY = 30.0, 0.5
 LOCK_SECONDS = 15.0
 
 
@@ -52,7 +55,7 @@ class Left:
         )
 
 
-def cancel(chosen: Settings, say: Callable[[str], None]) -> list[Left]:
+def cancel(chosen: Settings, say: Say) -> list[Left]:
     """Cancel what the store says may exist, and settle its records."""
     store = Store(chosen.database_url)
     records = [record for record in store.load().values() if record.active]
@@ -64,7 +67,9 @@ def cancel(chosen: Settings, say: Callable[[str], None]) -> list[Left]:
     say(f"cancelling by the store's records, over SSH: {', '.join(r.route for r in records)}")
     with ThreadPoolExecutor(max(1, len(logins))) as pool:
         left = [
-            *pool.map(lambda pair: _at(backend, chosen.identity, *pair), logins.items()),
+            *pool.map(
+                lambda pair: _at(backend, chosen.identity, pair[0], pair[1], say), logins.items()
+            )
         ]
     stuck = {record.route for one in left if one for record in one.records}
     _settle(store, [record for record in records if record.route not in stuck])
@@ -82,33 +87,50 @@ def _by_login(records: Sequence[Record]) -> dict[Login, tuple[Record, ...]]:
 
 
 def _at(
-    backend: SshBackend, identity: str, login: Login, records: tuple[Record, ...]
+    backend: SshBackend, identity: str, login: Login, records: tuple[Record, ...], say: Say
 ) -> Left | None:
+    jobs = [record.job for record in records if record.job]
     try:
-        client = SlurmClient(backend.connection(login))
+        sweep = Sweep(SlurmClient(backend.connection(login)), identity, jobs)
+        if wait(sweep.done, sweep.patience + GONE_SECONDS, sweep.what, say, LOOK_EVERY):
+            return None
     except ClusterError as error:
         return Left(login, records, error.text)
-    trouble = _until_gone(client, identity, late=any(not r.job.job_id for r in records if r.job))
-    return Left(login, records, trouble) if trouble else None
+    still = f"They were cancelled, but are still there after {GONE_SECONDS:.0f} s."
+    return Left(login, records, still)
 
 
-def _until_gone(client: SlurmClient, identity: str, *, late: bool) -> str:
-    """Empty once Slurm shows no job of ours; else why not."""
-    begun = time.monotonic()
-    while True:
-        views = client.queue()
-        if isinstance(views, Unknown):
-            return views.message
-        ours = [view.job_id for view in views if _ours(view, identity)]
-        waited = time.monotonic() - begun
-        if not ours and (not late or waited >= LATE_SUBMISSION):
-            return ""
-        if waited >= GONE_SECONDS:
-            return f"They were cancelled, but are still there after {GONE_SECONDS:.0f} s."
-        outcome = client.cancel(ours)
-        if isinstance(outcome, Unknown):
-            return outcome.message
-        time.sleep(0.3)
+class Sweep:
+    """Cancels what Slurm shows of ours, look by look. A submission that was under way when the
+    controller ended may take effect until SUBMIT_SETTLED seconds after its intent."""
+
+    def __init__(self, client: SlurmClient, identity: str, jobs: Sequence[Job]) -> None:
+        self._client, self._identity = client, identity
+        late, now = [job for job in jobs if not job.job_id], time.time()
+        self._unseen = {job.name for job in late}
+        self._settled = max(
+            (min(job.intended_at, now) + timing.SUBMIT_SETTLED for job in late), default=now
+        )
+        self.patience = max(0.0, self._settled - now)
+
+    @property
+    def what(self) -> str:
+        if self._unseen:
+            return f"submissions that may be under way, at most {self.patience:.0f} s"
+        return "Slurm to say that the jobs are gone"
+
+    def done(self) -> bool:
+        views = _answered(self._client.queue())
+        self._unseen -= {view.name for view in views}
+        ours = [view.job_id for view in views if _ours(view, self._identity)]
+        _answered(self._client.cancel(ours))
+        return not ours and (not self._unseen or time.time() >= self._settled)
+
+
+def _answered(outcome: T | Unknown) -> T:
+    if isinstance(outcome, Unknown):
+        raise ClusterError(outcome.kind, outcome.message)
+    return outcome
 
 
 def _ours(view: JobView, identity: str) -> bool:

@@ -13,7 +13,7 @@ Say = Callable[[str], None]
 FIRST_WORD, NEXT_WORD = 2.0, 10.0
 
 
-def wait(look: Callable[[], T], seconds: float, what: str, say: Say) -> T:
+def wait(look: Callable[[], T], seconds: float, what: str, say: Say, pause: float = 0.05) -> T:
     """The first true value; the last one where it never was."""
     begun = time.monotonic()
     word_at = begun + FIRST_WORD
@@ -25,6 +25,6 @@ def wait(look: Callable[[], T], seconds: float, what: str, say: Say) -> T:
             say(f"waiting for {what} ({now - begun:.0f} s)")
             word_at = now + NEXT_WORD
         interruption.check()
-        time.sleep(0.05)
+        time.sleep(pause)
     interruption.check()
     return seen
