@@ -16,6 +16,8 @@ from service_management.settings import Settings, SettingsError
 
 OWNER_ONLY, OWNER_AND_GROUP = 0o177, 0o117  # masks for sockets
 SPOOLS = ("body", "proxy", "fastcgi", "uwsgi", "scgi")  # nginx's names
+# Of a process that was killed while it made the other: a draft, and supervisord's lock.
+OWN_LEFTOVERS = (".supervisord.conf.", "supervisord.sock.")
 OWN_ENTRIES = frozenset(
     {"tunnels", "routes", "nginx", "log", "ssh"}
     | {f"supervisord.{kind}" for kind in ("conf", "pid", "sock")}
@@ -74,8 +76,7 @@ def gateway_settings(chosen: Settings) -> GatewaySettings:
 
 def remove_run_dir(chosen: Settings) -> None:
     """Only what is ours: RUN_DIR may by mistake name a directory that others use too."""
-    for name in OWN_ENTRIES:
-        path = chosen.run_dir / name
+    for path in filter(_is_own, [*chosen.run_dir.glob("*")]):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -89,12 +90,16 @@ def remove_run_dir(chosen: Settings) -> None:
 
 
 def _refuse_foreign(run_dir: Path) -> None:
-    foreign = {path.name for path in run_dir.glob("*")} - OWN_ENTRIES
+    foreign = {path.name for path in run_dir.glob("*") if not _is_own(path)}
     if foreign:
         raise SettingsError(
             f"RUN_DIR={str(run_dir)!r}: there is something else in it ({min(foreign)}); "
             "name a directory of the gateway's own"
         )
+
+
+def _is_own(path: Path) -> bool:
+    return path.name in OWN_ENTRIES or path.name.startswith(OWN_LEFTOVERS)
 
 
 def _refuse_stranger(name: str, directory: Path) -> None:

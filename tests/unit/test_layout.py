@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from service_management import settings
+from service_management.cluster.processes import write_private
 from service_management.host import layout
 from service_management.settings import Settings, SettingsError
 
@@ -30,6 +31,24 @@ def test_what_was_made_is_removed_and_nothing_else(chosen: Settings) -> None:
     layout.remove_run_dir(chosen)
     assert not chosen.run_dir.exists()
     assert [path.name for path in chosen.spool_dir.iterdir()] == ["somebody's"]
+
+
+def test_what_killed_processes_left_there_bars_no_start_and_is_removed(chosen: Settings) -> None:
+    chosen.run_dir.mkdir(mode=0o700)
+    for name in (".supervisord.conf.4711", "supervisord.sock.4711"):
+        (chosen.run_dir / name).touch()
+    layout.prepare(chosen)
+    layout.remove_run_dir(chosen)
+    assert not chosen.run_dir.exists()
+
+
+def test_a_private_file_that_cannot_be_written_leaves_no_draft(tmp_path: Path) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        write_private(tmp_path / "file", "\ud800")
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_private(tmp_path / "directory", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["directory"]
 
 
 def test_a_spool_that_is_a_link_is_refused(chosen: Settings, tmp_path: Path) -> None:

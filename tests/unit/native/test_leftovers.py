@@ -18,6 +18,7 @@ from service_management.native.leftovers import Sweep
 
 NAME = "io-x.r.0.8000.abc"
 SHOWN = Result(0, f"7|RUNNING|n1|N/A|N/A|None|{NAME}\n", "")
+LOGIN = Login("alice", "login.example", 22, "/keys/id")
 NOTHING = Result(0, "", "")
 
 
@@ -26,7 +27,7 @@ class Cluster:
     """Its queue, look by look; the last one stays."""
 
     queues: list[Result]
-    login: Login = Login("alice", "login.example", 22, "/keys/id")
+    login: Login = LOGIN
     cancelled: list[str] = field(default_factory=list)
 
     def run(self, script: str, timeout: float) -> Result:
