@@ -4,6 +4,7 @@ fresh start of the control plane alone."""
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -147,7 +148,7 @@ def _log_file(logs: Path, name: str) -> str:
 def _program(name: str, argv: Sequence[str], log: str, stop_signal: str, stop_seconds: int) -> str:
     # A program that keeps failing is started again for ever: an outage may last.
     return (
-        f"\n[program:{name}]\ncommand={_value(' '.join(map(_quoted, argv)))}\n"
+        f"\n[program:{name}]\ncommand={_value(shlex.join(argv))}\n"
         f"directory={_value(ROOT)}\nautorestart=true\nstartretries=1000000\nstartsecs=1\n"
         f"stopsignal={stop_signal}\nstopwaitsecs={stop_seconds}\nstopasgroup=false\n"
         f"killasgroup=true\nredirect_stderr=true\n{log}"
@@ -157,7 +158,3 @@ def _program(name: str, argv: Sequence[str], log: str, stop_signal: str, stop_se
 def _value(text: object) -> str:
     """supervisord expands %(...)s everywhere."""
     return str(text).replace("%", "%%")
-
-
-def _quoted(word: str) -> str:
-    return f'"{word}"' if " " in word or ";" in word else word
