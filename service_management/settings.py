@@ -99,10 +99,12 @@ def _named(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse(values: Mapping[str, str], root: Path) -> Settings:
-    state_dir = _path(values["STATE_DIR"], root)
-    run_dir = _path(values["RUN_DIR"], root) if values["RUN_DIR"] else default_run_dir(root)
+    state_dir = _path("STATE_DIR", values["STATE_DIR"], root)
+    run_dir = (
+        _path("RUN_DIR", values["RUN_DIR"], root) if values["RUN_DIR"] else default_run_dir(root)
+    )
     spool_dir = values["SPOOL_DIR"] or str(SPOOL_BASE / run_dir.name)
-    key_dir = _path(values["ML_SERVICE_SSH_BIND_MOUNT"], root)
+    key_dir = _path("ML_SERVICE_SSH_BIND_MOUNT", values["ML_SERVICE_SSH_BIND_MOUNT"], root)
     tls_cert, tls_key = _tls(values, key_dir)
     return Settings(
         nginx_port=_number(values, "NGINX_PORT", 1, 65535),
@@ -113,10 +115,10 @@ def parse(values: Mapping[str, str], root: Path) -> Settings:
         tls_key=tls_key,
         admin_token=_token(values["ADMIN_TOKEN"]),
         identity=_identity(values["ORCHESTRATOR_ID"] or default_identity(root)),
-        config_file=_path(values["SERVICES_CONFIG"], root),
+        config_file=_path("SERVICES_CONFIG", values["SERVICES_CONFIG"], root),
         state_dir=state_dir,
         run_dir=run_dir,
-        spool_dir=_path(spool_dir, root),
+        spool_dir=_path("SPOOL_DIR", spool_dir, root),
         database_url=values["DATABASE_URL"] or f"sqlite:///{state_dir / 'state.db'}",
         ssh_backend=_choice(values, "SSH_BACKEND", ("openssh", "paramiko")),
         hold_threads=_number(values, "HOLD_THREADS", 8, 20000),
@@ -142,17 +144,22 @@ def default_run_dir(root: Path) -> Path:
     return next((path for path in fitting if os.access(path.parent, os.W_OK)), places[-1])
 
 
-def _path(text: str, root: Path) -> Path:
-    path = Path(text).expanduser()
+def _path(name: str, text: str, root: Path) -> Path:
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise SettingsError(
+            f"{name}={text!r}: there is no such user; give the whole path"
+        ) from None
     return path if path.is_absolute() else (root / path).resolve()
 
 
 def _tls(values: Mapping[str, str], key_dir: Path) -> tuple[Path | None, Path | None]:
-    given = [values[name] for name in ("TLS_CERT", "TLS_KEY")]
-    if any(given) and not all(given):
-        lacking = "TLS_KEY" if given[0] else "TLS_CERT"
+    given = {name: values[name] for name in ("TLS_CERT", "TLS_KEY")}
+    if any(given.values()) and not all(given.values()):
+        lacking = next(name for name, text in given.items() if not text)
         raise SettingsError(f"{lacking}: must be given too: a certificate and its key, or neither")
-    cert, key = (_path(text, key_dir) if text else None for text in given)
+    cert, key = (_path(*pair, key_dir) if pair[1] else None for pair in given.items())
     return cert, key
 
 

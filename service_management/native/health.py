@@ -16,29 +16,39 @@ START_SECONDS = 60.0
 
 
 def wait_until_healthy(chosen: Settings, say: Say) -> None:
-    session = loopback.session(chosen)
-    info = wait(lambda: _info(session, chosen.gateway_url), START_SECONDS, "the control plane", say)
-    if not info:
+    session, url = loopback.session(chosen), chosen.gateway_url
+    found = wait(lambda: _alive(session, url), START_SECONDS, "the control plane", say)
+    if not found:
         raise NativeError(
             f"not healthy after {START_SECONDS:.0f} s; its logs:\n"
             + _tail(chosen, "control")
             + _tail(chosen, "nginx")
         )
-    say(f"the gateway answers at {chosen.gateway_url}/")
-    if info["config_error"]:
-        say(f"{chosen.config_file} is not valid; {_served(len(info['services']))}:")
-        say(info["config_error"]["text"])
+    say(f"the gateway answers at {url}/")
+    if found["config_error"]:
+        say(f"{chosen.config_file} is not valid; {_served(len(found['services']))}:")
+        say(found["config_error"]["text"])
 
 
-def _info(session: requests.Session, url: str) -> dict[str, Any] | None:
+def _alive(session: requests.Session, url: str) -> dict[str, Any] | None:
     """Once everything answers, and the configuration has been read."""
     try:
         paths = ("/healthz", "/healthz/nginx")
         alive = all(session.get(url + path, timeout=2).ok for path in paths)
-        info: dict[str, Any] = session.get(f"{url}/info", timeout=2).json()
+    except requests.RequestException:
+        return None
+    found = info(session, url) if alive else None
+    return found if found and (found["config_version"] or found["config_error"]) else None
+
+
+def info(session: requests.Session, url: str) -> dict[str, Any] | None:
+    """None where nobody answers, or where it is not the state of services that is answered."""
+    try:
+        answer = session.get(f"{url}/info", timeout=5)
+        found: dict[str, Any] = answer.json()
     except (requests.RequestException, ValueError):
         return None
-    return info if alive and (info["config_version"] or info["config_error"]) else None
+    return found if answer.ok else None
 
 
 def _tail(chosen: Settings, name: str, lines: int = 10) -> str:

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-import requests
-
 from service_management.catalogue import last_catalogue, read_catalogue
 from service_management.cluster.openssh import OpenSshBackend
 from service_management.cluster.processes import write_private
@@ -18,8 +16,8 @@ from service_management.config import Catalogue
 from service_management.gateway import foreground
 from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
-from service_management.host import layout, loopback, ports, tls
-from service_management.native import interruption, leftovers, strays, supervisor
+from service_management.host import layout, ports, tls
+from service_management.native import interruption, jobs, leftovers, strays, supervisor
 from service_management.native.errors import NativeError
 from service_management.native.health import wait_until_healthy
 from service_management.native.patience import Say, wait
@@ -33,7 +31,6 @@ class Native:
     def __init__(self, chosen: Settings, say: Say) -> None:
         self.chosen, self._say = chosen, say
         self.nginx = Nginx(layout.gateway_settings(chosen))
-        self._session = loopback.session(chosen)
 
     def running(self) -> bool:
         return self._supervisor() is not None
@@ -148,7 +145,7 @@ class Native:
     def down(self, *, keep_jobs: bool = False) -> None:
         """Nothing of ours stays on this machine; nor on a cluster, unless it is to be kept."""
         if self.running() and not keep_jobs:
-            self._stop_jobs()
+            jobs.stop(self.chosen, self._say)
         stays = self.running() and supervisor.in_foreground(self.chosen)
         if stays:
             self._say("stopping nginx and the control plane")
@@ -161,37 +158,6 @@ class Native:
             layout.remove_run_dir(self.chosen)
         if left:
             raise NativeError("stopped here, but not on the cluster.\n" + "\n".join(left))
-
-    def _stop_jobs(self) -> None:
-        """By the controller, while it lives. A request may start a new one meanwhile: these
-        are not waited for, but cancelled once no controller is left."""
-        mine = self._jobs()
-        for name, route in mine.items():
-            self._say(f"cancelling the job of {route}" + (f" ({name})" if name else ""))
-            self._post(f"{route}/stop?now=1")
-        wait(
-            lambda: not mine.keys() & self._jobs().keys(),
-            STOP_SECONDS,
-            "Slurm to say that they are gone",
-            self._say,
-        )
-
-    def _jobs(self) -> dict[str, str]:
-        """Job name → route; nothing where the control plane does not answer."""
-        try:
-            info = self._session.get(f"{self._flask()}/info", timeout=5).json()
-        except (requests.RequestException, ValueError):
-            return {}
-        return {r["job_name"]: s["route_name"] for s in info["services"] for r in s["replicas"]}
-
-    def _post(self, path: str) -> None:
-        try:
-            self._session.post(f"{self._flask()}/admin/services/{path}", timeout=10)
-        except requests.RequestException:
-            return  # it died just now: what it leaves is cancelled later
-
-    def _flask(self) -> str:
-        return f"http://127.0.0.1:{self.chosen.flask_port}"
 
     def _cancel_left(self) -> list[str]:
         place = self.chosen.database_url.partition("sqlite:///")[2]

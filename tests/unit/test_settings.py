@@ -48,6 +48,7 @@ BAD = [
     ("SSH_BACKEND", "telnet", "must be one of openssh, paramiko"),
     ("LOG_FORMAT", "xml", "must be one of text, json"),
     ("LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),
+    ("STATE_DIR", "~nobody-of-that-name/x", "no such user"),
     ("ORCHESTRATOR_ID", "my.id", "at most 32 letters, digits and hyphens"),
     ("ORCHESTRATOR_ID", "x" * 33, "at most 32 letters, digits and hyphens"),
     ("ORCHESTRATOR_ID", "größe", "at most 32 letters, digits and hyphens"),
