@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 from service_management.catalogue import read_catalogue
+from service_management.cluster.login import Login
 from service_management.cluster.names import job_name
 from service_management.cluster.openssh import OpenSshBackend
-from service_management.cluster.ssh_config import LOGIN, SHARED
+from service_management.cluster.ssh_config import LOGIN, SHARED, LoginFiles
 from service_management.cluster.submit import submit_command
 from service_management.config import Catalogue
 from service_management.config.problems import nearest
@@ -37,15 +40,30 @@ def sbatch(chosen: Settings, route: str) -> str:
 
 def ssh(chosen: Settings, route: str) -> dict[str, str]:
     """Three command lines: through the gateway's connection; logging in for it; looking at it."""
-    login = _spec(chosen, route).login
-    backend = OpenSshBackend(chosen.run_dir, chosen.state_dir, layout.socket_mask(chosen))
-    base = f"ssh -F {shlex.quote(str(backend.connection(login).config_file))}"
+    config = _config_file(chosen, _spec(chosen, route).login)
+    base = f"ssh -F {shlex.quote(str(config))}"
     asking = "-o BatchMode=no -o PreferredAuthentications=publickey,keyboard-interactive,password"
     return {
         "use": f"{base} {SHARED}",
         "login": f"{base} {asking} -M -N -f {LOGIN}",
         "check": f"{base} -O check {SHARED}",
     }
+
+
+def _config_file(chosen: Settings, login: Login) -> Path:
+    """The one in use is the gateway's to write. Before the first login, and with paramiko, there
+    is none; who is not the gateway's user would make it, and its directory, for himself only."""
+    run_dir = chosen.run_dir
+    made = LoginFiles.of(login, run_dir, chosen.state_dir).config
+    if made.exists():
+        return made
+    if not run_dir.exists() or run_dir.stat().st_uid != os.geteuid():
+        raise NotPossible(
+            f"The gateway has not made {made} yet: start it (./start.cmd), and run this as "
+            "its user, or after the first request for the service"
+        )
+    backend = OpenSshBackend(run_dir, chosen.state_dir, layout.socket_mask(chosen))
+    return backend.connection(login).config_file
 
 
 def _spec(chosen: Settings, route: str) -> JobSpec:

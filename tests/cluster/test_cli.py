@@ -202,6 +202,21 @@ def test_the_printed_ssh_commands_work_by_hand(fresh: Stack, route: str) -> None
     assert seen.stdout.strip() == fresh.cluster.ssh_user
 
 
+def test_printing_the_ssh_commands_changes_nothing_of_the_gateways(
+    fresh: Stack, route: str
+) -> None:
+    fresh.write([fresh.entry(route)])
+    before = run(fresh, "ssh", route).stdout
+    (config,) = (fresh.run_dir / "ssh").glob("*.conf")
+    seen = config.stat()
+    assert run(fresh, "ssh", route).stdout == before
+    assert config.stat() == seen
+    config.unlink()
+    os.chown(fresh.run_dir, 65534, -1)  # another user's gateway, and this user is root
+    assert f"The gateway has not made {config} yet" in refused(run(fresh, "ssh", route))
+    assert not config.exists()
+
+
 def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
     file, template = tmp_path / ".env", tmp_path / ".env_template"
     template.write_text("NGINX_PORT=8090\nADMIN_TOKEN=\nORCHESTRATOR_ID=\n")
