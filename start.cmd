@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Set everything up and run it. See `./start.cmd --help`.
 . "$(dirname "${BASH_SOURCE[0]}")/tools/setup.sh"
+. tools/env.sh
 . tools/docker.sh
 . tools/native.sh
 
@@ -40,11 +41,6 @@ for word in "$@"; do
 done
 
 wants_demo() { [ "$demo" = auto ] && grep -q '"demo_key"' services_config.json 2>/dev/null; }
-setting() { # NAME DEFAULT: the environment, then .env, then the default
-    local value=${!1:-}
-    [ -n "$value" ] || value=$(sed -n "s/^$1=//p" .env 2>/dev/null | tail -n 1)
-    printf '%s' "${value:-$2}"
-}
 
 # `way` and `why`: in containers or natively. What was started in one way goes on in it.
 choose_way() {
@@ -105,13 +101,9 @@ stop_all() {
     rm -f "$started"
 }
 
-# Natively nginx listens where clients reach it; only a container has a port of its own.
-native_port() { export NGINX_LISTEN_PORT; NGINX_LISTEN_PORT=$(setting NGINX_PORT 8090); }
-
 started=$(setting STATE_DIR ./var)/started
 choose_way
 say "$way: $why"
-[ "$way" = docker ] || native_port
 case $command in
     start) start_all ;;
     stop) stop_all ;;
