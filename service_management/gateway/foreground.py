@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from service_management.gateway.processes import is_here, parent, title
+from service_management.gateway.processes import every, is_here, parent, title
 
 
 def command(error_log: Path, argv: Sequence[str]) -> tuple[str, ...]:
@@ -22,11 +22,7 @@ def command(error_log: Path, argv: Sequence[str]) -> tuple[str, ...]:
 
 def orphans(error_log: Path) -> list[int]:
     """Processes of an nginx that writes this log and has no master any more."""
-    return [
-        pid
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and _is_orphan(pid := int(entry.name), error_log)
-    ]
+    return [pid for pid in every() if _is_orphan(pid, error_log)]
 
 
 def _is_orphan(pid: int, error_log: Path) -> bool:

@@ -11,7 +11,7 @@ import ssl
 import time
 from pathlib import Path
 
-from service_management.gateway.processes import is_here
+from service_management.gateway.processes import every, is_here, title
 from service_management.gateway.settings import GatewaySettings
 
 RELOAD_SECONDS = 5.0  # nginx itself retries an occupied port for 2.5 s
@@ -41,12 +41,12 @@ class Master:
 
     def serves(self, generation: str) -> bool:
         """Nothing is left to do: it serves this one, or will when it starts."""
-        return self.pid() is None or self._answers(generation)
+        return self._started() is None or self._answers(generation)
 
     def reload(self, generation: str) -> str | None:
         """Take up what `current` points to; what went wrong, or None."""
         log = _Tail(self._settings.error_log)
-        pid = self.pid()
+        pid = self._started()
         if pid is None:
             return None
         before = _workers(pid)
@@ -67,6 +67,19 @@ class Master:
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGUSR1)
+
+    def _started(self) -> int | None:
+        """Its process, also where it is just starting: then it may have read its configuration
+        already, while its pid file is not written yet."""
+        deadline = time.monotonic() + RELOAD_SECONDS
+        while not self.pid() and self._starts() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        return self.pid()  # looked for again: who does not start any more may have started
+
+    def _starts(self) -> bool:
+        # Once it is the master it has its words, and blanks between them, in a title of its own.
+        words = f"\0-c\0{self._settings.current}/"
+        return any(words in title(pid) and is_here(pid) for pid in every())
 
     def _answers(self, generation: str) -> bool:
         connection = _connection(self._settings)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+
+
+def every() -> Iterator[int]:
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
 
 
 def is_here(pid: int) -> bool:
@@ -17,7 +22,7 @@ def is_here(pid: int) -> bool:
 
 
 def title(pid: int) -> str:
-    """Its command line; empty where it is gone."""
+    """Its command line, the words ending in NUL; empty where it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
     except OSError:

@@ -51,9 +51,13 @@ class Gateway:
 
     def start(self, *services: Service) -> Gateway:
         self.serve(*services)
-        self._process = subprocess.Popen(self.nginx.argv())
+        self.launch()
         until(self._answers)
         return self
+
+    def launch(self) -> int:
+        self._process = subprocess.Popen(self.nginx.argv())
+        return self._process.pid
 
     def _answers(self) -> bool:
         try:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,29 @@ def test_a_reload_that_was_missed_is_made_up_for(make_gateway: Maker) -> None:
     assert gateway.call("/two/x").status == 404
     gateway.nginx.apply(files)
     assert gateway.call("/two/x").status == 503
+
+
+def test_a_catalogue_that_comes_while_nginx_starts_is_taken_up(tmp_path: Path) -> None:
+    """It has read its configuration, and opens its logs before it writes its pid file: one of them
+    is a fifo that nobody reads yet."""
+    gateway, fifo = Gateway(), tmp_path / "fifo"
+    os.mkfifo(fifo)
+    try:
+        gateway.serve(service("one"))
+        old = gateway.settings.current.readlink()
+        log = gateway.settings.current / "snippets" / "log.conf"
+        log.write_text(f"{log.read_text()}access_log {fifo};\n")
+        status = Path(f"/proc/{gateway.launch()}/stat")
+        until(lambda: ") S " in status.read_text())
+        with ThreadPoolExecutor(1) as pool:
+            applied = pool.submit(gateway.serve, service("two"))
+            until(lambda: gateway.settings.current.readlink() != old)
+            reader = os.open(fifo, os.O_RDONLY)
+        applied.result()
+        assert gateway.call("/two/x").status == 503
+        os.close(reader)
+    finally:
+        gateway.stop()
 
 
 def test_a_frozen_nginx_is_refused_within_bounds(
