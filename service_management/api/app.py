@@ -36,7 +36,7 @@ class Parts:
 
 
 def create_app(parts: Parts) -> Flask:
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     _inner(app, parts)
     _pages(app, parts)
     app.register_blueprint(

@@ -80,7 +80,7 @@ class Nginx:
             raise NginxRefused(words.replace(f"{directory}/", ""))
 
     def _program(self) -> list[str]:
-        binary = self.settings.nginx_binary or shutil.which("nginx") or "/usr/sbin/nginx"
+        binary = shutil.which("nginx") or "/usr/sbin/nginx"
         return [binary, "-p", f"{self.settings.nginx_dir}/", "-e", str(self.settings.error_log)]
 
     def _current(self) -> str | None:

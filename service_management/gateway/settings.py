@@ -52,11 +52,9 @@ class GatewaySettings:
     flask: str = "127.0.0.1:5001"
     tls_cert: Path | None = None  # with tls_key: `listen` speaks HTTPS and HTTP/2
     tls_key: Path | None = None
-    nginx_binary: str | None = None  # None: found on PATH
     nginx_user: str | None = field(default_factory=_root_stays_root)
     template_dir: Path = TEMPLATE_DIR
     spool_dir: Path | None = None  # held request bodies; None: inside run_dir
-    log_to_stderr: bool = False  # besides the log file
     open_files: int = field(default_factory=_open_files)
 
     def __post_init__(self) -> None:

@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class ServiceView:
-    """All that a service's two files are made of."""
+    """All that the templates say of one service."""
 
     route: str
     upstream: str
