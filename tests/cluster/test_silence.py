@@ -24,7 +24,7 @@ from tests.stack.waiting import wait_for, watch
 SILENCE = 60
 STEADY = ("streaming", "pending", "starting")  # what only Slurm or the network could change
 ROLES = (*STEADY, "idling", "cold")
-IDLE = 20  # seconds: idle for the first time in the midst of the silence
+IDLE = 40  # seconds: idle for the first time in the midst of the silence, not before it
 NOW = {"Prefer": "wait=0"}
 
 
