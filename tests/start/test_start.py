@@ -62,6 +62,19 @@ class Clone:
         assert process.returncode == 0, said
         return said
 
+    def interrupted(self, *words: str, at: str) -> tuple[int, str]:
+        """Ctrl-C once it says this; how it ended, and all that it said."""
+        process = self.start_cmd(*words)
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if at in line:
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        rest, _ = process.communicate(timeout=90)
+        return process.returncode, said + rest
+
     def processes(self) -> list[str]:
         """Whatever runs from this clone, or from the demo cluster; a container's own processes
         may have the same names."""
@@ -114,6 +127,15 @@ def test_one_command_then_one_curl_is_answered_by_a_job_that_goes_again(clone: C
     wait_for("the route is cold again", lambda: httpx.get(info).json()["state"] == "cold")
 
 
+@pytest.fixture
+def unhurried(clone: Clone) -> Iterator[None]:
+    """As shipped: jobs stay for a while."""
+    clone.config.write_text(clone.as_shipped)
+    yield
+    clone.shorten_idleness()
+
+
+@pytest.mark.usefixtures("unhurried")
 def test_second_start_changes_nothing_and_stop_leaves_nothing(clone: Clone) -> None:
     clone.run()
     httpx.get(f"http://127.0.0.1:{clone.port}/classifier/example", timeout=120)
@@ -123,6 +145,13 @@ def test_second_start_changes_nothing_and_stop_leaves_nothing(clone: Clone) -> N
     assert {job["id"] for job in Cluster.load(DEMO).jobs()} == before
     assert "classifier" in clone.run("status")
     assert "the control plane is version" in clone.run("upgrade")
+    assert "log/control.log" in clone.interrupted("logs", at="log/control.log")[1]
+
+    said = clone.run("restart")
+
+    assert "cancelling the job of classifier" in said
+    assert said.index("taking the demo cluster down") < said.index("What to try next")
+    assert Cluster.load(DEMO).jobs() == []
 
     clone.run("stop")
 
@@ -136,12 +165,22 @@ def test_second_start_changes_nothing_and_stop_leaves_nothing(clone: Clone) -> N
     ).stdout.replace(" M services_config.json\n", "")
 
 
+def test_without_its_key_in_the_configuration_there_is_no_demo_cluster(clone: Clone) -> None:
+    clone.start_cmd("stop").communicate(timeout=120)  # another test may have left it running
+    clone.config.write_text('{"Services": []}')
+    try:
+        said = clone.run()
+        assert f"curl -i http://127.0.0.1:{clone.port}/" in said
+        assert not DEMO.exists()
+    finally:
+        clone.run("stop")
+        clone.shorten_idleness()
+
+
 @pytest.mark.timeout(600)
-def test_what_the_documents_tell_to_type_does_what_they_show(
-    clone: Clone,
-) -> None:
+@pytest.mark.usefixtures("unhurried")
+def test_what_the_documents_tell_to_type_does_what_they_show(clone: Clone) -> None:
     clone.run()
-    clone.config.write_text(clone.as_shipped)
     walk = Walk(clone.directory, clone.environment, clone.port)
     try:
         for page in WALKED:
@@ -149,23 +188,14 @@ def test_what_the_documents_tell_to_type_does_what_they_show(
             walk.stop_services()
     finally:
         subprocess.run(["git", "clean", "-fdq"], cwd=clone.directory, check=True)
-        clone.shorten_idleness()
 
 
 @pytest.mark.parametrize("after", ["starting the demo cluster", "starting nginx"])
 def test_ctrl_c_during_the_start_leaves_nothing(clone: Clone, after: str) -> None:
     clone.start_cmd("stop").communicate(timeout=120)  # another test may have left it running
-    process = clone.start_cmd()
-    assert process.stdout is not None
-    said = ""
-    for line in process.stdout:
-        said += line
-        if after in line:
-            os.killpg(process.pid, signal.SIGINT)
-            break
-    rest, _ = process.communicate(timeout=90)
+    code, said = clone.interrupted(at=after)
 
-    assert process.returncode == 130, said + rest
+    assert code == 130, said
     assert_nothing_left(clone)
 
 
