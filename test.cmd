@@ -20,8 +20,8 @@ if [ $# -eq 0 ]; then
 fi
 say "running the tests"
 if [ $# -eq 0 ]; then
-    # Mostly they wait for Slurm: two at a time, each file with a cluster of its worker's own.
-    set -- -n 2 --dist loadfile
+    # Mostly they wait for Slurm: three at a time, each file with a cluster of its worker's own.
+    set -- -n 3 --dist loadfile
 fi
 .venv/bin/python -m pytest "$@"
 say "all passed. Next: ./start.cmd, then curl http://127.0.0.1:8090/classifier/example"

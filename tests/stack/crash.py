@@ -16,7 +16,7 @@ from tests.stack.waiting import wait_for
 
 TIMEOUT = 5  # idle seconds; long enough for the control plane to come back
 HELD = 50
-STREAMED = 60  # seconds: what is set up after them, and the crash, take less
+STREAMED = 40  # seconds: what is set up after them, and the crash, take less
 NOW = {"Prefer": "wait=0"}
 ROLES = (
     "before_sbatch",
