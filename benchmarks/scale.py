@@ -16,6 +16,7 @@ class Scale:
     streams: int = 1000
     chunks: int = 600  # per stream, ten a second
     stream_rounds: int = 3
+    starts: int = 4  # cold ones, of which the mean is taken
     crowd: int = 1000
     services: int = 1000
     ready: int = 50
@@ -33,6 +34,7 @@ SMOKE = Scale(
     streams=20,
     chunks=10,
     stream_rounds=1,
+    starts=1,
     crowd=30,
     services=20,
     ready=2,
