@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ from benchmarks.baselines.bare import bare
 from benchmarks.baselines.naive import naive
 from benchmarks.endpoint import Endpoint
 from demo.cluster import Cluster
+from tests.stack.bringup import hosts, new_run_dir, running
 from tests.stack.stack import Stack
 from tests.stack.waiting import wait_for
 
@@ -108,11 +108,9 @@ class Bed:
 @contextmanager
 def bed(say: Say) -> Iterator[Bed]:
     with ExitStack() as open_:
-        directory = Path(tempfile.mkdtemp(prefix="io-bench-"))
-        open_.callback(shutil.rmtree, directory, ignore_errors=True)
+        directory = open_.enter_context(temporary_directory())
         say("starting a Slurm cluster of four hosts")
-        cluster = Cluster.up("hosts", Path(f"/run/iob{os.getpid()}"))
-        open_.callback(cluster.down)
+        cluster = open_.enter_context(hosts(Path(f"/run/iob{os.getpid()}")))
         for script in SERVICES.glob("*.sh"):
             cluster.write_script(script.name, script.read_text())
         cluster.write_script("bulk.py", (SERVICES / "bulk.py").read_text())
@@ -122,14 +120,14 @@ def bed(say: Say) -> Iterator[Bed]:
 
 @contextmanager
 def gateway(cluster: Cluster, environment: dict[str, str]) -> Iterator[Gateway]:
-    run_dir = Path(tempfile.mkdtemp(prefix="io", dir="/run"))
-    state_dir = Path(tempfile.mkdtemp(prefix="io-bench-"))
-    here = Gateway(cluster, state_dir, run_dir)
-    here.extra = environment
-    try:
-        here.up()
-        yield here
-    finally:
-        here.down()
-        shutil.rmtree(run_dir, ignore_errors=True)
-        shutil.rmtree(state_dir, ignore_errors=True)
+    with temporary_directory() as state_dir:
+        here = Gateway(cluster, state_dir, new_run_dir())
+        here.extra = environment
+        with running(here):
+            yield here
+
+
+@contextmanager
+def temporary_directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="io-bench-", ignore_cleanup_errors=True) as name:
+        yield Path(name)

@@ -7,10 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from demo.cluster import Cluster
 from tests.stack.stack import ROOT, Stack
 from tests.stack.waiting import wait_for
+
+AnyStack = TypeVar("AnyStack", bound=Stack)
 
 
 @contextmanager
@@ -22,16 +25,24 @@ def hosts(directory: Path) -> Iterator[Cluster]:
         cluster.down()
 
 
+def new_run_dir() -> Path:
+    return Path(tempfile.mkdtemp(prefix="io", dir="/run"))  # sockets' names have to be short
+
+
 @contextmanager
-def gateway(cluster: Cluster, state_dir: Path, root: Path = ROOT) -> Iterator[Stack]:
-    run_dir = Path(tempfile.mkdtemp(prefix="io", dir="/run"))  # sockets' names have to be short
-    stack = Stack(cluster, state_dir, run_dir, root)
+def running(stack: AnyStack) -> Iterator[AnyStack]:
     try:
         stack.up()
         yield stack
     finally:
         stack.down()
-        shutil.rmtree(run_dir, ignore_errors=True)
+        shutil.rmtree(stack.run_dir, ignore_errors=True)
+
+
+@contextmanager
+def gateway(cluster: Cluster, state_dir: Path, root: Path = ROOT) -> Iterator[Stack]:
+    with running(Stack(cluster, state_dir, new_run_dir(), root)) as stack:
+        yield stack
 
 
 def empty(stack: Stack) -> None:
