@@ -13,7 +13,7 @@ from hypothesis import settings
 # The programs whose Ctrl-C is tested must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How hard hypothesis looks: the whole of tests/unit has to stay below ten seconds; and the same
+# How hard hypothesis looks: the pure tests (lifecycle, config) take ten seconds; and the same
 # examples at every run, so that a red build is about the change and nothing else.
 _EASY = settings(deadline=None, max_examples=25, derandomize=False)
 settings.register_profile("same", _EASY, derandomize=True, database=None)
