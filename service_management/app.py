@@ -10,29 +10,29 @@ from pathlib import Path
 from flask import Flask
 
 from service_management import settings
-from service_management.api.app import Parts, create_app
-from service_management.catalogue import last_catalogue, read_catalogue
-from service_management.cluster.backends import make_backend
+from service_management.api.flask_app import Parts, create_app
+from service_management.catalogue_source import last_catalogue, read_catalogue
 from service_management.config import Catalogue
-from service_management.controller.board import Board
-from service_management.controller.catalogue import CatalogueWatcher, Source
-from service_management.controller.effects import Effects
-from service_management.controller.follower import Follower, Logs
-from service_management.controller.hands import Hands
+from service_management.controller.config_watcher import CatalogueWatcher, Source
+from service_management.controller.executor import Effects
 from service_management.controller.inbox import Inbox
-from service_management.controller.ledger import Ledger
+from service_management.controller.job_output import JobOutputs
 from service_management.controller.loop import Controller
-from service_management.controller.output import Outputs
-from service_management.controller.serving import Front
-from service_management.controller.traffic import Traffic
-from service_management.controller.world import World
+from service_management.controller.records import Records
+from service_management.controller.serving import CatalogueServer
+from service_management.controller.snapshot import Snapshot
+from service_management.controller.traffic import InflightSampler
+from service_management.controller.workers import Workers
+from service_management.controller.world import Dependencies
 from service_management.gateway import routes
 from service_management.gateway.inflight import look
-from service_management.gateway.master import Master
 from service_management.gateway.nginx import Nginx
+from service_management.gateway.nginx_master import Master
 from service_management.host import layout, lock, logs
 from service_management.settings import Settings
+from service_management.ssh.backends import make_backend
 from service_management.store import Store
+from service_management.usage.follower import Follower, Logs
 
 
 @dataclass(frozen=True)
@@ -72,23 +72,23 @@ def _stop(parts: Parts) -> None:
 
 
 def build(chosen: Settings) -> Parts:
-    store, board, inbox = Store(chosen.database_url), Board(), Inbox()
-    ledger = Ledger(chosen.identity, chosen.key_dir, store.load())
+    store, board, inbox = Store(chosen.database_url), Snapshot(), Inbox()
+    ledger = Records(chosen.identity, chosen.key_dir, store.load())
     last_good = last_catalogue(store)
     ledger.configure(last_good.services)
     board.services, board.tally = ledger.services, ledger.tally
     mask = layout.socket_mask(chosen)
     follower = Follower(store, Logs(layout.gateway_settings(chosen), chosen.access_log_mb << 20))
     backend = make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir, mask)
-    hands = Hands(backend, board.calls)
-    world = World(
+    hands = Workers(backend, board.calls)
+    world = Dependencies(
         store=store,
         board=board,
         inbox=inbox,
         ledger=ledger,
         effects=Effects(hands, chosen.run_dir, inbox.put, ledger.service),
         routes=PublishedRoutes(chosen.run_dir),
-        traffic=Traffic(lambda: look(chosen.run_dir / "tunnels")),
+        traffic=InflightSampler(lambda: look(chosen.run_dir / "tunnels")),
         watcher=_watcher(chosen, inbox, last_good),
         heard=follower.last_request,
         open_since=Master(layout.gateway_settings(chosen)).since,
@@ -98,7 +98,7 @@ def build(chosen: Settings) -> Parts:
         board=board,
         controller=controller,
         store=store,
-        outputs=Outputs(hands),
+        outputs=JobOutputs(hands),
         follower=follower,
         admin_token=chosen.admin_token,
         most_held=chosen.hold_threads,
@@ -106,7 +106,7 @@ def build(chosen: Settings) -> Parts:
 
 
 def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueWatcher:
-    front = Front(Nginx(layout.gateway_settings(chosen)))
+    front = CatalogueServer(Nginx(layout.gateway_settings(chosen)))
     source = Source(
         file=chosen.config_file,
         load=lambda file: read_catalogue(chosen, file),

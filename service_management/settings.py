@@ -14,7 +14,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 SPOOL_BASE = Path("/var/tmp")  # noqa: S108 - not /run: that is memory on most machines
-RUN_DIR_MAX = 22  # bytes, see gateway/settings.py
+RUN_DIR_MAX = 22  # bytes, see gateway/gateway_settings.py
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -9,13 +9,13 @@ from flask import Blueprint, Response, jsonify, request
 
 from service_management.api import problems
 from service_management.api.problems import problem
-from service_management.cluster.errors import ClusterError
-from service_management.controller.board import Board
+from service_management.controller.job_output import JobOutputs
 from service_management.controller.loop import Controller
-from service_management.controller.output import Outputs
+from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
+from service_management.ssh.errors import ClusterError
 
 VERBS: dict[str, Callable[[bool], ev.Event]] = {
     "start": lambda _hurry: ev.StartAsked(),
@@ -27,7 +27,9 @@ VERBS: dict[str, Callable[[bool], ev.Event]] = {
 MOST_LINES = 1000
 
 
-def blueprint(controller: Controller, board: Board, outputs: Outputs, token: str) -> Blueprint:
+def blueprint(
+    controller: Controller, board: Snapshot, outputs: JobOutputs, token: str
+) -> Blueprint:
     admin = Blueprint("admin", __name__, url_prefix="/admin/services/<route>")
 
     @admin.before_request
@@ -66,7 +68,7 @@ def blueprint(controller: Controller, board: Board, outputs: Outputs, token: str
     return admin
 
 
-def _state(board: Board, route: str) -> dict[str, object]:
+def _state(board: Snapshot, route: str) -> dict[str, object]:
     view = board.view(route)
     return problems.about(view) if view else {"service": route, "state": None}
 

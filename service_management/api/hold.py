@@ -15,11 +15,11 @@ import time
 from flask import Response, render_template
 
 from service_management.api import problems
-from service_management.api.held import Held
+from service_management.api.explanations import explain
+from service_management.api.held_request import Held
 from service_management.api.problems import problem
-from service_management.api.words import explain
-from service_management.controller.board import Board, View
 from service_management.controller.loop import Controller
+from service_management.controller.snapshot import Snapshot, View
 from service_management.lifecycle.events import Demanded
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
@@ -49,7 +49,7 @@ def settled(record: Record | None) -> bool:
 
 
 class Hold:
-    def __init__(self, board: Board, controller: Controller, most: int) -> None:
+    def __init__(self, board: Snapshot, controller: Controller, most: int) -> None:
         self._board, self._controller = board, controller
         self._places = threading.BoundedSemaphore(most)  # gunicorn has a few threads more
 

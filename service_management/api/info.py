@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from service_management.api.explanations import explain, upcoming
 from service_management.api.problems import last_failure
-from service_management.api.words import explain, upcoming
-from service_management.controller.board import Board, View
+from service_management.controller.snapshot import Snapshot, View
 from service_management.lifecycle.states import State
 from service_management.store import LogEntry
 
 
-def everything(board: Board, now: float) -> dict[str, Any]:
+def everything(board: Snapshot, now: float) -> dict[str, Any]:
     return {
         "services": [service(view, now) for view in board.views()],
         "config_error": config_error(board),
@@ -19,7 +19,7 @@ def everything(board: Board, now: float) -> dict[str, Any]:
     }
 
 
-def config_error(board: Board) -> dict[str, Any] | None:
+def config_error(board: Snapshot) -> dict[str, Any] | None:
     problems = board.config_error
     if not problems:
         return None

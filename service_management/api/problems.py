@@ -9,9 +9,9 @@ from typing import Any
 
 from flask import Response
 
-from service_management.api.words import explain
-from service_management.config.problems import nearest
-from service_management.controller.board import Board, View
+from service_management.api.explanations import explain
+from service_management.config.config_problem import nearest
+from service_management.controller.snapshot import Snapshot, View
 from service_management.lifecycle.states import State
 
 PREFIX = "urn:inference-orchestrator:problem:"
@@ -79,7 +79,7 @@ def problem(
     return response
 
 
-def unknown_service(board: Board, route: str) -> Response:
+def unknown_service(board: Snapshot, route: str) -> Response:
     near = nearest(route, list(board.services))
     hint = f"Did you mean {near!r}?" if near else "GET /info lists those there are."
     text = f"No service has the route {route!r}. {hint}"

@@ -13,9 +13,9 @@ import typer
 from rich.text import Text
 
 from service_management import __version__, settings
-from service_management.catalogue import read_catalogue
-from service_management.cli import by_hand, display, local, mistakes
-from service_management.cli.remote import Gateway
+from service_management.catalogue_source import read_catalogue
+from service_management.cli import display, local, ssh_commands, user_errors
+from service_management.cli.gateway_client import Gateway
 from service_management.cli.terminal import err, out, say, show, silent
 from service_management.cli.watching import Goal, watch
 from service_management.config import Catalogue
@@ -45,8 +45,8 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except mistakes.EXPECTED as error:
-        text = Text("error: ", style="red").append(mistakes.sentence(error), style="default")
+    except user_errors.EXPECTED as error:
+        text = Text("error: ", style="red").append(user_errors.sentence(error), style="default")
         err.print(text, soft_wrap=True)
         sys.exit(1)
 
@@ -156,13 +156,13 @@ def logs(
 @app.command()
 def sbatch(route: Route) -> None:
     """Print the sbatch command a start would run on the login node; submit nothing."""
-    print(by_hand.sbatch(settings.read(), route))
+    print(ssh_commands.sbatch(settings.read(), route))
 
 
 @app.command()
 def ssh(route: Route) -> None:
     """Print the ssh commands that see what the gateway sees of a service's cluster."""
-    lines = by_hand.ssh(settings.read(), route)
+    lines = ssh_commands.ssh(settings.read(), route)
     print(f"# A shell through the gateway's own connection, or one command:\n{lines['use']}")
     print(f"# Whether it is logged in:\n{lines['check']}")
     print(f"# Log in for it, where a password or second factor is asked for:\n{lines['login']}")

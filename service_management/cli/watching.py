@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from service_management.native.patience import Say
+from service_management.native.waiting import Say
 
 POLL = 0.2
 

@@ -2,12 +2,12 @@
 
 from .across import RESERVED_ROUTES
 from .catalogue import Catalogue
+from .config_problem import Problem
 from .fields import MOST_CONNECTIONS
+from .json_schema import KEYS, Key, schema
 from .keyfiles import file_rule, resolve_key
 from .loader import load, parse
 from .models import Service
-from .problems import Problem
-from .schema import KEYS, Key, schema
 
 __all__ = [
     "KEYS",

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import json
 
-from .schema import schema
+from .json_schema import schema
 
 print(json.dumps(schema(), indent=2, ensure_ascii=False))

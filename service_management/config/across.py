@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from .config_problem import Fault, Problem, shown
 from .models import Service
-from .problems import Fault, Problem, shown
 
 # The gateway's own first path segments.
 RESERVED_ROUTES = frozenset(

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from .config_problem import Fault, nearest, plain, shown
 from .models import Service
-from .problems import Fault, nearest, plain, shown
 
 FIELDS = Service.model_fields
 REQUIRED = tuple(key for key, field in FIELDS.items() if field.is_required())

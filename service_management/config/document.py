@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import jsontext
-from .problems import DEFAULTS, FILE, Problem, nearest, plain, shown
+from .config_problem import DEFAULTS, FILE, Problem, nearest, plain, shown
 
 SERVICES = "Services"
 TOP_LEVEL = (SERVICES, DEFAULTS, "$schema")

@@ -9,9 +9,9 @@ from typing import Any
 
 from .across import Entry, within
 from .checks import Checked, check, missing, service_of
+from .config_problem import DEFAULTS, Fault, Problem, shown
 from .keyfiles import FileCheck, resolve_key
 from .models import Service
-from .problems import DEFAULTS, Fault, Problem, shown
 from .rules import FILE_RULE, is_plain_path
 
 FILE_KEYS = ("ssh_key_file", "known_hosts_file")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from . import job_options, paths, rules
-from .problems import refusal
+from .config_problem import refusal
 from .rules import Rule
 
 MONTH = 30 * 24 * 3600

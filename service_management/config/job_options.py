@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .problems import refusal, shown
+from .config_problem import refusal, shown
 
 # What the orchestrator tells sbatch itself, or what keeps sbatch from answering with a job id.
 OWNED = {

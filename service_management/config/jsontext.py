@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .problems import FILE, Problem, shown
+from .config_problem import FILE, Problem, shown
 
 MAX_DEPTH = 16  # the format needs four levels; more would only exhaust the stack further on
 TOO_DEEP = Problem(FILE, "", "", f"must not be nested deeper than {MAX_DEPTH} levels")

@@ -9,9 +9,9 @@ from . import document, entries, jsontext
 from .across import between
 from .catalogue import Catalogue
 from .checks import FIELDS, NOT_IN_DEFAULTS, check
+from .config_problem import DEFAULTS, FILE, Problem
 from .entries import Surroundings
 from .keyfiles import FileCheck, file_rule, unreadable
-from .problems import DEFAULTS, FILE, Problem
 
 DEFAULTS_KEYS = tuple(key for key in FIELDS if key not in NOT_IN_DEFAULTS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .problems import refusal
+from .config_problem import refusal
 
 # Characters that mean the same in a URL, in an nginx location and to the service, and
 # that no proxy on the way encodes, decodes or folds.

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, ValidationError, ValidatorFunctionWrapHandler
 from pydantic_core import CoreSchema, core_schema
 
-from .problems import nearest, refusal
+from .config_problem import nearest, refusal
 
 LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 HOSTNAME = re.compile(rf"{LABEL}(?:\.{LABEL})*")

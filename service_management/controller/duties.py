@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from service_management.controller.effects import Effects
-from service_management.controller.traffic import Traffic
+from service_management.controller.executor import Effects
+from service_management.controller.traffic import InflightSampler
 from service_management.lifecycle.actions import Action, Find, Probe, Tunnel
 from service_management.lifecycle.record import Job, Record
 
 
 class Duties:
-    def __init__(self, effects: Effects, traffic: Traffic) -> None:
+    def __init__(self, effects: Effects, traffic: InflightSampler) -> None:
         self._effects, self._traffic = effects, traffic
 
     def act(

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from service_management.cluster import outcomes
-from service_management.cluster.errors import ClusterError
-from service_management.cluster.submit import SubmitSpec, submit_command
-from service_management.controller.hands import Hand
+from service_management.controller.health_check import probe
 from service_management.controller.inbox import Happened, Item, LoginState
+from service_management.controller.job_spec import JobSpec
 from service_management.controller.matching import Answer
-from service_management.controller.probe import probe
-from service_management.controller.spec import JobSpec
-from service_management.controller.tunnels import Leads, connection_number, sockets
+from service_management.controller.socket_paths import TunnelTargets, connection_number, sockets
+from service_management.controller.workers import LoginWorker
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.observations import JobEnd
+from service_management.lifecycle.job_views import JobEnd
 from service_management.lifecycle.record import Job
 from service_management.lifecycle.states import Reason
+from service_management.slurm import outcomes
+from service_management.slurm.sbatch import SubmitSpec, submit_command
+from service_management.ssh.errors import ClusterError
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Errand:
     route: str
     job: Job
     spec: JobSpec
-    hand: Hand
+    hand: LoginWorker
     health_path: str
 
 
 class Errands:
     def __init__(self, run_dir: Path, tell: Callable[[Item], None]) -> None:
         self._run_dir, self._tell = run_dir, tell
-        self.leads = Leads()
+        self.leads = TunnelTargets()
 
     def carefully(self, errand: Errand, work: Callable[[Errand], None]) -> None:
         try:
@@ -48,7 +48,7 @@ class Errands:
         except ClusterError as error:
             self._trouble(errand.hand, error.text)
 
-    def _trouble(self, hand: Hand, text: str) -> None:
+    def _trouble(self, hand: LoginWorker, text: str) -> None:
         self._tell(LoginState(hand.login.id, text))
 
     def _say(self, errand: Errand, event: ev.Event) -> None:
@@ -132,7 +132,7 @@ class Errands:
         else:
             self._trouble(errand.hand, outcome.message)
 
-    def ask_queue(self, hand: Hand, now: float) -> None:
+    def ask_queue(self, hand: LoginWorker, now: float) -> None:
         views = hand.client.queue()
         if isinstance(views, outcomes.Unknown):
             self._trouble(hand, views.message)

@@ -17,11 +17,11 @@ import structlog
 
 from service_management.controller.duties import Duties
 from service_management.controller.inbox import Happened, Item, Suspected
-from service_management.controller.intake import Intake
-from service_management.controller.ledger import Changes
 from service_management.controller.polling import Polling
-from service_management.controller.publishing import Publishing
-from service_management.controller.world import World
+from service_management.controller.publishing import RoutePublisher
+from service_management.controller.reconcile import Reconciler
+from service_management.controller.records import Changes
+from service_management.controller.world import Dependencies
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import routed
 from service_management.lifecycle.record import Record
@@ -33,16 +33,18 @@ BUSY, STEADY, QUIET = 0.1, 0.2, 0.5  # longest wait for the next pass, seconds
 
 
 class Controller:
-    def __init__(self, world: World, identity: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, world: Dependencies, identity: str, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store, self._board, self._inbox = world.store, world.board, world.inbox
         self._ledger, self._effects = world.ledger, world.effects
         self._traffic, self._watcher = world.traffic, world.watcher
         self._duties = Duties(world.effects, world.traffic)
-        self._routes = Publishing(world.routes, world.effects.sockets, self._duties.stands)
+        self._routes = RoutePublisher(world.routes, world.effects.sockets, self._duties.stands)
         self._heard, self._open_since = world.heard, world.open_since
         self._clock, self._began = clock, 0.0
         self._polling = Polling()
-        self._intake = Intake(world, self._polling, identity)
+        self._intake = Reconciler(world, self._polling, identity)
         self._stopped, self._ended = threading.Event(), threading.Event()
         self._arrived: deque[Item] = deque()
         self._done: list[threading.Event] = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from service_management.cluster.names import JobName, parse_job_name
-from service_management.lifecycle.observations import JobPhase, JobView
+from service_management.lifecycle.job_views import JobPhase, JobView
 from service_management.lifecycle.record import Job, Record
+from service_management.slurm.job_names import JobName, parse_job_name
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from service_management.cluster.login import Login
-from service_management.controller.spec import JobSpec, spec_of
+from service_management.controller.job_spec import JobSpec, spec_of
+from service_management.lifecycle.policy import watch_interval
 from service_management.lifecycle.record import Record
-from service_management.lifecycle.timing import watch_interval
+from service_management.ssh.login import Login
 
 # Without a job of ours, a login is asked for strays: a submission given up as lost may still
 # arrive. Sooner where it never answered, or is in trouble; sites ban those who knock often.

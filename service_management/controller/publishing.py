@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-from service_management.controller.tunnels import Sockets
+from service_management.controller.socket_paths import Sockets
 from service_management.lifecycle.record import Job, Record
 
 
@@ -21,7 +21,7 @@ class Routes(Protocol):
     def unpublish(self, route: str) -> None: ...
 
 
-class Publishing:
+class RoutePublisher:
     """`stands`: a tunnel of this job that leads to where it runs now."""
 
     def __init__(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 
 from service_management.config import Catalogue, Problem, Service
-from service_management.controller.catalogue import ServeRefused
+from service_management.controller.config_watcher import ServeRefused
 from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
 from service_management.gateway.render import render
 from service_management.host import ports
 
 
-class Front:
+class CatalogueServer:
     """Called by the catalogue's one thread."""
 
     def __init__(self, nginx: Nginx) -> None:

@@ -16,7 +16,7 @@ FASTEST = 0.2
 SHARE = 0.02  # of a core
 
 
-class Traffic:
+class InflightSampler:
     def __init__(self, look: Callable[[], Sample]) -> None:
         self._look = look
         self._next = 0.0

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service_management.controller.board import Board
-from service_management.controller.catalogue import CatalogueWatcher
-from service_management.controller.effects import Effects
+from service_management.controller.config_watcher import CatalogueWatcher
+from service_management.controller.executor import Effects
 from service_management.controller.inbox import Inbox
-from service_management.controller.ledger import Ledger
 from service_management.controller.publishing import Routes
-from service_management.controller.traffic import Traffic
+from service_management.controller.records import Records
+from service_management.controller.snapshot import Snapshot
+from service_management.controller.traffic import InflightSampler
 from service_management.store import Store
 
 
 @dataclass(frozen=True)
-class World:
+class Dependencies:
     """One of each."""
 
     store: Store
-    board: Board
+    board: Snapshot
     inbox: Inbox
-    ledger: Ledger
+    ledger: Records
     effects: Effects
     routes: Routes
-    traffic: Traffic
+    traffic: InflightSampler
     watcher: CatalogueWatcher
     # When a route was last asked, by nginx's log; None until all from before that time is read.
     heard: Callable[[str, float], float | None]

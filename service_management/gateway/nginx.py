@@ -10,9 +10,9 @@ from pathlib import Path
 from service_management.config import Catalogue
 from service_management.gateway.errors import NginxRefused
 from service_management.gateway.files import symlink_atomically
-from service_management.gateway.master import Master, complaints
+from service_management.gateway.gateway_settings import GatewaySettings
+from service_management.gateway.nginx_master import Master, complaints
 from service_management.gateway.render import MAIN, generation_of, render
-from service_management.gateway.settings import GatewaySettings
 
 _CHECK_SECONDS = 60
 

@@ -11,9 +11,9 @@ from jinja2 import Environment, Template
 
 from service_management.config import Catalogue, Service
 from service_management.gateway.errors import RenderRefused
+from service_management.gateway.gateway_settings import GatewaySettings
 from service_management.gateway.quote import UnquotableError, environment
-from service_management.gateway.settings import GatewaySettings
-from service_management.gateway.view import ServiceView, view
+from service_management.gateway.service_view import ServiceView, view
 
 MAIN = "nginx.conf"
 GENERATION = "generation.conf"

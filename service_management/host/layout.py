@@ -10,8 +10,8 @@ import shutil
 import stat
 from pathlib import Path
 
+from service_management.gateway.gateway_settings import GatewaySettings, default_listen
 from service_management.gateway.processes import is_here
-from service_management.gateway.settings import GatewaySettings, default_listen
 from service_management.settings import Settings, SettingsError
 
 OWNER_ONLY, OWNER_AND_GROUP = 0o177, 0o117  # masks for sockets

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service_management.lifecycle.actions import Action
+from service_management.lifecycle.policy import Policy
 from service_management.lifecycle.record import Job, Record
-from service_management.lifecycle.timing import Policy
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from service_management.lifecycle import moves
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Demanded
+from service_management.lifecycle.policy import SPEAKS_FOR
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import Reason, State
-from service_management.lifecycle.timing import SPEAKS_FOR
 
 
 def _start(record: Record, _event: Demanded, context: Context) -> Record:

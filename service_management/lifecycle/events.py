@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from service_management.lifecycle.observations import JobEnd, JobView
+from service_management.lifecycle.job_views import JobEnd, JobView
 from service_management.lifecycle.record import Job
 from service_management.lifecycle.states import Reason
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from service_management.lifecycle.decision import Context
+from service_management.lifecycle.policy import STABLE_AFTER, backoff
 from service_management.lifecycle.record import Failure, Record
 from service_management.lifecycle.states import Reason, State
-from service_management.lifecycle.timing import STABLE_AFTER, backoff
 
 
 def submit(record: Record, context: Context) -> Record:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from service_management.lifecycle import clock, demand, operator, slurm
+from service_management.lifecycle import demand, job_events, operator_requests, ticks
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, Submit, duties
 from service_management.lifecycle.decision import Context, Decision
@@ -24,23 +24,23 @@ def _stay(record: Record, _event: ev.Event, _context: Context) -> Record:
 
 _COLUMNS: Mapping[type, Mapping[State, Callable[..., Record | None]]] = {
     ev.Demanded: demand.HANDLERS,
-    ev.Ticked: clock.TICKED,
-    ev.Resumed: clock.RESUMED,
-    ev.Probed: clock.PROBED,
-    ev.Submitted: slurm.SUBMITTED,
-    ev.SubmitFailed: slurm.SUBMIT_FAILED,
-    ev.JobAbsent: slurm.JOB_ABSENT,
-    ev.JobSeen: slurm.JOB_SEEN,
-    ev.JobOver: slurm.JOB_OVER,
-    ev.Adopted: slurm.ADOPTED,
-    ev.StartAsked: operator.START,
-    ev.StopAsked: operator.STOP,
-    ev.RestartAsked: operator.RESTART,
-    ev.EnableAsked: operator.ENABLE,
-    ev.DisableAsked: operator.DISABLE,
-    ev.Changed: operator.CHANGED,
-    ev.Removed: operator.REMOVED,
-    ev.Restored: operator.RESTORED,
+    ev.Ticked: ticks.TICKED,
+    ev.Resumed: ticks.RESUMED,
+    ev.Probed: ticks.PROBED,
+    ev.Submitted: job_events.SUBMITTED,
+    ev.SubmitFailed: job_events.SUBMIT_FAILED,
+    ev.JobAbsent: job_events.JOB_ABSENT,
+    ev.JobSeen: job_events.JOB_SEEN,
+    ev.JobOver: job_events.JOB_OVER,
+    ev.Adopted: job_events.ADOPTED,
+    ev.StartAsked: operator_requests.START,
+    ev.StopAsked: operator_requests.STOP,
+    ev.RestartAsked: operator_requests.RESTART,
+    ev.EnableAsked: operator_requests.ENABLE,
+    ev.DisableAsked: operator_requests.DISABLE,
+    ev.Changed: operator_requests.CHANGED,
+    ev.Removed: operator_requests.REMOVED,
+    ev.Restored: operator_requests.RESTORED,
 }
 
 TABLE: Mapping[tuple[State, type], Handler] = {

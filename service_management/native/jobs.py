@@ -5,8 +5,8 @@ from __future__ import annotations
 import requests
 
 from service_management.host import loopback
-from service_management.native.health import info
-from service_management.native.patience import Say, wait
+from service_management.native.control_plane import info
+from service_management.native.waiting import Say, wait
 from service_management.settings import Settings
 
 STOP_SECONDS = 30.0

@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from service_management.catalogue import last_catalogue, read_catalogue
-from service_management.cluster.openssh import OpenSshBackend
-from service_management.cluster.processes import write_private
+from service_management.catalogue_source import last_catalogue, read_catalogue
 from service_management.config import Catalogue
 from service_management.gateway import foreground
 from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
 from service_management.host import layout, ports, tls
-from service_management.native import interruption, jobs, leftovers, strays, supervisor
+from service_management.native import interruption, jobs, orphan_jobs, strays, supervisor
+from service_management.native.control_plane import wait_until_healthy
 from service_management.native.errors import NativeError
-from service_management.native.health import wait_until_healthy
-from service_management.native.patience import Say, wait
+from service_management.native.waiting import Say, wait
 from service_management.settings import Settings
+from service_management.ssh.local_commands import write_private
+from service_management.ssh.openssh.openssh_backend import OpenSshBackend
 from service_management.store import Store, refuse_newer
 
 STOP_SECONDS, KILL_SECONDS = 30.0, 5.0
@@ -163,7 +163,7 @@ class Native:
         place = self.chosen.database_url.partition("sqlite:///")[2]
         if place and not os.path.exists(place):  # noqa: PTH110 - a URL's text, not a path of ours
             return []
-        return [str(left) for left in leftovers.cancel(self.chosen, self._say)]
+        return [str(left) for left in orphan_jobs.cancel(self.chosen, self._say)]
 
     def _end_processes(self) -> None:
         pid = self._supervisor()

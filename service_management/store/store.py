@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from service_management.lifecycle.record import Record
-from service_management.store import schema
+from service_management.store import upgrade
 from service_management.store.tables import EVENTS, NOTES, SERVICES
 
 _RECORD = TypeAdapter(Record)
@@ -42,7 +42,7 @@ class Store:
         self._engine = sa.create_engine(url)
         if self._engine.dialect.name == "sqlite":
             _prepare_sqlite(self._engine)
-        schema.bring_up(self._engine)
+        upgrade.bring_up(self._engine)
 
     def load(self) -> dict[str, Record]:
         with self._engine.connect() as connection:

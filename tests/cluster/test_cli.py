@@ -20,9 +20,9 @@ from typer.testing import CliRunner
 
 from demo.cluster import Cluster
 from service_management.cli import commands as cli
-from service_management.cluster.names import parse_job_name
 from service_management.host import layout
 from service_management.native.env_file import make_secrets
+from service_management.slurm.job_names import parse_job_name
 from service_management.store import Store
 from tests.stack.stack import ROOT, Stack
 from tests.stack.waiting import at_best, wait_for

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from service_management.cluster.backoff import Backoff
-from service_management.cluster.connection import Connection, SshBackend
-from service_management.cluster.openssh import OpenSshBackend, OpenSshConnection
-from service_management.cluster.paramiko_backend import ParamikoBackend, ParamikoConnection
+from service_management.ssh.connection import Connection, SshBackend
+from service_management.ssh.login_backoff import Backoff
+from service_management.ssh.openssh.openssh_backend import OpenSshBackend, OpenSshConnection
+from service_management.ssh.paramiko.paramiko_backend import ParamikoBackend, ParamikoConnection
 from tests.cluster_ssh.sshd import Sshd
 
 BackendMaker = Callable[[Path], SshBackend]

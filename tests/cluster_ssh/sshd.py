@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service_management.cluster.login import Login
+from service_management.ssh.login import Login
 
 PRIVSEP = Path("/run/sshd")  # compiled into Debian's sshd, which does not start without it
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from service_management.cluster.backoff import FIRST_DELAY
-from service_management.cluster.connection import SshBackend
-from service_management.cluster.errors import SshError, SshProblem
+from service_management.ssh.connection import SshBackend
+from service_management.ssh.errors import SshError, SshProblem
+from service_management.ssh.login_backoff import FIRST_DELAY
 from tests.cluster_ssh.conftest import SshdMaker, logged_in
 from tests.cluster_ssh.sshd import Sshd, free_port, make_key, wait_until
 

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from service_management.cluster.backoff import FIRST_DELAY, LONGEST_DELAY
-from service_management.cluster.connection import SshBackend
-from service_management.cluster.counts import CallCounts
-from service_management.cluster.errors import SshError
 from service_management.controller.errands import Errand, Errands
-from service_management.controller.hands import THREADS, Hand, Hands
-from service_management.controller.spec import JobSpec
-from service_management.controller.tunnels import sockets
+from service_management.controller.job_spec import JobSpec
+from service_management.controller.socket_paths import sockets
+from service_management.controller.workers import THREADS, LoginWorker, Workers
 from service_management.lifecycle.record import Job
+from service_management.ssh.call_counts import CallCounts
+from service_management.ssh.connection import SshBackend
+from service_management.ssh.errors import SshError
+from service_management.ssh.login_backoff import FIRST_DELAY, LONGEST_DELAY
 from tests.cluster_ssh.sshd import Sshd, wait_until
 
 
-def errand(hand: Hand, number: int, port: int) -> Errand:
+def errand(hand: LoginWorker, number: int, port: int) -> Errand:
     spec = JobSpec(hand.login, "/run.sh", port, ssh_connections=2)
     job = Job(f"io.s.0.{port}.{number:08x}", port, 0.0, spec.dump(), job_id="1", node="n1")
     return Errand("s", job, spec, hand, "/")
@@ -31,7 +31,7 @@ def errand(hand: Hand, number: int, port: int) -> Errand:
 def test_a_further_login_that_hangs_leaves_the_other_threads_to_the_first(
     backend: SshBackend, sshd: Sshd, short_dir: Path
 ) -> None:
-    hands = Hands(backend, CallCounts())
+    hands = Workers(backend, CallCounts())
     hand, errands = hands.of(sshd.login()), Errands(short_dir, lambda _: None)
     hand.client._nodes["n1"] = (math.inf, "127.0.0.1")  # no Slurm here that could tell
     jobs = [errand(hand, number, sshd.port) for number in range(THREADS + 1)]

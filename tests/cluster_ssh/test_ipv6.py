@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service_management.cluster.connection import SshBackend
-from service_management.cluster.errors import SshError, SshProblem
+from service_management.ssh.connection import SshBackend
+from service_management.ssh.errors import SshError, SshProblem
 from tests.cluster_ssh.conftest import SshdMaker, logged_in
 from tests.cluster_ssh.sshd import Sshd, wait_until
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from service_management.cluster.connection import SshBackend
-from service_management.cluster.counts import LOGINS
-from service_management.cluster.errors import SshError
+from service_management.ssh.call_counts import LOGINS
+from service_management.ssh.connection import SshBackend
+from service_management.ssh.errors import SshError
 from tests.cluster_ssh.conftest import logged_in
 from tests.cluster_ssh.sshd import Sshd, make_key, wait_until
 

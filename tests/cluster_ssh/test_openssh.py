@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from service_management.cluster.errors import LoginError, SshError, SshProblem
-from service_management.cluster.login import Login
-from service_management.cluster.openssh import OpenSshBackend
-from service_management.cluster.ssh_config import LoginFiles, render_config
+from service_management.ssh.errors import LoginError, SshError, SshProblem
+from service_management.ssh.login import Login
+from service_management.ssh.openssh.openssh_backend import OpenSshBackend
+from service_management.ssh.openssh.ssh_config import LoginFiles, render_config
 from tests.cluster_ssh.conftest import logged_in, process_exists
 from tests.cluster_ssh.sshd import Sshd, wait_until
 from tests.cluster_ssh.test_contract import greeter, heard_through
@@ -23,8 +23,8 @@ LOG_IN = """
 import json
 import sys
 from pathlib import Path
-from service_management.cluster.login import Login
-from service_management.cluster.openssh import OpenSshBackend
+from service_management.ssh.login import Login
+from service_management.ssh.openssh.openssh_backend import OpenSshBackend
 
 backend = OpenSshBackend(Path(sys.argv[1]) / "run", Path(sys.argv[1]) / "state")
 connection = backend.connection(Login(**json.loads(sys.argv[2])))
@@ -81,7 +81,7 @@ def test_a_master_too_slow_to_say_who_it_is_costs_no_note_of_its_tunnels(
     connection, short_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A forward without its note could never be cancelled."""
-    monkeypatch.setattr("service_management.cluster.master.CONTROL_TIMEOUT", 0.5)
+    monkeypatch.setattr("service_management.ssh.openssh.control_master.CONTROL_TIMEOUT", 0.5)
     with greeter(b"here") as port, greeter(b"there") as other:
         connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
         pid = connection._master.pid()

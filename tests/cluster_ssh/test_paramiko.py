@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from service_management.cluster.errors import SshError, SshProblem
-from service_management.cluster.paramiko_backend import ParamikoBackend
+from service_management.ssh.errors import SshError, SshProblem
+from service_management.ssh.paramiko.paramiko_backend import ParamikoBackend
 from tests.cluster_ssh.conftest import logged_in
 from tests.cluster_ssh.sshd import Sshd, make_key, wait_until
 from tests.cluster_ssh.test_contract import greeter, heard_through, problem

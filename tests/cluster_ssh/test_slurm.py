@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from demo.cluster import Cluster
-from service_management.cluster.client import SlurmClient
-from service_management.cluster.login import Login
-from service_management.cluster.openssh import OpenSshBackend
-from service_management.cluster.outcomes import (
+from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
+from service_management.slurm.client import SlurmClient
+from service_management.slurm.outcomes import (
     NotSubmitted,
     Rejected,
     StillThere,
     Submitted,
     Unknown,
 )
-from service_management.cluster.submit import SubmitSpec, submit_script
-from service_management.lifecycle.observations import JobEnd, JobPhase, JobView
+from service_management.slurm.sbatch import SubmitSpec, submit_script
+from service_management.ssh.login import Login
+from service_management.ssh.openssh.openssh_backend import OpenSshBackend
 from tests.cluster_ssh.conftest import logged_in
 from tests.cluster_ssh.sshd import wait_until
 

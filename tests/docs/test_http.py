@@ -11,17 +11,17 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from service_management.api import info
-from service_management.api.app import Parts, create_app
-from service_management.api.metrics import exposition
+from service_management.api.flask_app import Parts, create_app
+from service_management.api.metrics.service_metrics import exposition
 from service_management.api.problems import KINDS, NOT_READY, about
-from service_management.cluster.counts import LOGINS
 from service_management.config import Problem, Service
-from service_management.controller.board import Board, View
-from service_management.controller.spec import JobSpec
-from service_management.controller.usage import ServiceUsage, Usage
+from service_management.controller.job_spec import JobSpec
+from service_management.controller.snapshot import Snapshot, View
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import Reason, State
+from service_management.ssh.call_counts import LOGINS
 from service_management.store import LogEntry
+from service_management.usage.totals import ServiceUsage, UsageTotals
 from tests.docs.pages import ROOT, first_column, read, rows, section
 
 HTTP, ERRORS = "docs/http.md", "docs/errors.md"
@@ -61,7 +61,7 @@ def fields(heading: str) -> set[str]:
 
 def test_the_endpoints_are_flasks_and_nginxs_own() -> None:
     nothing = cast(Any, None)  # routes only: nothing is asked
-    app = create_app(Parts(Board(), *[nothing] * 4, "", most_held=1))
+    app = create_app(Parts(Snapshot(), *[nothing] * 4, "", most_held=1))
     served = {("GET", "/healthz/nginx")}
     for rule in app.url_map.iter_rules():
         methods = cast(set[str], rule.methods) - {"HEAD", "OPTIONS"}
@@ -89,7 +89,7 @@ def test_every_path_that_nginx_passes_to_flask_is_an_endpoint() -> None:
 
 
 def test_the_fields_of_info_are_documented_and_no_others() -> None:
-    assert fields("The whole") == info.everything(Board(), 0.0).keys()
+    assert fields("The whole") == info.everything(Snapshot(), 0.0).keys()
     details = info.details(view(), [], 0.0)
     assert fields("One service") == details.keys()
     assert fields("A replica") == details["replicas"][0].keys()
@@ -98,7 +98,7 @@ def test_the_fields_of_info_are_documented_and_no_others() -> None:
 
 
 def test_the_fields_of_a_config_error_are_documented() -> None:
-    board = Board()
+    board = Snapshot()
     board.config_error = (Problem(service="x", key="k", value="v", rule="r"),)
     error = cast(dict[str, Any], info.everything(board, 0.0)["config_error"])
     (row,) = [row for row in rows(section(HTTP, "The whole")) if row[0] == "`config_error`"]
@@ -114,7 +114,7 @@ def test_the_members_of_a_problem_are_documented_and_no_others() -> None:
 
 
 def test_the_metrics_are_documented_with_their_labels() -> None:
-    board = Board()
+    board = Snapshot()
     board.services = {"documented": SERVICE}
     submitted = replace(view().record, job=JOB, reason=Reason.SUBMITTING)
     board.tally.note(Record("documented"), submitted)
@@ -122,7 +122,7 @@ def test_the_metrics_are_documented_with_their_labels() -> None:
     board.records = {"documented": submitted}
     for counts in (board.calls, LOGINS):
         counts.add("jo@login:22", "login", failed=True)
-    usage = Usage({"documented": ServiceUsage({"200": 1})})
+    usage = UsageTotals({"documented": ServiceUsage({"200": 1})})
     families = text_string_to_metric_families(exposition(board, usage).decode())
     made = {_told(family): set(family.samples[0].labels) - {"le"} for family in families}
     table = {

@@ -6,9 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from service_management.controller.follower import Follower, Logs
-from service_management.gateway.settings import GatewaySettings
+from service_management.gateway.gateway_settings import GatewaySettings
 from service_management.store import Store
+from service_management.usage.follower import Follower, Logs
 
 
 def main() -> None:

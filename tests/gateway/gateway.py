@@ -13,9 +13,9 @@ from typing import Any
 
 from service_management.config import Catalogue, Service
 from service_management.gateway import routes
+from service_management.gateway.gateway_settings import GatewaySettings
 from service_management.gateway.nginx import Nginx
 from service_management.gateway.render import render
-from service_management.gateway.settings import GatewaySettings
 from tests.gateway import client
 from tests.gateway.control_plane import ControlPlane
 from tests.gateway.upstream import Upstream

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from service_management.gateway.access_log import parse
+from service_management.usage.access_log import parse
 from tests.gateway.client import Answer, connect
 from tests.gateway.control_plane import ready
 from tests.gateway.gateway import Gateway

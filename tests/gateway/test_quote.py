@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from service_management.gateway.gateway_settings import TEMPLATE_DIR
 from service_management.gateway.quote import UnquotableError, bare, environment, token
-from service_management.gateway.settings import TEMPLATE_DIR
 
 INERT = ["", "a", "/a/b.c", "127.0.0.1:80", "[::1]:80", "%20", 0, 17]
 NEEDS_QUOTES = ["a b", "a;b", "{", "}", '"', "'", "\\", "#x", "é", "a\\"]

@@ -143,7 +143,7 @@ def test_a_catalogue_that_comes_while_nginx_starts_is_taken_up(tmp_path: Path) -
 def test_a_frozen_nginx_is_refused_within_bounds(
     make_gateway: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service_management.gateway.master.RELOAD_SECONDS", 0.3)
+    monkeypatch.setattr("service_management.gateway.nginx_master.RELOAD_SECONDS", 0.3)
     gateway = make_gateway(service("one"))
     pid = gateway.nginx.master.pid()
     assert pid

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service_management.gateway import settings
+from service_management.gateway import gateway_settings
+from service_management.gateway.gateway_settings import GatewaySettings, default_listen
 from service_management.gateway.routes import quiet_socket
-from service_management.gateway.settings import GatewaySettings, default_listen
 
 LONGEST = Path("/" + "r" * 21)
 
@@ -62,7 +62,7 @@ def test_by_default_it_listens_on_ipv4_at_least() -> None:
 
 @pytest.mark.parametrize(("off", "listened"), [("0", "('8090', '[::]:8090')"), ("1", "('8090',)")])
 def test_ipv6_is_listened_at_where_the_machine_has_it(off: str, listened: str) -> None:
-    code = f"import {settings.__name__} as s; print(s.default_listen(8090), end='')"
+    code = f"import {gateway_settings.__name__} as s; print(s.default_listen(8090), end='')"
     script = (
         f"echo {off} > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up; "
         'exec "$0" -c "$1"'

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service_management.controller.follower import Follower, Logs
-from service_management.gateway.rotate import files
 from service_management.store import Store
+from service_management.usage.follower import Follower, Logs
+from service_management.usage.rotation import files
 from tests.gateway import client
 from tests.gateway.gateway import Gateway
 from tests.gateway.services import service

@@ -22,20 +22,22 @@ ALLOWED: dict[str, set[str]] = {
     "lifecycle": set(),
     "config": set(),
     "settings": set(),
-    # the values of `lifecycle.observations` are what Slurm's answers are parsed into
-    "cluster": {"lifecycle", "config"},
+    "ssh": {"config"},
+    # the values of `lifecycle.job_views` are what Slurm's answers are parsed into
+    "slurm": {"lifecycle", "ssh"},
     "gateway": {"config"},
     "host": {"config", "gateway", "settings"},
     "store": {"lifecycle"},
-    "catalogue": {"config", "settings", "store"},
-    "controller": {"lifecycle", "cluster", "gateway", "config", "host", "store"},
-    "native": {"lifecycle", "cluster", "gateway", "host", "settings", "store", "controller"}
-    | {"catalogue", "config"},
-    "api": {"lifecycle", "cluster", "config", "store", "controller"},
-    "app": {"api", "catalogue", "cluster", "config", "controller", "gateway", "host", "settings"}
-    | {"store"},
-    "cli": {"api", "catalogue", "cluster", "config", "controller", "gateway", "host", "native"}
-    | {"lifecycle", "settings", "store"},
+    "usage": {"lifecycle", "gateway", "store"},
+    "catalogue_source": {"config", "settings", "store"},
+    "controller": {"lifecycle", "ssh", "slurm", "gateway", "config", "host", "store", "usage"},
+    "native": {"lifecycle", "ssh", "slurm", "gateway", "host", "settings", "store", "controller"}
+    | {"catalogue_source", "config"},
+    "api": {"lifecycle", "ssh", "slurm", "config", "store", "controller", "usage"},
+    "app": {"api", "catalogue_source", "config", "controller", "gateway", "host", "settings"}
+    | {"ssh", "store", "usage"},
+    "cli": {"api", "catalogue_source", "config", "controller", "gateway", "host", "lifecycle"}
+    | {"native", "settings", "ssh", "slurm", "store"},
     "gunicorn_conf": {"host", "settings"},
 }
 ENTRANCES = {"app", "cli", "gunicorn_conf"}  # nobody imports these
@@ -55,7 +57,7 @@ class Import:
 
     @property
     def room(self) -> str:
-        """Of this package only: `service_management.cluster.login` is in `cluster`."""
+        """Of this package only: `service_management.ssh.login` is in `ssh`."""
         return self.module.split(".")[1]
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service_management import settings
-from service_management.gateway.settings import RUN_DIR_MAX
+from service_management.gateway.gateway_settings import RUN_DIR_MAX
 from service_management.settings import DEFAULTS, VARIABLES, Settings, SettingsError, read
 
 ROOT = Path(settings.__file__).resolve().parent.parent

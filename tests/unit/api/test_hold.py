@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from service_management.api import hold
-from service_management.api.held import Held, read
+from service_management.api.held_request import Held, read
 from service_management.api.hold import settled
-from service_management.controller.board import Board
+from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle.states import State
 
 from .samples import RECORDS, view
@@ -169,7 +169,7 @@ class NeverDecides:
 
 def test_more_requests_than_there_is_room_for_are_told_at_once_and_leave_threads_free() -> None:
     controller = NeverDecides()
-    holding = hold.Hold(Board(), controller, most=2)
+    holding = hold.Hold(Snapshot(), controller, most=2)
     with ThreadPoolExecutor(2) as pool:
         first = [pool.submit(holding.hold, "digits", PLAIN, None) for _ in range(2)]
         assert all(controller.asked.acquire(timeout=5) for _ in first)

@@ -7,18 +7,18 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from service_management.api.exposition import Family, histogram, labels, render, sample
-from service_management.api.metrics import exposition
-from service_management.controller.board import Board
-from service_management.controller.histogram import Histogram
-from service_management.controller.usage import ServiceUsage, Usage
+from service_management.api.metrics.exposition import Family, histogram, labels, render, sample
+from service_management.api.metrics.service_metrics import exposition
+from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
+from service_management.usage.histogram import Histogram
+from service_management.usage.totals import ServiceUsage, UsageTotals
 from tests.unit.controller.samples import configured, with_job
 
 
-def board(*records: Record) -> Board:
-    made = Board()
+def board(*records: Record) -> Snapshot:
+    made = Snapshot()
     made.services = {record.route: configured(record.route) for record in records}
     made.records = {record.route: record for record in records}
     return made
@@ -51,7 +51,7 @@ def test_a_histogram_adds_up() -> None:
 
 
 def test_every_family_is_told_once_with_a_text_and_a_fitting_name() -> None:
-    text = exposition(board(with_job("a", State.READY, 1.0)), Usage({"a": ServiceUsage()}))
+    text = exposition(board(with_job("a", State.READY, 1.0)), UsageTotals({"a": ServiceUsage()}))
     families = list(text_string_to_metric_families(text.decode()))
     names = [family.name for family in families]
     assert len(set(names)) == len(names)
@@ -66,14 +66,14 @@ def test_requests_in_flight_are_told_of_replicas_that_are_there_and_could_be_loo
         with_job("busy", State.READY, 1.0), with_job("dark", State.READY, 1.0), Record("cold")
     )
     shown.inflight = {"busy": 3, "dark": None}
-    assert values(exposition(shown, Usage()), "orchestrator_inflight") == {("busy", "0"): 3}
+    assert values(exposition(shown, UsageTotals()), "orchestrator_inflight") == {("busy", "0"): 3}
 
 
 def test_a_job_is_told_with_its_login_and_slurms_word() -> None:
     fresh = with_job("a", State.QUEUED, 1.0)
     running = with_job("b", State.READY, 1.0).with_job(slurm_state="RUNNING")
     login = "jo@login.cluster.example.org:22"
-    assert values(exposition(board(fresh, running), Usage()), "orchestrator_jobs") == {
+    assert values(exposition(board(fresh, running), UsageTotals()), "orchestrator_jobs") == {
         ("a", login, "SUBMITTING"): 1,
         ("b", login, "RUNNING"): 1,
     }
@@ -82,7 +82,7 @@ def test_a_job_is_told_with_its_login_and_slurms_word() -> None:
 def test_calls_are_told_by_login_and_command_and_a_first_failure_shows() -> None:
     shown = board()
     shown.calls.add("jo@login:22", "queue", failed=False)
-    text = exposition(shown, Usage())
+    text = exposition(shown, UsageTotals())
     assert values(text, "orchestrator_cluster_calls_total") == {("jo@login:22", "queue"): 1}
     assert values(text, "orchestrator_cluster_failed_calls_total") == {("jo@login:22", "queue"): 0}
 
@@ -90,7 +90,7 @@ def test_calls_are_told_by_login_and_command_and_a_first_failure_shows() -> None
 def test_the_version_in_force_is_a_label() -> None:
     shown = board()
     shown.version, shown.version_since = "abc", 7.5
-    text = exposition(shown, Usage())
+    text = exposition(shown, UsageTotals())
     assert values(text, "orchestrator_config_info") == {("abc",): 1}
     assert values(text, "orchestrator_config_timestamp_seconds") == {(): 7.5}
 
@@ -101,7 +101,7 @@ def test_first_bytes_stand_beside_the_other_phases() -> None:
     shown.tally.note(started, replace(started, ready_since=5.0))
     usage.first_byte.add(0.3)
     counted = values(
-        exposition(shown, Usage({"a": usage, "b": ServiceUsage()})),
+        exposition(shown, UsageTotals({"a": usage, "b": ServiceUsage()})),
         "orchestrator_cold_start_phase_seconds_count",
     )
     phases = ("first_byte", "load", "queue", "submit")
@@ -112,7 +112,7 @@ def test_a_thousand_services_with_a_history_cost_little() -> None:
     """The controller shares the interpreter. Processor time: other programs do not count."""
     names = [f"service-{number}" for number in range(1000)]
     shown = board(*map(Record, names))
-    usage = Usage({name: ServiceUsage({"200": 7, "503": 1}) for name in names})
+    usage = UsageTotals({name: ServiceUsage({"200": 7, "503": 1}) for name in names})
     costs = []
     for _ in range(3):
         started = time.thread_time()

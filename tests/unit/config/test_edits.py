@@ -9,8 +9,8 @@ import pytest
 
 from service_management.config import KEYS, Service
 from service_management.config.models import JOB_FIELDS, ROUTE_FIELDS
-from service_management.controller.spec import JobSpec
-from service_management.gateway.view import ServiceView, view
+from service_management.controller.job_spec import JobSpec
+from service_management.gateway.service_view import ServiceView, view
 from tests.unit.config.samples import KEY_DIR, catalogue, digits, file_of, service
 
 OLD = service()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from service_management.config import Service
-from service_management.controller.spec import JobSpec
+from service_management.controller.job_spec import JobSpec
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import State
 from tests.unit.config.samples import service

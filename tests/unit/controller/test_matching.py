@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from service_management.controller.matching import Answer, match
-from service_management.lifecycle.observations import JobPhase, JobView
+from service_management.lifecycle.job_views import JobPhase, JobView
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import State
 

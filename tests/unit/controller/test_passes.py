@@ -11,20 +11,20 @@ import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from service_management.cluster.counts import CallCounts
 from service_management.config import Catalogue
-from service_management.controller.board import Board
-from service_management.controller.catalogue import CatalogueWatcher, Source
-from service_management.controller.effects import Effects
-from service_management.controller.hands import Hands
+from service_management.controller.config_watcher import CatalogueWatcher, Source
+from service_management.controller.executor import Effects
 from service_management.controller.inbox import CatalogueLive, Happened, Inbox
-from service_management.controller.ledger import Ledger
 from service_management.controller.loop import Controller
-from service_management.controller.traffic import Traffic
-from service_management.controller.world import World
+from service_management.controller.records import Records
+from service_management.controller.snapshot import Snapshot
+from service_management.controller.traffic import InflightSampler
+from service_management.controller.workers import Workers
+from service_management.controller.world import Dependencies
 from service_management.gateway.inflight import Sample
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.states import State
+from service_management.ssh.call_counts import CallCounts
 from service_management.store import Store
 from tests.unit.controller.samples import KEY_DIR, configured
 
@@ -43,18 +43,18 @@ class NoRoutes:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    inbox, ledger = Inbox(), Ledger("io", KEY_DIR, {})
+def world(tmp_path: Path) -> Iterator[Dependencies]:
+    inbox, ledger = Inbox(), Records("io", KEY_DIR, {})
     source = Source(tmp_path / "none", lambda _: [], lambda _: None, Catalogue.of([]))
     store = Store(f"sqlite:///{tmp_path / 'state.db'}")
-    made = World(
+    made = Dependencies(
         store=store,
-        board=Board(),
+        board=Snapshot(),
         inbox=inbox,
         ledger=ledger,
-        effects=Effects(Hands(None, CallCounts()), tmp_path, inbox.put, ledger.service),
+        effects=Effects(Workers(None, CallCounts()), tmp_path, inbox.put, ledger.service),
         routes=NoRoutes(),
-        traffic=Traffic(lambda: Sample(known=True)),
+        traffic=InflightSampler(lambda: Sample(known=True)),
         watcher=CatalogueWatcher(source, inbox.put),
         heard=lambda _route, _since: 0.0,
         open_since=lambda: None,
@@ -65,7 +65,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_a_catalogue_that_cannot_be_stored_is_in_force_and_what_came_after_it_is_not_lost(
-    world: World, tmp_path: Path
+    world: Dependencies, tmp_path: Path
 ) -> None:
     controller = Controller(world, "io", clock=lambda: BEFORE_ANY_POLL)
     with sqlite3.connect(tmp_path / "state.db") as broken:
@@ -87,7 +87,7 @@ def test_a_catalogue_that_cannot_be_stored_is_in_force_and_what_came_after_it_is
 
 
 def test_a_service_that_cannot_be_decided_about_costs_the_others_nothing_and_is_told_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: Dependencies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kept running: the tick is what submits it."""
     controller = Controller(world, "io", clock=lambda: BEFORE_ANY_POLL)
@@ -108,7 +108,7 @@ def test_a_service_that_cannot_be_decided_about_costs_the_others_nothing_and_is_
 
 
 def test_what_was_written_before_an_action_failed_is_not_written_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: Dependencies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     controller = Controller(world, "io", clock=lambda: BEFORE_ANY_POLL)
     controller.step([CatalogueLive(Catalogue.of([configured()]))])

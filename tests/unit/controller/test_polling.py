@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from service_management.cluster.login import Login
 from service_management.controller.polling import IDLE_EVERY, TROUBLED_EVERY, Polling
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
+from service_management.ssh.login import Login
 
 from .samples import with_job
 

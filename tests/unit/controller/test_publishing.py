@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from service_management.controller.publishing import Publishing
-from service_management.controller.tunnels import Leads, Sockets, connection_number, sockets
+from service_management.controller.publishing import RoutePublisher
+from service_management.controller.socket_paths import (
+    Sockets,
+    TunnelTargets,
+    connection_number,
+    sockets,
+)
 from service_management.lifecycle.record import Job, Record
 
-from .test_spec import SPEC
+from .test_job_spec import SPEC
 
 MAIN, SECOND, QUIET = Path("/t/ab.sock"), Path("/t/ab.1.sock"), Path("/t/ab.quiet.sock")
 RECORD = Record("digits", job=Job("io.digits.0.1.ab", 1, 0.0))
@@ -46,13 +51,13 @@ def standing() -> set[Path]:
 
 
 @pytest.fixture
-def publishing(links: Links, standing: set[Path]) -> Publishing:
+def publishing(links: Links, standing: set[Path]) -> RoutePublisher:
     both = Sockets(MAIN, QUIET, (SECOND,))
-    return Publishing(links, lambda _job: both, lambda _job, socket: socket in standing)
+    return RoutePublisher(links, lambda _job: both, lambda _job, socket: socket in standing)
 
 
 def test_the_share_of_a_tunnel_that_fell_goes_to_the_others_until_it_is_back(
-    publishing: Publishing, links: Links, standing: set[Path]
+    publishing: RoutePublisher, links: Links, standing: set[Path]
 ) -> None:
     publishing.publish(RECORD)
     for fallen in (SECOND, MAIN):
@@ -65,7 +70,7 @@ def test_the_share_of_a_tunnel_that_fell_goes_to_the_others_until_it_is_back(
 
 
 def test_where_none_stands_requests_wait_at_the_first(
-    publishing: Publishing, links: Links, standing: set[Path]
+    publishing: RoutePublisher, links: Links, standing: set[Path]
 ) -> None:
     standing.clear()
     publishing.publish(RECORD)
@@ -73,7 +78,7 @@ def test_where_none_stands_requests_wait_at_the_first(
 
 
 def test_what_has_not_changed_is_not_written_and_what_was_unpublished_stays_so(
-    publishing: Publishing, links: Links, standing: set[Path]
+    publishing: RoutePublisher, links: Links, standing: set[Path]
 ) -> None:
     publishing.publish(RECORD)
     publishing.refresh([RECORD])
@@ -92,7 +97,7 @@ def test_a_socket_tells_by_its_name_which_connection_it_is_opened_on() -> None:
 
 
 def test_where_sockets_lead_is_forgotten_with_their_jobs() -> None:
-    leads = Leads()
+    leads = TunnelTargets()
     leads.note(MAIN, "n1")
     leads.note(Path("/t/cd.1.sock"), "n2")
     leads.forget_all_but({"io.digits.0.1.ab"})

@@ -7,10 +7,10 @@ from typing import Any
 
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.decision import Context, Decision
-from service_management.lifecycle.observations import JobEnd, JobPhase, JobView
+from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
+from service_management.lifecycle.policy import Policy
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import Reason, State
-from service_management.lifecycle.timing import Policy
 from service_management.lifecycle.transitions import decide
 
 NOW = 10_000.0

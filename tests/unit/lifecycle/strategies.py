@@ -11,7 +11,7 @@ from collections.abc import Callable
 from hypothesis import strategies as some
 
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.observations import JobEnd, JobPhase, JobView
+from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.lifecycle.record import Job
 from service_management.lifecycle.states import Reason
 

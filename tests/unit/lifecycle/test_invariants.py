@@ -10,10 +10,10 @@ from hypothesis import given
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Cancel, Submit, duties, routed
 from service_management.lifecycle.decision import Context
-from service_management.lifecycle.observations import JobPhase
+from service_management.lifecycle.job_views import JobPhase
+from service_management.lifecycle.policy import Policy
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import Reason, State
-from service_management.lifecycle.timing import Policy
 from service_management.lifecycle.transitions import decide
 
 from .strategies import History, histories

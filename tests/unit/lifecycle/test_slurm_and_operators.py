@@ -8,7 +8,7 @@ import pytest
 
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Cancel, Find, Submit, routed
-from service_management.lifecycle.observations import JobPhase
+from service_management.lifecycle.job_views import JobPhase
 from service_management.lifecycle.states import Reason, State
 
 from .samples import (

@@ -8,7 +8,7 @@ import sys
 SCRIPT = """
 import signal
 from service_management.native import interruption
-from service_management.native.patience import wait
+from service_management.native.waiting import wait
 
 class Dropping:
     def __del__(self):

@@ -19,11 +19,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from service_management.catalogue import last_catalogue
-from service_management.controller import usage
+from service_management.catalogue_source import last_catalogue
 from service_management.store import Store, StoreRefused, refuse_newer
-from service_management.store.schema import MIGRATIONS, bring_up
 from service_management.store.tables import METADATA, SCHEMA
+from service_management.store.upgrade import MIGRATIONS, bring_up
+from service_management.usage import totals
 from tests.stack.waiting import wait_for
 from tests.unit.store.test_store import FULL
 
@@ -100,7 +100,7 @@ def test_what_a_released_version_wrote_is_all_there(dump: Path, file: Path) -> N
         assert records["digits"] == FULL
         assert [entry.reason for entry in store.events("digits")] == ["ended_at_start", "healthy"]
         assert list(last_catalogue(store).services) == ["digits", "textgen"]
-        counted = usage.load(store.noted("access_log"))
+        counted = totals.load(store.noted("access_log"))
         assert counted is not None
         assert counted.services["digits"].statuses == {"200": 41, "503": 1}
     finally:
@@ -189,7 +189,7 @@ def test_a_step_that_fails_changes_nothing(file: Path, engine: sa.Engine, migrat
 def _in_a_process(file: Path, migrations: Path) -> subprocess.Popen[bytes]:
     code = (
         "import sys, pathlib, sqlalchemy as sa\n"
-        "from service_management.store.schema import bring_up\n"
+        "from service_management.store.upgrade import bring_up\n"
         "engine = sa.create_engine('sqlite:///' + sys.argv[1])\n"
         "engine.connect().exec_driver_sql('PRAGMA journal_mode=WAL')\n"
         "bring_up(engine, pathlib.Path(sys.argv[2]), 'next')"

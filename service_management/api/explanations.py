@@ -1,0 +1,116 @@
+"""Sentences for people: what a service does, why, and what happens next. Pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from service_management.controller.snapshot import View
+from service_management.lifecycle.states import TEXT, Reason, State
+from service_management.slurm.reasons import explain_pending
+
+Sentence = Callable[[View, float], str]
+
+
+def explain(view: View, now: float) -> str:
+    """One sentence or two: the state, the reason, and the cluster's trouble if it has one."""
+    sentence = _STATES[view.record.state](view, now)
+    if view.trouble and view.record.state is not State.DISABLED:
+        sentence += f" The cluster does not answer just now: {view.trouble}"
+    return sentence
+
+
+def upcoming(view: View, now: float) -> str:
+    """What happens next, if nothing else does."""
+    return _NEXT[view.record.state](view, now)
+
+
+def _queued_next(view: View, now: float) -> str:
+    left = view.record.last_demand + view.service.queue_timeout - now
+    return f"cancelled in {duration(left)} unless somebody asks or Slurm starts it"
+
+
+def _starting_next(view: View, now: float) -> str:
+    left = view.record.since + view.service.startup_timeout - now
+    return f"ready when it answers {view.service.check_health_path}; given up in {duration(left)}"
+
+
+def _failed_next(view: View, now: float) -> str:
+    left = view.record.retry_at - now
+    return "the next request tries again" + (f", from in {duration(left)}" if left > 0 else "")
+
+
+def _draining_next(view: View, _now: float) -> str:
+    again = view.record.again
+    return "starts again once its job is gone" if again else "cold once its job is gone"
+
+
+def _ready_next(view: View, now: float) -> str:
+    if view.service.min_replicas > 0:
+        return "kept running (min_replicas)"
+    if view.inflight:
+        return f"cancelled {duration(view.service.timeout)} after its last request ends"
+    left = view.record.last_activity + view.service.timeout - now
+    return f"cancelled in {duration(left)} unless somebody asks"
+
+
+def duration(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
+
+
+def _queued(view: View, now: float) -> str:
+    job = view.record.job
+    if job is None or not job.job_id:
+        return "The job is being submitted to Slurm."
+    reason = explain_pending(job.slurm_reason) if job.slurm_reason else TEXT[Reason.WAITING]
+    text = f"Job {job.job_id} waits in Slurm's queue: {reason.rstrip('.')}."
+    if job.estimated_start:
+        at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(job.estimated_start))
+        left = duration(job.estimated_start - now)
+        text += f" Slurm expects to start it at {at} (in {left})."
+    else:
+        text += " Slurm gives no estimate of its start."
+    return text
+
+
+def _starting(view: View, now: float) -> str:
+    job, path = view.record.job, view.service.check_health_path
+    where = f"Job {job.job_id} runs on {job.node}" if job else "The job runs"
+    age = duration(now - view.record.since)
+    return f"{where} since {age}; the service does not answer its health path {path} yet."
+
+
+def _failed(view: View, now: float) -> str:
+    failure, left = view.record.last_failure, view.record.retry_at - now
+    text = (failure.text if failure else TEXT[view.record.reason]).rstrip(".") + "."
+    text = text[0].upper() + text[1:]
+    if failure and failure.output:
+        text += f" Its last output line: {failure.output[-1]!r}."
+    return text + (f" The next attempt is possible in {duration(left)}." if left > 0 else "")
+
+
+_STATES: Mapping[State, Sentence] = {
+    State.COLD: lambda _view, _now: "The service is not running; a request starts it.",
+    State.QUEUED: _queued,
+    State.STARTING: _starting,
+    State.READY: lambda _view, _now: "The service is ready.",
+    State.DRAINING: lambda view, _now: (
+        f"The service's job is ending: {TEXT[view.record.reason]}."
+        + (" It is started again once that job is gone." if view.record.again else "")
+    ),
+    State.FAILED: _failed,
+    State.DISABLED: lambda _view, _now: "An operator has disabled this service.",
+}
+
+_NEXT: Mapping[State, Sentence] = {
+    State.COLD: lambda _view, _now: "the next request starts a job",
+    State.QUEUED: _queued_next,
+    State.STARTING: _starting_next,
+    State.READY: _ready_next,
+    State.DRAINING: _draining_next,
+    State.FAILED: _failed_next,
+    State.DISABLED: lambda _view, _now: "nothing, until an operator enables it",
+}

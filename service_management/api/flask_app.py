@@ -1,0 +1,118 @@
+"""The Flask application: routes only. What they do is in the modules beside this one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import structlog
+from flask import Flask, Response, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from service_management import __version__
+from service_management.api import admin, held_request, hold, info, problems
+from service_management.api.metrics import service_metrics
+from service_management.api.problems import problem
+from service_management.controller.job_output import JobOutputs
+from service_management.controller.loop import Controller
+from service_management.controller.snapshot import Snapshot
+from service_management.store import Store
+from service_management.usage.follower import Follower
+
+_LOG = structlog.get_logger(__name__)
+STALLED = 15.0  # seconds without a pass of the controller: not healthy
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the application is made of; `service_management.app` puts it together."""
+
+    board: Snapshot
+    controller: Controller
+    store: Store
+    outputs: JobOutputs
+    follower: Follower
+    admin_token: str
+    most_held: int
+
+
+def create_app(parts: Parts) -> Flask:
+    app = Flask(__name__, static_folder=None)
+    _inner(app, parts)
+    _pages(app, parts)
+    app.register_blueprint(
+        admin.blueprint(parts.controller, parts.board, parts.outputs, parts.admin_token)
+    )
+    _errors(app)
+    return app
+
+
+def _inner(app: Flask, parts: Parts) -> None:
+    """Reached from nginx alone: it lets no outside path begin with `/_`."""
+    holding = hold.Hold(parts.board, parts.controller, parts.most_held)
+
+    @app.get("/_demand/<route>")
+    def demand_service(route: str) -> Response:
+        holding.demand(route, request.headers.get("X-Request-ID", ""))
+        return Response(status=204)
+
+    @app.get("/_hold/<route>")
+    def hold_request(route: str) -> Response:
+        client = request.environ.get("gunicorn.socket")
+        return holding.hold(route, held_request.read(request), client)
+
+    @app.get("/_quiet/<route>")
+    def quiet(route: str) -> Response:
+        view = parts.board.view(route)
+        if view is None:
+            return problem(problems.UNKNOWN_SERVICE, "No such service.", service=route)
+        return problems.not_served(view, time.time())
+
+
+def _pages(app: Flask, parts: Parts) -> None:
+    @app.get("/")
+    def status_page() -> str:
+        return render_template("status.html")
+
+    @app.get("/info")
+    def info_all() -> Response:
+        return jsonify(info.everything(parts.board, time.time()))
+
+    @app.get("/info/<route>")
+    def info_one(route: str) -> Response:
+        view = parts.board.view(route)
+        if view is None:
+            return problems.unknown_service(parts.board, route)
+        return jsonify(info.details(view, parts.store.events(route), time.time()))
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        age = time.time() - parts.board.beat
+        alive = age < STALLED
+        status, seconds = "ok" if alive else "stalled", round(age, 3)
+        body = jsonify(status=status, controller_seconds=seconds, version=__version__)
+        body.status_code = 200 if alive else 503
+        return body
+
+    @app.get("/metrics")
+    def prometheus() -> Response:
+        return Response(
+            service_metrics.exposition(parts.board, parts.follower.usage),
+            content_type=service_metrics.CONTENT_TYPE,
+        )
+
+
+def _errors(app: Flask) -> None:
+    @app.errorhandler(HTTPException)
+    def expected(error: HTTPException) -> Response:
+        kinds = {404: problems.NOT_FOUND, 405: problems.NOT_ALLOWED}
+        kind = kinds.get(error.code or 500, problems.BAD_REQUEST)
+        response = problem(kind, error.description or kind.title)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(error.valid_methods)
+        return response
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        _LOG.error("a request failed", path=request.path, exc_info=error)
+        return problem(problems.INTERNAL, "See the control plane's log for this request's id.")

@@ -1,0 +1,52 @@
+"""The part of /metrics that is about the clusters: jobs, and what their logins are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from service_management.api.metrics.exposition import Family, labels, sample
+from service_management.controller.job_spec import spec_of
+from service_management.controller.snapshot import Snapshot, View
+from service_management.ssh.call_counts import LOGINS
+
+SUBMITTING = "SUBMITTING"  # no state of Slurm's: it has not told any yet
+
+
+def families(board: Snapshot, views: Sequence[View]) -> Iterator[Family]:
+    yield _jobs(views)
+    calls, failures = board.calls.calls(), board.calls.failures()
+    text = "Commands and tunnels asked of the cluster over SSH"
+    yield _calls("orchestrator_cluster_calls_total", text, calls)
+    text = "Those of them that failed, or whose outcome is not known"
+    yield _calls("orchestrator_cluster_failed_calls_total", text, failures)
+    yield _logins("orchestrator_ssh_logins_total", "SSH logins tried", LOGINS.calls())
+    yield _logins("orchestrator_ssh_failed_logins_total", "Those that failed", LOGINS.failures())
+
+
+def _jobs(views: Sequence[View]) -> Family:
+    name = "orchestrator_jobs"
+    lines = [
+        sample(name, 1, labels(service=view.record.route, login=login, state=state))
+        for view in views
+        for login, state in _job(view)
+    ]
+    return Family(name, "gauge", "Jobs, by the state that Slurm tells of them", lines)
+
+
+def _job(view: View) -> Iterator[tuple[str, str]]:
+    """Its login is the one that it was submitted with."""
+    if job := view.record.job:
+        yield str(spec_of(job).login), job.slurm_state or SUBMITTING
+
+
+def _calls(name: str, text: str, counts: Mapping[tuple[str, str], int]) -> Family:
+    lines = [
+        sample(name, count, labels(login=login, command=command))
+        for (login, command), count in sorted(counts.items())
+    ]
+    return Family(name, "counter", text, lines)
+
+
+def _logins(name: str, text: str, counts: Mapping[tuple[str, str], int]) -> Family:
+    lines = [sample(name, n, labels(login=login)) for (login, _), n in sorted(counts.items())]
+    return Family(name, "counter", text, lines)

@@ -1,0 +1,100 @@
+"""/metrics for Prometheus: a picture of the board, and what was counted. Scrapes wake nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+
+from service_management.api.info import replicas
+from service_management.api.metrics import cluster_metrics, usage_metrics
+from service_management.api.metrics.exposition import CONTENT_TYPE, Family, labels, render, sample
+from service_management.controller.snapshot import Snapshot, View
+from service_management.lifecycle.states import State
+from service_management.usage.start_counters import StartCounters
+from service_management.usage.totals import UsageTotals
+
+__all__ = ["CONTENT_TYPE", "exposition"]
+Views = Sequence[View]
+
+
+def exposition(board: Snapshot, usage: UsageTotals) -> bytes:
+    return render(_families(board, usage))
+
+
+def _families(board: Snapshot, usage: UsageTotals) -> Iterator[Family]:
+    views = board.views()
+    yield _states(views)
+    yield _inflight(views)
+    yield _per_service("held", "Requests waiting for the service", views, lambda v: v.held)
+    text = "Attempts to start that failed in a row"
+    yield _per_service("failures", text, views, lambda v: v.record.failures)
+    yield from _attempts(board.tally)
+    yield from _config(board)
+    yield from cluster_metrics.families(board, views)
+    yield from usage_metrics.families(usage, board.tally.phases())
+
+
+def _states(views: Views) -> Family:
+    name = "orchestrator_service_state"
+    text = "1 for the state that the service is in, 0 for all others"
+    return Family(name, "gauge", text, [_state(v.record.route, v.record.state) for v in views])
+
+
+@cache
+def _state(route: str, state: State) -> str:
+    """Seven lines a service, and seven sets of them: written once."""
+    lines = (
+        sample(
+            "orchestrator_service_state",
+            int(each is state),
+            labels(service=route, state=each.value),
+        )
+        for each in State
+    )
+    return "".join(lines)
+
+
+def _inflight(views: Views) -> Family:
+    """A replica whose requests could not be counted has no line: unknown is not zero."""
+    name = "orchestrator_inflight"
+    lines = [
+        sample(
+            name,
+            replica["inflight"],
+            labels(service=view.record.route, replica=str(replica["slot"])),
+        )
+        for view in views
+        for replica in replicas(view)
+        if replica["inflight"] is not None
+    ]
+    return Family(name, "gauge", "Requests that the replica is answering", lines)
+
+
+def _per_service(name: str, text: str, views: Views, value: Callable[[View], int]) -> Family:
+    name = f"orchestrator_{name}"
+    lines = [f'{name}{{service="{v.record.route}"}} {value(v)}\n' for v in views]
+    return Family(name, "gauge", text, lines)
+
+
+def _attempts(tally: StartCounters) -> Iterator[Family]:
+    name = "orchestrator_submissions_total"
+    lines = [sample(name, n, labels(service=route)) for route, n in tally.submissions().items()]
+    yield Family(name, "counter", "Submissions that were decided, refused ones included", lines)
+    name = "orchestrator_failed_attempts_total"
+    lines = [
+        sample(name, count, labels(service=route, reason=reason))
+        for (route, reason), count in tally.failures().items()
+    ]
+    yield Family(name, "counter", "Attempts to start or to go on that failed, by reason", lines)
+
+
+def _config(board: Snapshot) -> Iterator[Family]:
+    name = "orchestrator_config_valid"
+    text = "1 while the file of services is valid, 0 while an older version stays in force"
+    yield Family(name, "gauge", text, [sample(name, 0 if board.config_error else 1)])
+    name = "orchestrator_config_info"
+    line = sample(name, 1, labels(version=board.version))
+    yield Family(name, "gauge", "Always 1; the label is the version in force", [line])
+    name = "orchestrator_config_timestamp_seconds"
+    text = "When the version in force was taken up, by this process"
+    yield Family(name, "gauge", text, [sample(name, board.version_since)])

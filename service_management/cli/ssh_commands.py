@@ -1,0 +1,78 @@
+"""What an operator can run by hand to see what the gateway sees."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from service_management.catalogue_source import read_catalogue
+from service_management.config import Catalogue
+from service_management.config.config_problem import nearest
+from service_management.controller.errands import submission
+from service_management.controller.job_spec import JobSpec
+from service_management.host import layout
+from service_management.lifecycle.record import Job
+from service_management.settings import Settings
+from service_management.slurm.job_names import job_name
+from service_management.slurm.sbatch import submit_command
+from service_management.ssh.login import Login
+from service_management.ssh.openssh.openssh_backend import OpenSshBackend
+from service_management.ssh.openssh.ssh_config import LOGIN, SHARED, LoginFiles
+
+
+class NotPossible(Exception):
+    """Why there is nothing to run."""
+
+
+def sbatch(chosen: Settings, route: str) -> str:
+    """The command that the next start of the service would run on the login node; for who may
+    read the configuration, so with the environment's values."""
+    spec, nonce = _spec(chosen, route), secrets.token_hex(4)
+    port = spec.port(nonce)
+    job = Job(job_name(chosen.identity, route, 0, port, nonce), port, 0.0)
+    env = [shlex.quote(f"{name}={value}") for name, value in spec.env]
+    command = submit_command(submission(replace(spec, env=()), job))
+    return " ".join([*(["env", *env] if env else []), command])
+
+
+def ssh(chosen: Settings, route: str) -> dict[str, str]:
+    """Three command lines: through the gateway's connection; logging in for it; looking at it."""
+    config = _config_file(chosen, _spec(chosen, route).login)
+    base = f"ssh -F {shlex.quote(str(config))}"
+    asking = "-o BatchMode=no -o PreferredAuthentications=publickey,keyboard-interactive,password"
+    return {
+        "use": f"{base} {SHARED}",
+        "login": f"{base} {asking} -M -N -f {LOGIN}",
+        "check": f"{base} -O check {SHARED}",
+    }
+
+
+def _config_file(chosen: Settings, login: Login) -> Path:
+    """The one in use is the gateway's to write. Before the first login, and with paramiko, there
+    is none; who is not the gateway's user would make it, and its directory, for himself only."""
+    run_dir = chosen.run_dir
+    made = LoginFiles.of(login, run_dir, chosen.state_dir).config
+    if made.exists():
+        return made
+    if not run_dir.exists() or run_dir.stat().st_uid != os.geteuid():
+        raise NotPossible(
+            f"The gateway has not made {made} yet: start it (./start.cmd), and run this as "
+            "its user, or after the first request for the service"
+        )
+    backend = OpenSshBackend(run_dir, chosen.state_dir, layout.socket_mask(chosen))
+    return backend.connection(login).config_file
+
+
+def _spec(chosen: Settings, route: str) -> JobSpec:
+    outcome = read_catalogue(chosen)
+    if not isinstance(outcome, Catalogue):
+        problems = "\n".join(map(str, outcome))
+        raise NotPossible(f"{chosen.config_file} is not valid:\n{problems}")
+    if route not in outcome.services:
+        near = nearest(route, list(outcome.services))
+        hint = f" Did you mean {near!r}?" if near else ""
+        raise NotPossible(f"No service in {chosen.config_file} has the route {route!r}.{hint}")
+    return JobSpec.of(outcome.services[route], chosen.key_dir)

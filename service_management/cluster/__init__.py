@@ -1,1 +1,0 @@
-"""The far side of SSH: logins, tunnels, Slurm commands and their parsers."""

@@ -1,0 +1,61 @@
+"""How a job was submitted. Stored with the job, so that it can be watched and cancelled
+with the credentials it was submitted with, also after the configuration has changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from service_management.config import Service
+from service_management.lifecycle.record import Job
+from service_management.ssh.login import Login
+
+FIRST_AUTO_PORT, AUTO_PORTS = 20000, 10000  # below Linux's ephemeral range
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    login: Login
+    bash_file: str
+    remote_port: int  # 0: one is chosen per job
+    sbatch_args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    # Of the way there, not of the job: another number makes no other job, and counts for the next.
+    ssh_connections: int = field(default=1, compare=False)
+
+    @classmethod
+    def of(cls, service: Service, key_dir: Path) -> JobSpec:
+        return cls(
+            login=Login.from_service(service, key_dir),
+            bash_file=service.bash_file,
+            remote_port=0 if service.remote_port == "auto" else int(service.remote_port),
+            sbatch_args=tuple(service.sbatch_args),
+            env=tuple(sorted(service.env.items())),
+            ssh_connections=service.ssh_connections,
+        )
+
+    def port(self, nonce: str) -> int:
+        """A fresh port for every attempt, so that one that is taken is not tried again."""
+        return self.remote_port or FIRST_AUTO_PORT + int(nonce, 16) % AUTO_PORTS
+
+    def dump(self) -> str:
+        return _SPEC.dump_json(self).decode()
+
+    @classmethod
+    def load(cls, text: str) -> JobSpec:
+        return _SPEC.validate_json(text)
+
+
+_SPEC = TypeAdapter(JobSpec)
+
+
+@lru_cache(maxsize=4096)
+def _load(text: str) -> JobSpec:
+    return JobSpec.load(text)
+
+
+def spec_of(job: Job) -> JobSpec:
+    return _load(job.spec)

@@ -1,0 +1,196 @@
+"""The records during one pass: events are applied here, then all that changed is committed."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import structlog
+
+from service_management.config import Service
+from service_management.controller.job_spec import JobSpec
+from service_management.lifecycle.actions import Action
+from service_management.lifecycle.decision import Context
+from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed
+from service_management.lifecycle.policy import Policy
+from service_management.lifecycle.record import Failure, Job, Record
+from service_management.lifecycle.states import TEXT, State
+from service_management.lifecycle.transitions import decide
+from service_management.slurm.job_names import job_name
+from service_management.store import LogEntry
+from service_management.usage.start_counters import StartCounters
+
+_LOG = structlog.get_logger(__name__)
+# A service that is not (yet) in the configuration is only ever drained, and only when told to.
+_UNCONFIGURED = Policy(math.inf, math.inf, math.inf, drain_timeout=60.0)
+_OVER = (JobOver, SubmitFailed, JobAbsent)  # of a job: it is no more, or it never was
+OUTPUT_LINES = 10  # of a failed attempt's output, kept with its event
+SOFT_SAVE = 5.0  # seconds of activity that a crash may forget; never a lifecycle change
+
+
+@dataclass
+class Changes:
+    """What one pass did. `saved` counts only what has to reach the disk now."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    forgotten: set[str] = field(default_factory=set)
+    entries: list[LogEntry] = field(default_factory=list)
+    durable: set[str] = field(default_factory=set)
+    actions: list[tuple[str, Action]] = field(default_factory=list)
+
+
+class Records:
+    def __init__(self, identity: str, key_dir: Path, records: Mapping[str, Record]) -> None:
+        self.records = dict(records)
+        self._active = {route: record for route, record in records.items() if record.active}
+        self.services: dict[str, Service] = {}
+        self.specs: dict[str, JobSpec] = {}
+        self.always_on: frozenset[str] = frozenset()
+        self._identity, self._key_dir = identity, key_dir
+        self._policies: dict[str, Policy] = {}
+        self._saved_at: dict[str, float] = {}
+        self._changes = Changes()
+        self._stuck: set[str] = set()
+        self.tally = StartCounters()
+
+    def configure(self, services: Mapping[str, Service]) -> None:
+        """Take the catalogue's word; a service never heard of begins cold."""
+        self.services = dict(services)
+        self.specs = {r: JobSpec.of(s, self._key_dir) for r, s in services.items()}
+        self._policies = {route: _policy(service) for route, service in services.items()}
+        self.always_on = frozenset(r for r, policy in self._policies.items() if policy.always_on)
+        for route in services:
+            if route not in self.records:
+                self.records[route] = self._changes.records[route] = Record(route)
+
+    def service(self, route: str) -> Service | None:
+        return self.services.get(route)
+
+    def active(self) -> list[Record]:
+        return list(self._active.values())
+
+    def apply(self, route: str, event: Event, now: float) -> None:
+        record = self.records.get(route)
+        if record is None:
+            return
+        decision = decide(record, event, self._context(record, event, now))
+        after = decision.record
+        if after is None:
+            self._forget(route, record, now)
+            return
+        self._changes.actions += [(route, action) for action in decision.actions]
+        if after != record:
+            self._keep(record, after, event, now)
+
+    def attempt(self, route: str, event: Event, now: float) -> None:
+        """For one event of many: a service that cannot be decided about costs the others nothing,
+        and is told of once."""
+        try:
+            self.apply(route, event, now)
+            self._stuck.discard(route)
+        except Exception:
+            if route not in self._stuck:
+                _LOG.exception("a service cannot be decided about", route=route)
+            self._stuck.add(route)
+
+    def _context(self, record: Record, event: Event, now: float) -> Context:
+        """Beside a job that may exist none is submitted: most decisions are about such a one."""
+        policy = self._policies.get(record.route, _UNCONFIGURED)
+        needless = record.active and not isinstance(event, _OVER)
+        return Context(now, policy, None if needless else self.fresh_job(record.route, now))
+
+    def fresh_job(self, route: str, now: float) -> Job | None:
+        spec = self.specs.get(route)
+        if spec is None:
+            return None
+        nonce = secrets.token_hex(4)
+        # Two jobs may share a node: the wrong service would answer the health path.
+        while not spec.remote_port and spec.port(nonce) in self._ports():
+            nonce = secrets.token_hex(4)
+        port = spec.port(nonce)
+        return Job(job_name(self._identity, route, 0, port, nonce), port, now, spec.dump())
+
+    def _ports(self) -> set[int]:
+        return {record.job.port for record in self._active.values() if record.job}
+
+    def take(self) -> Changes:
+        changes, self._changes = self._changes, Changes()
+        return changes
+
+    def give_back(self, changes: Changes) -> None:
+        """They could not be committed: the next pass tries again."""
+        changes.records |= self._changes.records
+        changes.forgotten |= self._changes.forgotten
+        changes.entries += self._changes.entries
+        changes.durable |= self._changes.durable
+        changes.actions += self._changes.actions
+        self._changes = changes
+
+    def _forget(self, route: str, record: Record, now: float) -> None:
+        del self.records[route]
+        self._active.pop(route, None)
+        self._changes.records.pop(route, None)
+        self._changes.forgotten.add(route)
+        if route in self.services:  # removed and added again before it was gone
+            self._keep(record, Record(route, since=now), None, now)
+
+    def _keep(self, before: Record, after: Record, event: Event | None, now: float) -> None:
+        route = after.route
+        self.tally.note(before, after)
+        self._set(after)
+        if (entry := _entry(before, after, event, now)) is not None:
+            self._changes.entries.append(entry)
+        soft = _without_activity(before) == _without_activity(after)
+        if not soft or now - self._saved_at.get(route, 0.0) >= SOFT_SAVE:
+            self._saved_at[route] = now
+            self._changes.durable.add(route)
+
+    def _set(self, record: Record) -> None:
+        route = record.route
+        self.records[route] = self._changes.records[route] = record
+        if record.active:
+            self._active[route] = record
+        else:
+            self._active.pop(route, None)
+
+
+def _policy(service: Service) -> Policy:
+    return Policy(
+        timeout=service.timeout,
+        startup_timeout=service.startup_timeout,
+        queue_timeout=service.queue_timeout,
+        drain_timeout=service.request_timeout,
+        always_on=service.min_replicas > 0,
+    )
+
+
+def _without_activity(record: Record) -> Record:
+    return replace(record, last_demand=0.0, last_activity=0.0, busy=False)
+
+
+def _entry(before: Record, after: Record, event: Event | None, now: float) -> LogEntry | None:
+    """A line where something is committed: a state was entered, or Slurm named the job."""
+    named = bool(after.job and after.job.job_id) and not (before.job and before.job.job_id)
+    if before.state is after.state and not named:
+        return None
+    return LogEntry(after.route, now, after.state.value, after.reason.value, _line(after, event))
+
+
+def _line(record: Record, event: Event | None) -> str:
+    failed = record.state is State.FAILED and isinstance(event, _OVER)
+    if failed and record.last_failure:
+        return _account(record.last_failure)
+    text = TEXT[record.reason]
+    if record.job and record.job.job_id:
+        text += f" (job {record.job.job_id}{f' on {record.job.node}' if record.job.node else ''})"
+    request = getattr(event, "request_id", "")
+    return text + (f" (request {request})" if request else "")
+
+
+def _account(failure: Failure) -> str:
+    """All that is known of this attempt: the record itself remembers only the last one."""
+    command = [f"Command: {failure.command}"] if failure.command else []
+    return "\n".join([failure.text, *command, *failure.output[-OUTPUT_LINES:]])

@@ -1,0 +1,86 @@
+"""Where a job's sockets are. Derived from its unique name, so never reused by another job.
+
+Clients' requests go through the one (several, with `ssh_connections`), health checks and quiet
+paths through the other: what is connected to the former is in flight, exactly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from service_management.controller.job_spec import spec_of
+from service_management.lifecycle.record import Job
+
+_FURTHER = re.compile(r"[^.]+\.(\d+)\.sock")
+
+
+@dataclass(frozen=True)
+class Sockets:
+    main: Path
+    quiet: Path
+    further: tuple[Path, ...] = ()  # each on another SSH connection
+
+    @property
+    def clients(self) -> tuple[Path, ...]:
+        return self.main, *self.further
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        return self.quiet, *self.clients
+
+
+def sockets(run_dir: Path, job: Job) -> Sockets:
+    return _sockets(run_dir, job.name, spec_of(job).ssh_connections)
+
+
+@lru_cache(maxsize=4096)
+def _sockets(run_dir: Path, job_name: str, connections: int) -> Sockets:
+    """Remembered: each pass asks several times for each job."""
+    nonce, base = _nonce(job_name), run_dir / "tunnels"
+    numbers = range(1, connections)
+    further = tuple(base / f"{nonce}.{number}.sock" for number in numbers)
+    return Sockets(base / f"{nonce}.sock", base / f"{nonce}.quiet.sock", further)
+
+
+def on_disk(run_dir: Path) -> set[str]:
+    """Every socket's file, whether somebody listens there or not."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(run_dir / "tunnels") as found:
+        return {entry.path for entry in found}
+    return set()
+
+
+def connection_number(socket: Path) -> int:
+    """Which of the login's connections it is opened on. Told by its name alone, so that whoever
+    finds the socket can close it."""
+    match = _FURTHER.fullmatch(socket.name)
+    return int(match[1]) if match else 0
+
+
+@dataclass
+class TunnelTargets:
+    """Which node each socket was led to by this process."""
+
+    _nodes: dict[Path, str] = field(default_factory=dict)
+
+    def note(self, socket: Path, node: str) -> None:
+        self._nodes[socket] = node
+
+    def node(self, socket: Path) -> str | None:
+        """A requeued job may run elsewhere; None where an earlier process opened the tunnel."""
+        return self._nodes.get(socket)
+
+    def forget_all_but(self, job_names: Iterable[str]) -> None:
+        nonces = set(map(_nonce, job_names))
+        for socket in tuple(self._nodes):  # copied at once: other threads note
+            if socket.name.partition(".")[0] not in nonces:
+                self._nodes.pop(socket, None)
+
+
+def _nonce(job_name: str) -> str:
+    return job_name.rpartition(".")[2]

@@ -1,0 +1,111 @@
+"""One hand per login: its connections, its Slurm client, and the few threads that may use them.
+
+A login that hangs keeps its own threads waiting, and nobody else's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from service_management.controller.socket_paths import connection_number
+from service_management.slurm.client import SlurmClient
+from service_management.ssh.call_counts import CallCounts
+from service_management.ssh.connection import Connection, SshBackend
+from service_management.ssh.login import Login
+
+_LOG = structlog.get_logger(__name__)
+THREADS = 8
+PROBES = 32  # at one time: each may wait for a service that keeps silent
+
+
+@dataclass
+class LoginWorker:
+    login: Login
+    connection: Connection
+    client: SlurmClient
+    pool: ThreadPoolExecutor
+    probes: ThreadPoolExecutor
+    backend: SshBackend
+    counts: CallCounts
+    _running: set[object] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def do(self, key: object, work: Callable[[], object]) -> bool:
+        """Start the work, unless the same is still under way."""
+        return self._start(self.pool, key, work)
+
+    def probe(self, key: object, work: Callable[[], object]) -> bool:
+        """As `do`, on threads of its own: services that keep silent must not delay a submission."""
+        return self._start(self.probes, key, work)
+
+    def _start(self, pool: ThreadPoolExecutor, key: object, work: Callable[[], object]) -> bool:
+        with self._lock:
+            if key in self._running:
+                return False
+            self._running.add(key)
+        pool.submit(self._run, key, work)
+        return True
+
+    def busy(self, key: object) -> bool:
+        with self._lock:
+            return key in self._running
+
+    def for_socket(self, socket: Path) -> Connection:
+        """The connection that the socket is opened on, and closed by."""
+        number = connection_number(socket)
+        return self.backend.connection(self.login, number) if number else self.connection
+
+    def _run(self, key: object, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:
+            # Nobody looks at what became of it; while it is owed, it is done again.
+            _LOG.exception("an action failed", login=str(self.login), action=str(key))
+        finally:
+            with self._lock:
+                self._running.discard(key)
+
+
+class Workers:
+    """May be asked from any thread."""
+
+    def __init__(self, backend: SshBackend, counts: CallCounts) -> None:
+        self._backend, self._counts = backend, counts
+        self._hands: dict[str, LoginWorker] = {}
+        self._lock = threading.Lock()
+
+    def of(self, login: Login) -> LoginWorker:
+        with self._lock:
+            if login.id not in self._hands:
+                self._hands[login.id] = self._make(login)
+            return self._hands[login.id]
+
+    def known(self, login_id: str) -> LoginWorker | None:
+        return self._hands.get(login_id)
+
+    def all(self) -> list[LoginWorker]:
+        with self._lock:
+            return list(self._hands.values())
+
+    def close(self) -> None:
+        for hand in self.all():
+            hand.pool.shutdown(wait=False, cancel_futures=True)
+            hand.probes.shutdown(wait=False, cancel_futures=True)
+
+    def _make(self, login: Login) -> LoginWorker:
+        connection = self._backend.connection(login)
+        return LoginWorker(
+            login,
+            connection,
+            SlurmClient(connection, self._counts),
+            ThreadPoolExecutor(THREADS, f"login-{login.id[:6]}"),
+            ThreadPoolExecutor(PROBES, f"probe-{login.id[:6]}"),
+            self._backend,
+            self._counts,
+        )

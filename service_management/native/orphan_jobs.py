@@ -1,0 +1,157 @@
+"""Jobs that the controller could not cancel, because it is dead or was cut short: by the
+store's records, over SSH. Only while no controller runs: this is the one writer then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from service_management.controller.job_spec import spec_of
+from service_management.host import lock
+from service_management.lifecycle import events as ev
+from service_management.lifecycle import policy
+from service_management.lifecycle.decision import Context
+from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
+from service_management.lifecycle.policy import Policy
+from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.states import Reason
+from service_management.lifecycle.transitions import decide
+from service_management.native.waiting import Say, wait
+from service_management.settings import Settings
+from service_management.slurm.client import SlurmClient
+from service_management.slurm.job_names import parse_job_name
+from service_management.slurm.outcomes import Unknown
+from service_management.ssh.backends import make_backend
+from service_management.ssh.connection import SshBackend
+from service_management.ssh.errors import ClusterError
+from service_management.ssh.login import Login
+from service_management.store import Store
+
+T = TypeVar("T")
+GONE_SECONDS, LOOK_EVERY = 30.0, 0.5
+LOCK_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Left:
+    """What could not be cancelled at one login, and why."""
+
+    login: Login
+    records: tuple[Record, ...]
+    trouble: str
+
+    def __str__(self) -> str:
+        jobs = [record.job for record in self.records if record.job]
+        names = ", ".join(
+            f"{job.job_id} ({job.name})" if job.job_id else f"one named {job.name}" for job in jobs
+        )
+        name = jobs[0].name.partition(".")[0] if jobs else ""
+        return (
+            f"{self.login}: {self.trouble} Jobs that may still run there: {names}. Look with "
+            f"`squeue --me -o '%i %j' | grep {name}.`, cancel with `scancel <id>`."
+        )
+
+
+def cancel(chosen: Settings, say: Say) -> list[Left]:
+    """Cancel what the store says may exist, and settle its records."""
+    store = Store(chosen.database_url)
+    records = [record for record in store.load().values() if record.active]
+    if not records:
+        return []
+    lock.take(chosen.state_dir / "controller.lock", LOCK_SECONDS)
+    backend = make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir)
+    logins = _by_login(records)
+    say(f"cancelling by the store's records, over SSH: {', '.join(r.route for r in records)}")
+    with ThreadPoolExecutor(max(1, len(logins))) as pool:
+        left = [
+            *pool.map(
+                lambda pair: _at(backend, chosen.identity, pair[0], pair[1], say), logins.items()
+            )
+        ]
+    stuck = {record.route for one in left if one for record in one.records}
+    _settle(store, [record for record in records if record.route not in stuck])
+    store.close()
+    return [one for one in left if one]
+
+
+def _by_login(records: Sequence[Record]) -> dict[Login, tuple[Record, ...]]:
+    found: dict[Login, tuple[Record, ...]] = {}
+    for record in records:
+        if record.job is not None:
+            login = spec_of(record.job).login
+            found[login] = (*found.get(login, ()), record)
+    return found
+
+
+def _at(
+    backend: SshBackend, identity: str, login: Login, records: tuple[Record, ...], say: Say
+) -> Left | None:
+    jobs = [record.job for record in records if record.job]
+    try:
+        sweep = Sweep(SlurmClient(backend.connection(login)), identity, jobs)
+        if wait(sweep.done, sweep.patience + GONE_SECONDS, sweep.what, say, LOOK_EVERY):
+            return None
+    except ClusterError as error:
+        return Left(login, records, error.text)
+    still = f"They were cancelled, but are still there after {GONE_SECONDS:.0f} s."
+    return Left(login, records, still)
+
+
+class Sweep:
+    """Cancels what Slurm shows of ours, look by look. A submission that was under way when the
+    controller ended may take effect until SUBMIT_SETTLED seconds after its intent."""
+
+    def __init__(self, client: SlurmClient, identity: str, jobs: Sequence[Job]) -> None:
+        self._client, self._identity = client, identity
+        late, now = [job for job in jobs if not job.job_id], time.time()
+        self._unseen = {job.name for job in late}
+        self._settled = max(
+            (min(job.intended_at, now) + policy.SUBMIT_SETTLED for job in late), default=now
+        )
+        self.patience = max(0.0, self._settled - now)
+
+    @property
+    def what(self) -> str:
+        if self._unseen:
+            return f"submissions that may be under way, at most {self.patience:.0f} s"
+        return "Slurm to say that the jobs are gone"
+
+    def done(self) -> bool:
+        views = _answered(self._client.queue())
+        self._unseen -= {view.name for view in views}
+        ours = [view.job_id for view in views if _ours(view, self._identity)]
+        _answered(self._client.cancel(ours))
+        return not ours and (not self._unseen or time.time() >= self._settled)
+
+
+def _answered(outcome: T | Unknown) -> T:
+    if isinstance(outcome, Unknown):
+        raise ClusterError(outcome.kind, outcome.message)
+    return outcome
+
+
+def _ours(view: JobView, identity: str) -> bool:
+    name = parse_job_name(view.name)
+    return name is not None and name.prefix == identity and view.phase is not JobPhase.ENDED
+
+
+def _settle(store: Store, records: Sequence[Record]) -> None:
+    settled = {record.route: settle(record, time.time()) for record in records}
+    kept = [record for record in settled.values() if record is not None]
+    store.save(kept, [route for route, record in settled.items() if record is None])
+
+
+def settle(record: Record, now: float) -> Record | None:
+    """As if an operator had stopped it and Slurm had said that its job is over."""
+    context = Context(now, Policy(timeout=0.0), Job("", 0, now))
+    stopped = decide(record, ev.StopAsked(hurry=True), context).record
+    if stopped is None or stopped.job is None:
+        return stopped
+    job = stopped.job
+    over: ev.Event = ev.JobOver(JobEnd(job.job_id, "CANCELLED"))
+    if not job.job_id:
+        over = ev.SubmitFailed(job.name, Reason.STOPPED, "")
+    return decide(stopped, over, context).record

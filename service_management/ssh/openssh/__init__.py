@@ -1,0 +1,1 @@
+"""The OpenSSH backend: `ssh` processes that outlive this program."""

@@ -1,0 +1,141 @@
+"""The OpenSSH backend: a ControlMaster per connection, everything else goes through it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from service_management.ssh import failures
+from service_management.ssh.connection import Result
+from service_management.ssh.errors import LoginError, SshError, SshProblem
+from service_management.ssh.local_commands import Completed, run_process, write_private
+from service_management.ssh.login import Login
+from service_management.ssh.openssh.control_master import Master
+from service_management.ssh.openssh.forwards import Tunnels
+from service_management.ssh.openssh.ssh_config import SHARED, LoginFiles, render_config
+from service_management.ssh.script_envelope import REMOTE_COMMAND, Envelope
+from service_management.ssh.unix_sockets import LONGEST_PATH, somebody_listens
+
+SESSIONS = 6  # sshd's MaxSessions is 10; forwards do not count, an operator's shell may
+SOCKET_MASK = 0o177
+# What ssh says when, finding no master, it fell back to the `ProxyCommand false` of that name.
+_NO_MASTER = "kex_exchange_identification"
+_DRAFT_SUFFIX = 17  # while binding it, ssh appends a dot and 16 characters to its control socket
+
+
+class OpenSshConnection:
+    """A login's Connection; one of several where its streams are spread."""
+
+    def __init__(self, login: Login, files: LoginFiles) -> None:
+        self._login = login
+        self._files = files
+        self._master = Master(login, files)
+        self._tunnels = Tunnels(self._master)
+        self._sessions = threading.BoundedSemaphore(SESSIONS)
+
+    @property
+    def login(self) -> Login:
+        return self._login
+
+    @property
+    def config_file(self) -> Path:
+        """For an operator who wants to do the same by hand."""
+        return self._files.config
+
+    def run(self, script: str, timeout: float) -> Result:
+        deadline = time.monotonic() + timeout
+        if not self._sessions.acquire(timeout=timeout):
+            raise failures.none_free(self._login, SESSIONS)
+        try:
+            return self._run_on_live_master(script, deadline)
+        finally:
+            self._sessions.release()
+
+    def open_tunnel(self, socket: Path, host: str, port: int) -> None:
+        self._master.ensure()
+        self._tunnels.open(socket, host, port)
+        self._master.backoff.succeeded()
+
+    def close_tunnel(self, socket: Path) -> None:
+        self._tunnels.close(socket)
+
+    def tunnel_alive(self, socket: Path) -> bool:
+        return somebody_listens(socket)
+
+    def close(self) -> None:
+        self._master.stop()
+
+    def _run_on_live_master(self, script: str, deadline: float) -> Result:
+        """Once more where the master turned out dead before the script started."""
+        try:
+            return self._run(script, self._ensure(deadline))
+        except SshError as error:
+            if error.problem is not SshProblem.MASTER_LOST or error.maybe_ran:
+                raise
+        return self._run(script, self._ensure(deadline))
+
+    def _ensure(self, deadline: float) -> float:
+        """The seconds left for the script: logging in is not its time."""
+        left = deadline - time.monotonic()
+        self._master.ensure()
+        return max(left, 0.1)
+
+    def _run(self, script: str, timeout: float) -> Result:
+        envelope = Envelope.around(script)
+        argv = ["ssh", "-F", str(self._files.config), "-T", SHARED, REMOTE_COMMAND]
+        done = run_process(argv, envelope.text(), timeout)
+        result = envelope.open(done.stdout, done.stderr)
+        if result is None:
+            raise self._failure(envelope, done)
+        self._master.backoff.succeeded()
+        return result
+
+    def _failure(self, envelope: Envelope, done: Completed) -> SshError:
+        """There was no end marker: say how far it came."""
+        said = done.stderr.strip()
+        began = envelope.began(done.stdout)
+        if done.exit_code is None:
+            return failures.unanswered(self._login, maybe_ran=True)
+        if "session request failed" in said and not began:
+            return failures.session_refused(self._login)
+        if not began and _NO_MASTER in said:
+            return failures.lost_before(self._login)
+        if not self._master.alive():
+            error = failures.lost_during(self._login)
+            self._master.backoff.failed(error)
+            return error
+        return failures.cut_off(self._login, envelope, done.stdout, done.stderr)
+
+
+class OpenSshBackend:
+    """Connections under one run directory, which a later process finds again."""
+
+    def __init__(self, run_dir: Path, state_dir: Path, socket_mask: int = SOCKET_MASK) -> None:
+        self._run_dir = run_dir
+        self._state_dir = state_dir
+        self._socket_mask = socket_mask
+        self._lock = threading.Lock()
+        self._connections: dict[tuple[str, int], OpenSshConnection] = {}
+
+    def connection(self, login: Login, number: int = 0) -> OpenSshConnection:
+        with self._lock:
+            if (login.id, number) not in self._connections:
+                made = OpenSshConnection(login, self._prepare(login, number))
+                self._connections[login.id, number] = made
+            return self._connections[login.id, number]
+
+    def close_all(self) -> None:
+        """Log out everywhere, also where an earlier process logged in."""
+        for config in sorted((self._run_dir.absolute() / "ssh").glob("*.conf")):
+            if somebody_listens(config.with_suffix(".ctl")):
+                run_process(["ssh", "-F", str(config), "-O", "exit", SHARED], "", 5.0)
+
+    def _prepare(self, login: Login, number: int) -> LoginFiles:
+        files = LoginFiles.of(login, self._run_dir, self._state_dir, number)
+        if len(str(files.control).encode()) > LONGEST_PATH - _DRAFT_SUFFIX:
+            raise LoginError(f"{files.control} is too long for a socket: choose a shorter run_dir.")
+        for directory in (files.config.parent, files.known_hosts.parent):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(files.config, render_config(login, files, self._socket_mask))
+        return files

@@ -1,0 +1,1 @@
+"""The paramiko backend: sessions inside this process."""

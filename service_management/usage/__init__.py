@@ -1,0 +1,1 @@
+"""Usage: nginx's access log followed, rotated and added up; how long starts took."""

@@ -1,0 +1,202 @@
+"""A small model of Slurm, of the way to it, and of a control plane that can be killed.
+
+It does what loop.py and effects.py do with one service, step by step: what was decided is
+"saved" (the record survives a crash), then acted on. Each question to the cluster is asked
+at one moment and answered at a later one, or never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from service_management.controller.matching import Answer, match
+from service_management.lifecycle import events as ev
+from service_management.lifecycle.actions import Cancel, Find, Probe, Submit
+from service_management.lifecycle.decision import Context
+from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
+from service_management.lifecycle.policy import Policy
+from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.transitions import decide
+
+POLICY = Policy(timeout=30.0, startup_timeout=100.0, queue_timeout=500.0, drain_timeout=50.0)
+LANDS_WITHIN = 47.0  # the deadline on the login host, and the longest that sbatch may take
+ANSWERS_WITHIN = 20.0
+
+
+@dataclass
+class SlurmJob:
+    name: str
+    id: str
+    phase: JobPhase = JobPhase.WAITING
+    node: str = ""
+    healthy: bool = False
+
+    def view(self) -> JobView:
+        return JobView(self.id, self.name, self.phase.name, self.phase, node=self.node)
+
+
+@dataclass
+class Slurm:
+    jobs: list[SlurmJob] = field(default_factory=list)
+    on_the_way: list[tuple[str, float]] = field(default_factory=list)  # sbatch not run yet
+
+    def sbatch(self, name: str) -> SlurmJob:
+        job = SlurmJob(name, str(len(self.jobs) + 1))
+        self.jobs.append(job)
+        return job
+
+    def land(self) -> None:
+        for name, _until in self.on_the_way:
+            self.sbatch(name)
+        self.on_the_way.clear()
+
+    def pass_time(self, now: float) -> None:
+        self.on_the_way = [(name, until) for name, until in self.on_the_way if now < until]
+
+    def live(self) -> list[SlurmJob]:
+        return [job for job in self.jobs if job.phase is not JobPhase.ENDED]
+
+    def named(self, name: str) -> SlurmJob | None:
+        return next((job for job in self.jobs if job.name == name), None)
+
+    def scancel(self, job_id: str) -> None:
+        for job in self.live():
+            if job.id == job_id:
+                job.phase, job.healthy = JobPhase.ENDING, False
+
+
+@dataclass
+class FakeOutside:
+    now: float = 1000.0
+    record: Record | None = field(default_factory=lambda: Record("s"))
+    slurm: Slurm = field(default_factory=Slurm)
+    to_submit: list[Job] = field(default_factory=list)
+    owed: tuple[object, ...] = ()
+    underway: dict[str, Sequence[ev.Event] | Answer] = field(default_factory=dict)
+    learned: dict[str, float] = field(default_factory=dict)
+    submitted: list[str] = field(default_factory=list)
+
+    # -- the control plane
+
+    def happen(self, event: ev.Event) -> None:
+        if self.record is None:
+            return
+        fresh = Job(f"io.s.0.1.n{len(self.submitted)}", 1, self.now)
+        decision = decide(self.record, event, Context(self.now, POLICY, fresh))
+        self.record, self.owed = decision.record, decision.actions
+        for action in decision.actions:
+            if isinstance(action, Submit):
+                self.to_submit.append(action.job)
+                self.submitted.append(action.job.name)
+        if isinstance(event, ev.Submitted):
+            self.learned[event.job_name] = self.now
+
+    def tick(self, pause: float, inflight: int | None, held: int) -> None:
+        self.now += pause
+        self.slurm.pass_time(self.now)
+        if pause > ANSWERS_WITHIN:
+            self.underway.clear()
+        self.happen(ev.Ticked(inflight, held))
+
+    def crash(self) -> None:
+        """Only the record survives, and what is already on its way to the cluster."""
+        self.to_submit.clear()
+        self.underway.clear()
+        self.learned.clear()
+        self.owed = ()
+
+    # -- what it asks of the cluster
+
+    def submit(self, fate: str) -> None:
+        if not self.to_submit:
+            return
+        name = self.to_submit.pop(0).name
+        if fate == "refused":
+            self.happen(ev.SubmitFailed(name, Reason.SUBMIT_REJECTED, "no"))
+        elif fate == "late":
+            self.slurm.on_the_way.append((name, self.now + LANDS_WITHIN))
+        elif fate in ("told", "unheard"):
+            job = self.slurm.sbatch(name)
+            if fate == "told":
+                self.happen(ev.Submitted(name, job.id))
+
+    def ask(self, kind: str) -> None:
+        """The same question is not asked twice at a time. What is true now will be the answer."""
+        if kind in self.underway:
+            return
+        if kind == "queue":
+            views = [job.view() for job in self.slurm.live()]
+            self.underway[kind] = Answer("login", views, self.now)
+            return
+        for action in self.owed:
+            if type(action).__name__.lower() == kind:
+                self.underway[kind] = self._answer(action)
+
+    def _answer(self, action: object) -> Sequence[ev.Event]:
+        if isinstance(action, Find):
+            found = self.slurm.named(action.job.name)
+            if found is None:
+                return [ev.JobAbsent(action.job.name)]
+            return [ev.Submitted(found.name, found.id), ev.JobSeen(found.view())]
+        if isinstance(action, Cancel):
+            self.slurm.scancel(action.job.job_id)
+        if isinstance(action, Probe):
+            job = self.slurm.named(action.job.name)
+            healthy = job is not None and job.healthy
+            health = ev.Health.HEALTHY if healthy else ev.Health.UNHEALTHY
+            return [ev.Probed(action.job.name, health)]
+        return []
+
+    def hear(self, kind: str) -> None:
+        answer = self.underway.pop(kind, ())
+        if isinstance(answer, Answer):
+            self._compare(answer)
+            return
+        for event in answer:
+            self.happen(event)
+
+    def _compare(self, answer: Answer) -> None:
+        active = [self.record] if self.record and self.record.active else []
+        found = match(answer, active, self.learned, "io")
+        for _route, view in found.seen:
+            self.happen(ev.JobSeen(view))
+        for _route, job in found.missing:
+            self.underway["post_mortem"] = self._post_mortem(job.job_id)
+
+    def _post_mortem(self, job_id: str) -> Sequence[ev.Event]:
+        job = next(job for job in self.slurm.jobs if job.id == job_id)
+        if job.phase is JobPhase.ENDED:
+            return [ev.JobOver(JobEnd(job_id, "FAILED"))]
+        return [ev.JobSeen(job.view())]
+
+    # -- the faults stop
+
+    def settle(self, *, wanted: bool) -> None:
+        """Everything answers, jobs start and become healthy; time passes."""
+        if self.record is not None:
+            self.record = replace(self.record, failures=0)
+        for _ in range(400):
+            self.tick(2.0, inflight=0, held=int(wanted))
+            self.submit("told")
+            for kind in ("find", "cancel", "probe", "queue", "post_mortem"):
+                self.ask(kind)
+                self.hear(kind)
+            self._jobs_go_on()
+            if self.settled(wanted):
+                return
+
+    def settled(self, wanted: bool) -> bool:
+        if self.record is None or self.record.state is State.DISABLED:
+            return not self.slurm.live()
+        if wanted:
+            return self.record.state is State.READY
+        return self.record.state in (State.COLD, State.FAILED) and not self.slurm.live()
+
+    def _jobs_go_on(self) -> None:
+        for job in self.slurm.live():
+            if job.phase is JobPhase.ENDING:
+                job.phase = JobPhase.ENDED
+            else:
+                job.phase, job.node, job.healthy = JobPhase.RUNNING, "n1", True

@@ -1,0 +1,146 @@
+"""A service in a world of lost answers, crashes and requeued jobs: one job at a time, no
+orphan, and once the faults stop whoever asks is served."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as some
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from service_management.lifecycle import events as ev
+from service_management.lifecycle.job_views import JobPhase
+from service_management.lifecycle.states import State
+
+from .fake_outside import FakeOutside
+
+FATES = ["told", "told", "unheard", "late", "lost", "refused"]
+QUESTIONS = ["queue", "queue", "find", "probe", "cancel", "post_mortem"]
+OPERATORS = [
+    ev.StartAsked(),
+    ev.StopAsked(),
+    ev.StopAsked(hurry=True),
+    ev.RestartAsked(),
+    ev.DisableAsked(),
+    ev.EnableAsked(),
+    ev.Changed(),
+    ev.Removed(),
+    ev.Restored(),
+]
+
+
+class Service(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = FakeOutside()
+
+    @initialize(begun=some.booleans())
+    def begin(self, begun: bool) -> None:
+        if begun:
+            self.world.settle(wanted=True)
+            assert self.world.record.state is State.READY
+
+    @rule()
+    def demand(self) -> None:
+        self.world.happen(ev.Demanded())
+
+    @rule(
+        pause=some.sampled_from([0.1, 0.1, 1.0, 3.0, 10.0, 31.0, 61.0, 600.0]),
+        inflight=some.sampled_from([0, 0, 1, None]),
+        held=some.integers(0, 1),
+    )
+    def tick(self, pause: float, inflight: int | None, held: int) -> None:
+        self.world.tick(pause, inflight, held)
+
+    @rule(fate=some.sampled_from(FATES))
+    def submit(self, fate: str) -> None:
+        self.world.submit(fate)
+
+    @rule()
+    def a_late_submission_arrives(self) -> None:
+        self.world.slurm.land()
+
+    @rule(kind=some.sampled_from(QUESTIONS))
+    def ask(self, kind: str) -> None:
+        self.world.ask(kind)
+
+    @rule(kind=some.sampled_from(QUESTIONS))
+    def hear(self, kind: str) -> None:
+        self.world.hear(kind)
+
+    @rule(kind=some.sampled_from(QUESTIONS))
+    def lose_an_answer(self, kind: str) -> None:
+        self.world.underway.pop(kind, None)
+
+    @rule()
+    def crash(self) -> None:
+        self.world.crash()
+
+    @rule(event=some.sampled_from(OPERATORS))
+    def operate(self, event: ev.Event) -> None:
+        self.world.happen(event)
+
+    @rule(phase=some.sampled_from(JobPhase), node=some.sampled_from(["n1", "n2"]))
+    def slurm_moves_a_job(self, phase: JobPhase, node: str) -> None:
+        """Start, crash, requeue (through ENDING back to WAITING): Slurm does as it likes."""
+        for job in self.world.slurm.live():
+            if phase is not JobPhase.UNKNOWN:
+                job.phase, job.healthy = phase, False
+                job.node = node if phase is JobPhase.RUNNING else ""
+
+    @rule(healthy=some.booleans())
+    def health_changes(self, healthy: bool) -> None:
+        for job in self.world.slurm.live():
+            job.healthy = healthy and job.phase is JobPhase.RUNNING
+
+    @invariant()
+    def at_most_one_job_exists_or_is_on_its_way(self) -> None:
+        slurm = self.world.slurm
+        assert len(slurm.live()) + len(slurm.on_the_way) + len(self.world.to_submit) <= 1
+
+    @invariant()
+    def no_job_is_an_orphan(self) -> None:
+        """Whatever lives on the cluster is known by its name, so that a crash cannot lose it."""
+        record = self.world.record
+        known = record.job.name if record and record.job else None
+        assert all(job.name == known for job in self.world.slurm.live())
+
+    @invariant()
+    def no_name_is_submitted_twice(self) -> None:
+        names = [job.name for job in self.world.slurm.jobs]
+        assert len(set(names)) == len(names)
+        assert len(set(self.world.submitted)) == len(self.world.submitted)
+
+    def teardown(self) -> None:
+        """The faults stop. Whoever asks is served; then nobody asks, and nothing is left."""
+        for wanted in (True, False):
+            self.world.settle(wanted=wanted)
+            assert self.world.settled(wanted), (wanted, self.world.record)
+        assert not self.world.slurm.live()
+
+
+def test_a_submission_that_arrives_after_it_was_first_denied_is_the_only_one() -> None:
+    world = FakeOutside()
+    world.happen(ev.Demanded())
+    world.submit("late")
+    for _ in range(46):
+        world.tick(1.0, inflight=0, held=300)
+        world.ask("find")
+        world.hear("find")
+    world.slurm.land()
+    world.settle(wanted=True)
+    assert world.record.state is State.READY
+    assert [job.name for job in world.slurm.jobs] == world.submitted
+
+
+def test_a_submission_that_was_lost_is_given_up_and_made_again() -> None:
+    world = FakeOutside()
+    world.happen(ev.Demanded())
+    world.crash()
+    world.settle(wanted=True)
+    assert world.record.state is State.READY
+    assert len(world.submitted) == 2
+    assert len(world.slurm.jobs) == 1
+
+
+TestService = Service.TestCase
+TestService.settings = settings(stateful_step_count=30)

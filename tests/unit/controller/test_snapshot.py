@@ -1,0 +1,151 @@
+"""Waiting for a service: nobody misses the moment, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from service_management.controller.snapshot import Snapshot
+from service_management.lifecycle.record import Record
+from service_management.lifecycle.states import State
+
+from .samples import configured
+
+
+def board(*routes: str) -> Snapshot:
+    shown = Snapshot()
+    shown.services = {route: configured(route) for route in routes or ("digits",)}
+    shown.replace({route: Record(route) for route in shown.services}, set())
+    return shown
+
+
+def is_ready(record: Record | None) -> bool:
+    return record is not None and record.state is State.READY
+
+
+def soon(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_a_view_is_one_service_at_one_moment() -> None:
+    shown = board()
+    shown.inflight, shown.trouble = {"digits": 3}, {"digits": "no route to host"}
+    with shown.holding("digits"):
+        view = shown.view("digits")
+    assert view is not None
+    assert (view.record.route, view.inflight, view.held, view.trouble) == (
+        "digits",
+        3,
+        1,
+        "no route to host",
+    )
+
+
+def test_a_service_that_is_not_configured_is_not_shown() -> None:
+    shown = board("digits", "text")
+    shown.services = {"digits": configured()}
+    assert shown.view("text") is None
+    assert [view.record.route for view in shown.views()] == ["digits"]
+
+
+def test_a_forgotten_record_is_gone_unless_it_came_back() -> None:
+    shown = board("digits", "text")
+    shown.replace({"text": Record("text", since=5.0)}, {"digits", "text"})
+    assert shown.records == {"text": Record("text", since=5.0)}
+
+
+def test_those_who_hold_are_counted_and_let_go_also_when_they_fail() -> None:
+    shown = board()
+    with shown.holding("digits"), shown.holding("digits"):
+        assert shown.held("digits") == 2
+    with pytest.raises(ConnectionError), shown.holding("digits"):
+        raise ConnectionError
+    assert shown.held("digits") == 0
+    assert shown.held("never asked for") == 0
+
+
+def test_those_who_are_asked_for_are_named_while_somebody_waits() -> None:
+    shown = board("digits", "text")
+    with shown.holding("digits"):
+        assert shown.asked() == ["digits"]
+    assert shown.asked() == []
+
+
+def test_what_is_so_already_is_not_waited_for() -> None:
+    shown = board()
+    shown.replace({"digits": Record("digits", State.READY)}, set())
+    assert shown.wait("digits", is_ready, 0.0)
+
+
+def test_patience_ends() -> None:
+    began = time.monotonic()
+    assert not board().wait("digits", is_ready, 0.05)
+    assert 0.04 < time.monotonic() - began < 5
+
+
+def test_everyone_who_waits_is_woken_by_the_change_of_state() -> None:
+    shown = board()
+    with ThreadPoolExecutor(50) as pool:
+        waits = [pool.submit(_hold, shown) for _ in range(50)]
+        soon(lambda: shown.held("digits") == 50)
+        shown.replace({"digits": Record("digits", State.READY)}, set())
+        assert all(wait.result(timeout=10) for wait in waits)
+    assert shown.held("digits") == 0
+
+
+def _hold(shown: Snapshot) -> bool:
+    with shown.holding("digits"):
+        return shown.wait("digits", is_ready, 20.0)
+
+
+def test_waiting_for_a_removed_service_ends() -> None:
+    shown = board()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(shown.wait, "digits", lambda record: record is None, 20.0)
+        soon(lambda: "digits" in shown._places)
+        shown.replace({}, {"digits"})
+        assert waiting.result(timeout=10)
+
+
+def test_no_wake_up_is_lost_however_the_two_sides_meet() -> None:
+    """Each round, the change comes at another moment of the waiter's way to its wait."""
+    for round_number in range(200):
+        shown, began = board(), threading.Event()
+        results: list[bool] = []
+
+        def wait(shown: Snapshot = shown, began: threading.Event = began, to=results) -> None:
+            began.set()
+            to.append(shown.wait("digits", is_ready, 20.0))
+
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        began.wait(10)
+        for _ in range(round_number * 5):
+            pass
+        shown.replace({"digits": Record("digits", State.READY)}, set())
+        waiter.join(10)
+        assert results == [True]
+
+
+def test_one_services_change_does_not_wake_those_who_wait_for_another() -> None:
+    shown, asked = board("digits", "text"), []
+
+    def look(record: Record | None) -> bool:
+        asked.append(record)
+        return is_ready(record)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(shown.wait, "digits", look, 20.0)
+        soon(lambda: len(asked) == 1)
+        for state in (State.QUEUED, State.STARTING, State.READY):
+            shown.replace({"text": Record("text", state)}, set())
+        assert len(asked) == 1
+        shown.replace({"digits": Record("digits", State.READY)}, set())
+        assert waiting.result(timeout=10)

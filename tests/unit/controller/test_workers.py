@@ -1,0 +1,115 @@
+"""What is done in the background: once at a time, and never failing in silence."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import pytest
+import structlog.testing
+
+from service_management.controller.executor import Effects
+from service_management.controller.health_check import PATIENCE
+from service_management.controller.job_spec import JobSpec
+from service_management.controller.workers import THREADS, LoginWorker, Workers
+from service_management.lifecycle.actions import Probe
+from service_management.lifecycle.states import State
+from service_management.ssh.call_counts import CallCounts
+from service_management.ssh.connection import Connection, SshBackend
+from service_management.ssh.login import Login
+from service_management.ssh.openssh.openssh_backend import OpenSshBackend
+from tests.stack.waiting import wait_for
+from tests.unit.controller.samples import KEY_DIR, configured, with_job
+
+LOGIN = JobSpec.of(configured(), KEY_DIR).login
+
+
+@pytest.fixture
+def run_dir() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as directory:  # short, as sockets want it
+        yield Path(directory)
+
+
+@pytest.fixture
+def hands(run_dir: Path, tmp_path: Path) -> Iterator[Workers]:
+    """No command is run by them: making a connection is only writing its file."""
+    hands = Workers(OpenSshBackend(run_dir, tmp_path), CallCounts())
+    yield hands
+    hands.close()
+
+
+@pytest.fixture
+def hand(hands: Workers) -> LoginWorker:
+    return hands.of(LOGIN)
+
+
+@contextmanager
+def silent(path: Path) -> Iterator[None]:
+    """A service that takes connections and answers nothing."""
+    path.parent.mkdir(exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        yield
+
+
+def test_the_same_is_not_done_twice_at_a_time(hand: LoginWorker) -> None:
+    go_on = Event()
+    assert hand.do("queue", lambda: go_on.wait(10))
+    assert not hand.do("queue", lambda: None)
+    go_on.set()
+    wait_for("it is over", lambda: not hand.busy("queue"), 5)
+    assert hand.do("queue", lambda: None)
+
+
+def test_what_fails_is_told_with_its_login_and_done_again(hand: LoginWorker) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(2):
+            assert hand.do("queue", lambda: 1 // 0)
+            wait_for("it is over", lambda: not hand.busy("queue"), 5)
+    [line, _] = [line for line in lines if line["event"] == "an action failed"]
+    assert (line["login"], line["action"]) == ("jo@login.cluster.example.org:22", "queue")
+    assert line["exc_info"]
+
+
+def test_services_that_keep_silent_do_not_delay_what_else_the_login_is_for(
+    hands: Workers, run_dir: Path
+) -> None:
+    effects = Effects(hands, run_dir, lambda _: None, lambda _: None)
+    records = [with_job(f"s{n}", State.STARTING, 0.0) for n in range(2 * THREADS)]
+    jobs = [replace(r.job, name=f"io.{r.route}.0.8080.{n}") for n, r in enumerate(records)]
+    done = Event()
+    with ExitStack() as services:
+        for job in jobs:
+            services.enter_context(silent(effects.sockets(job).quiet))
+        for record, job in zip(records, jobs, strict=True):
+            effects.dispatch(replace(record, job=job), Probe(job), 0.0)
+        hands.of(LOGIN).do("submit", done.set)
+        assert done.wait(PATIENCE / 2)
+
+
+def test_two_threads_that_meet_a_login_for_the_first_time_share_its_hand(hands: Workers) -> None:
+    class Slow:
+        """The second thread comes while the first one is still making the connection."""
+
+        def __init__(self, backend: SshBackend) -> None:
+            self.backend, self.second = backend, Event()
+            self.calls = 0
+
+        def connection(self, login: Login, number: int = 0) -> Connection:
+            self.calls += 1
+            if self.calls > 1:
+                self.second.set()
+            self.second.wait(0.3)
+            return self.backend.connection(login, number)
+
+    hands._backend = Slow(hands._backend)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(hands.of, [LOGIN, LOGIN])
+    assert first is second

@@ -1,0 +1,98 @@
+"""Back-off, absence, and how often the world is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from service_management.lifecycle import policy
+from service_management.lifecycle.job_views import JobPhase
+from service_management.lifecycle.states import State
+from service_management.slurm import client
+
+from .samples import (
+    ALWAYS_ON,
+    DRAINING,
+    NOW,
+    POLICY,
+    QUEUED,
+    READY,
+    RECORDS,
+    STARTING,
+    SUBMITTING,
+    after,
+    cancelled,
+    seen,
+)
+
+
+def test_backoff_doubles_and_is_capped() -> None:
+    assert [policy.backoff(n) for n in (1, 2, 3, 4)] == [2.0, 4.0, 8.0, 16.0]
+    assert policy.backoff(9) == policy.backoff(10_000) == policy.BACKOFF_MAX
+
+
+@given(some.integers(-5, 10**9))
+def test_backoff_never_shrinks_and_stays_within_its_limits(failures: int) -> None:
+    pause = policy.backoff(failures)
+    assert policy.BACKOFF_FIRST <= pause <= policy.backoff(failures + 1) <= policy.BACKOFF_MAX
+
+
+@given(some.floats(0, 1000), some.floats(0, 1000))
+def test_absence_is_final_only_late_and_denied_twice(first: float, second: float) -> None:
+    denied = SUBMITTING.with_job(intended_at=NOW, absent_since=NOW + first)
+    final = policy.absence_is_final(denied, NOW + first + second)
+    late = NOW + first - NOW >= policy.SUBMIT_SETTLED
+    assert final == (late and NOW + first + second - (NOW + first) >= policy.ABSENT_CONFIRMED)
+
+
+def test_a_submission_is_given_up_only_after_it_can_no_longer_take_effect() -> None:
+    latest_start = client.TIMEOUT  # its deadline on the login host
+    longest_run = client.TIMEOUT - client.REPLY_TIME
+    assert latest_start + longest_run < policy.SUBMIT_SETTLED
+
+
+def test_absence_is_never_final_without_a_denial() -> None:
+    assert not policy.absence_is_final(SUBMITTING, NOW + 1e9)
+    assert not policy.absence_is_final(RECORDS[State.COLD], NOW + 1e9)
+
+
+def test_a_service_that_is_kept_running_is_never_idle_nor_given_up_in_the_queue() -> None:
+    assert not policy.idle(READY, ALWAYS_ON, NOW + 1e9)
+    assert not policy.queue_patience_over(QUEUED, ALWAYS_ON, NOW + 1e9)
+
+
+def test_the_startup_budget_begins_when_the_job_starts_not_when_it_was_submitted() -> None:
+    waited = replace(QUEUED, since=NOW - 10 * POLICY.startup_timeout)
+    started = after(waited, seen(JobPhase.RUNNING))
+    assert not policy.startup_over(started, POLICY, NOW + POLICY.startup_timeout - 1)
+    assert policy.startup_over(started, POLICY, NOW + POLICY.startup_timeout)
+
+
+def test_draining_ends_with_patience_or_hurry() -> None:
+    stopped = replace(DRAINING, since=NOW)
+    assert not policy.drain_over(stopped, POLICY, NOW + POLICY.drain_timeout - 1)
+    assert policy.drain_over(stopped, POLICY, NOW + POLICY.drain_timeout)
+    assert policy.drain_over(replace(stopped, hurry=True), POLICY, NOW)
+
+
+@pytest.mark.parametrize("record", [QUEUED, STARTING, READY, DRAINING, cancelled()])
+def test_slurm_and_health_are_asked_ever_more_rarely_but_never_not(record) -> None:
+    ages = [record.since + age for age in (0, 4, 9, 29, 60, 200, 400, 10_000)]
+    for interval in (policy.watch_interval, policy.probe_interval):
+        paces = [interval(record, now) for now in ages]
+        assert paces == sorted(paces)
+        assert 0.1 <= paces[0] <= paces[-1] <= 12.0
+
+
+def test_slurm_is_asked_often_while_something_moves_and_rarely_when_all_is_steady() -> None:
+    assert policy.watch_interval(replace(QUEUED, since=NOW), NOW) < 0.5
+    assert policy.watch_interval(replace(STARTING, since=NOW), NOW) <= 0.5
+    assert policy.watch_interval(cancelled(replace(DRAINING, since=NOW)), NOW) < 0.5
+    assert policy.watch_interval(READY, READY.since + 1) == 12.0
+
+
+def test_a_service_under_suspicion_is_asked_for_its_health_sooner() -> None:
+    assert policy.probe_interval(replace(READY, strikes=1), NOW) < policy.probe_interval(READY, NOW)

@@ -1,0 +1,52 @@
+"""What is not the gateway's state is not taken for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import requests
+
+from service_management.native import control_plane, jobs
+
+PROBLEM = b'{"title": "Service Unavailable", "status": 503, "detail": "It is restarting."}'
+STATE = b'{"services": [], "config_version": "1", "config_error": null}'
+Serve = Callable[[int, bytes], str]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Answers everything alike."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(status: int, body: bytes) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None: ...
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, args=(0.01,)).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_state_is_known_only_where_it_is_answered(serve: Serve) -> None:
+    with requests.Session() as session:
+        assert control_plane.info(session, serve(200, STATE)) is not None
+        assert control_plane.info(session, serve(503, PROBLEM)) is None
+        assert control_plane.info(session, serve(200, b"<html>")) is None
+
+
+def test_down_knows_of_no_jobs_where_the_control_plane_does_not_answer(serve: Serve) -> None:
+    with requests.Session() as session:
+        assert jobs.known(session, serve(503, PROBLEM)) == {}

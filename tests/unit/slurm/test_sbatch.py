@@ -1,0 +1,165 @@
+"""sbatch's script under a real /bin/sh, and sbatch's answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from service_management.slurm.outcomes import NotSubmitted, Rejected, Submitted, Unknown
+from service_management.slurm.sbatch import (
+    SubmitSpec,
+    parse_submit,
+    submit_command,
+    submit_script,
+)
+from service_management.ssh.connection import Result
+from service_management.ssh.script_envelope import Envelope
+
+RECORDER = """#!/bin/sh
+printf '%s\\0' "$@" > "{home}/argv"
+env -0 > "{home}/env"
+echo '7;cluster'
+"""
+HOSTILE = '\'; touch pwned; "$(touch pwned)`touch pwned`"\n\\ $HOME * ~ {a,b} ü \x81 !! #'
+
+text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
+names = st.from_regex(r"\AV_[A-Za-z0-9_]{0,8}\Z")
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as directory:
+        sbatch = Path(directory) / "bin" / "sbatch"
+        sbatch.parent.mkdir()
+        sbatch.write_text(RECORDER.format(home=directory))
+        sbatch.chmod(0o755)
+        yield Path(directory)
+
+
+def execute(home: Path, script: str) -> Result:
+    envelope = Envelope.around(script)
+    done = subprocess.run(
+        ["/bin/sh", "-s"],
+        input=envelope.text().encode(),
+        capture_output=True,
+        env={"HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}"},
+        cwd="/",
+        check=True,
+        timeout=20,
+    )
+    result = envelope.open(done.stdout.decode(errors="replace"), done.stderr.decode())
+    assert result is not None
+    return result
+
+
+@settings(max_examples=25, deadline=None)
+@given(bash_file=text, arguments=st.lists(text, max_size=3), env=st.dictionaries(names, text))
+@example(HOSTILE, [HOSTILE, "--x=" + HOSTILE], {"V_1": HOSTILE})
+@example("~/" + HOSTILE, [], {})
+@example("--wrap=touch pwned", [], {})
+def test_sbatch_receives_every_value_as_it_is(
+    home: Path, bash_file: str, arguments: list[str], env: dict[str, str]
+) -> None:
+    spec = SubmitSpec("orc.r.0.1.n", bash_file, 8000, tuple(arguments), env)
+    result = execute(home, submit_script(spec, time.time() + 60, 10))
+    assert parse_submit(result) == Submitted("7")
+    expected = bash_file
+    if bash_file.startswith("~/"):
+        expected = str(home) + bash_file[1:]
+    elif bash_file.startswith("-"):
+        expected = f"./{bash_file}"
+    argv = (home / "argv").read_bytes().decode().split("\0")[:-1]
+    assert argv == ["--parsable", *arguments, "--job-name=orc.r.0.1.n", expected, "8000"]
+    seen = dict(
+        entry.split("=", 1) for entry in (home / "env").read_bytes().decode().split("\0")[:-1]
+    )
+    assert {name: seen[name] for name in env} == env
+    assert sorted(path.name for path in home.iterdir()) == ["argv", "bin", "env"]
+
+
+def test_after_the_deadline_sbatch_is_not_called(home: Path) -> None:
+    (home / "argv").unlink(missing_ok=True)
+    spec = SubmitSpec("n", "run.sh", 1)
+    result = execute(home, submit_script(spec, time.time() - 5, 10))
+    assert isinstance(parse_submit(result), NotSubmitted)
+    assert not (home / "argv").exists()
+
+
+def test_the_unique_name_wins_over_one_in_sbatch_args() -> None:
+    args = ("-J", "mine", "--comment=who's")
+    spec = SubmitSpec("orc.r.0.1.n", "run.sh", 8000, args, {"A": "secret"})
+    assert submit_command(spec) == (
+        "env A=... sbatch --parsable -J mine '--comment=who'\"'\"'s' "
+        "--job-name=orc.r.0.1.n run.sh 8000"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "A=B", "-u", "Ä", "A\n"])
+def test_an_impossible_variable_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="environment variable"):
+        SubmitSpec("n", "f", 1, env={name: "x"})
+
+
+def test_nul_is_refused() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        submit_command(SubmitSpec("n", "a\0b", 1))
+
+
+FAILED = "sbatch: error: Batch job submission failed: "
+POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
+REJECTED = [
+    (1, FAILED + "Invalid partition name specified"),
+    (1, "sbatch: error: Unable to open file nofile.sh"),
+    (1, "sbatch: error: Unable to open file /home/a/timed out/slurmctld.sh"),
+    (255, "sbatch: unrecognized option '--bogus'\nTry \"sbatch --help\" for more information"),
+    (1, FAILED + "Requested node configuration is not available"),
+    (1, f"sbatch: error: QOSMaxSubmitJobPerUserLimit\n{FAILED}{POLICY}"),
+    (127, "sbatch: command not found"),
+    (76, "sh: 2: cd: can't cd to /home/gone"),
+    (1, ""),
+]
+UNKNOWN = [
+    (1, FAILED + "Socket timed out on send/recv operation"),
+    (1, FAILED + "Unable to contact slurm controller (connect failure)"),
+    (1, FAILED + "Zero Bytes were transmitted or received"),
+    (1, FAILED + "Unexpected message received"),
+    (1, FAILED + "Protocol authentication error"),
+    (1, "sbatch: error: Slurm controller is in standby mode"),
+    (1, "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying"),
+    (124, ""),
+    (137, ""),
+    (143, "Terminated"),
+]
+
+
+@pytest.mark.parametrize(("code", "said"), REJECTED)
+def test_a_clear_no_is_a_rejection(code: int, said: str) -> None:
+    outcome = parse_submit(Result(code, "", said))
+    assert isinstance(outcome, Rejected)
+    assert outcome.message
+    assert "sbatch: error" not in outcome.message
+
+
+@pytest.mark.parametrize(("code", "said"), UNKNOWN)
+def test_anything_short_of_a_clear_no_is_unknown(code: int, said: str) -> None:
+    assert isinstance(parse_submit(Result(code, "", said)), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("said", "job_id"),
+    [("12\n", "12"), ("12;main\n", "12"), ("sbatch: a site's greeting\n13\n", "13")],
+)
+def test_the_job_id_is_found(said: str, job_id: str) -> None:
+    assert parse_submit(Result(0, said, "")) == Submitted(job_id)
+
+
+def test_success_without_an_id_is_unknown() -> None:
+    assert isinstance(parse_submit(Result(0, "", "hm")), Unknown)

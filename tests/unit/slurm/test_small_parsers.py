@@ -1,0 +1,123 @@
+"""States, reasons, scancel, nodes, job names."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service_management.lifecycle.job_views import JobPhase
+from service_management.slurm.job_names import JobName, job_name, parse_job_name
+from service_management.slurm.job_states import phase_of
+from service_management.slurm.node_address import parse_node
+from service_management.slurm.outcomes import Unknown
+from service_management.slurm.reasons import PENDING, explain_pending
+from service_management.slurm.scancel import parse_cancel
+from service_management.ssh.connection import Result
+
+NODE = """\
+LoginName=vm
+LoginName=vm
+LoginName=vm.example
+NodeName=gpu1 Arch=x86_64 CoresPerSocket=1
+   NodeAddr=10.0.0.7 NodeHostName={host} Port=17832 Version=22.05.8
+"""
+
+
+@pytest.mark.parametrize(
+    ("word", "phase"),
+    [
+        ("PENDING", JobPhase.WAITING),
+        ("CONFIGURING", JobPhase.WAITING),
+        ("SUSPENDED", JobPhase.WAITING),
+        ("REQUEUED", JobPhase.WAITING),
+        ("SPECIAL_EXIT", JobPhase.WAITING),
+        ("RUNNING", JobPhase.RUNNING),
+        ("COMPLETING", JobPhase.ENDING),
+        ("STAGE_OUT", JobPhase.ENDING),
+        ("PREEMPTED", JobPhase.ENDED),
+        ("NODE_FAIL", JobPhase.ENDED),
+        ("BOOT_FAIL", JobPhase.ENDED),
+        ("DEADLINE", JobPhase.ENDED),
+        ("OUT_OF_MEMORY", JobPhase.ENDED),
+        ("TIMEOUT", JobPhase.ENDED),
+        ("CANCELLED by 1000", JobPhase.ENDED),
+        ("CANCELLED+", JobPhase.ENDED),
+        ("", JobPhase.UNKNOWN),
+        ("BRAND_NEW", JobPhase.UNKNOWN),
+    ],
+)
+def test_every_state_has_a_phase_and_a_new_one_is_unknown(word: str, phase: JobPhase) -> None:
+    assert phase_of(word) is phase
+
+
+def test_an_unknown_reason_is_its_own_explanation() -> None:
+    assert explain_pending("Resources").startswith("waiting for free resources")
+    assert explain_pending("BrandNewReason") == "BrandNewReason"
+    assert explain_pending("") == ""
+
+
+def test_reasons_written_as_clauses_are_known_by_their_beginning() -> None:
+    sentence = PENDING["ReqNodeNotAvail"]
+    assert explain_pending("ReqNodeNotAvail, UnavailableNodes:gpu1") == sentence
+    assert "down" in explain_pending("Nodes required for job are DOWN, DRAINED or reserved")
+
+
+GONE = "scancel: error: Kill job error on job id 9: Invalid job id specified"
+OVER = "scancel: error: Kill job error on job id 9: Job/step already completing or completed"
+DENIED = "scancel: error: Kill job error on job id 8: Access/permission denied"
+SILENT = "scancel: error: slurm_kill_job2() failed: Unable to contact slurm controller"
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "answer"),
+    [(0, "", True), (1, GONE, True), (0, OVER, True), (1, f"{GONE}\n{OVER}", True)],
+)
+def test_a_job_that_is_gone_counts_as_cancelled(code: int, said: str, answer: bool) -> None:
+    assert parse_cancel(Result(code, "", said)) is answer
+
+
+def test_a_job_that_is_not_ours_is_refused_and_silence_is_unknown() -> None:
+    assert parse_cancel(Result(1, "", f"{GONE}\n{DENIED}")) is False
+    assert isinstance(parse_cancel(Result(1, "", f"{GONE}\n{SILENT}")), Unknown)
+    assert isinstance(parse_cancel(Result(124, "", "")), Unknown)
+    assert isinstance(parse_cancel(Result(127, "", "sh: scancel: not found")), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("vm", "127.0.0.1"), ("vm.example", "127.0.0.1"), ("gpu1", "10.0.0.7")]
+)
+def test_a_nodes_address(host: str, address: str) -> None:
+    assert parse_node(Result(0, NODE.format(host=host), ""), "gpu1") == address
+
+
+def test_a_node_without_address_goes_by_its_name_and_no_answer_is_unknown() -> None:
+    assert parse_node(Result(0, "LoginName=\nNodeName=gpu1\n", ""), "gpu1") == "gpu1"
+    said = Result(1, "LoginName=vm\nNode nonode not found\n", "")
+    answer = parse_node(said, "nonode")
+    assert isinstance(answer, Unknown)
+    assert "Node nonode not found" in answer.message
+
+
+words = st.from_regex(r"\A[A-Za-z0-9_-]+\Z")
+numbers = st.integers(0, 65535)
+routes = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
+
+
+@given(prefix=words, route=routes, slot=numbers, port=numbers, nonce=words)
+def test_a_job_name_is_read_back_as_it_was(prefix, route, slot, port, nonce) -> None:
+    name = job_name(prefix, route, slot, port, nonce)
+    assert parse_job_name(name) == JobName(prefix, route, slot, port, nonce)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "interactive", "a.b.c", "a.b.1.x.n", "a.1.2.n", ".r.1.2.n", "a.r.².2.n", "a..1.2.n"],
+)
+def test_other_peoples_jobs_have_no_such_name(name: str) -> None:
+    assert parse_job_name(name) is None
+
+
+def test_a_prefix_with_a_dot_is_refused() -> None:
+    with pytest.raises(ValueError, match="prefix"):
+        job_name("a.b", "r", 0, 1, "n")

@@ -1,0 +1,127 @@
+"""Lines of squeue and sacct, as real ones print them."""
+
+from __future__ import annotations
+
+import pytest
+
+from service_management.lifecycle.job_views import JobPhase, JobView
+from service_management.slurm.outcomes import Unknown
+from service_management.slurm.squeue import (
+    first_node,
+    parse_find,
+    parse_line,
+    parse_queue,
+    parse_time,
+)
+from service_management.ssh.connection import Result
+
+PENDING = "3|PENDING|n/a|2026-11-21T06:41:42|2026-11-21T07:41:42|Resources|p.c.0.8000.n3"
+RUNNING = "2|RUNNING|demo1|2026-11-21T05:41:42|2026-11-21T06:41:42|None|p.b.0.8000.n2"
+NO_ESTIMATE = "4|PENDING|n/a|N/A|N/A|Priority|p.d.0.8000.n4"
+ARRAY = "7_[1-3]|PENDING||N/A|N/A|(null)|array"
+HET = "9+0|RUNNING|gpu[07-09]|2026-11-21T05:41:42|N/A|None|het"
+CLAUSE = (
+    "5|PENDING|n/a|N/A|N/A|Nodes required for job are DOWN, DRAINED or reserved for jobs in "
+    "higher priority partitions|p.e.0.1.x"
+)
+SACCT = "2|CANCELLED by 1000|gpu1|2026-11-21T05:41:42|2026-11-21T05:42:00|None|p.b.0.8000.n2"
+
+
+def test_a_running_job() -> None:
+    assert parse_line(RUNNING) == JobView(
+        job_id="2",
+        name="p.b.0.8000.n2",
+        state="RUNNING",
+        phase=JobPhase.RUNNING,
+        reason="",
+        node="demo1",
+        estimated_start=1795239702.0,
+        end_time=1795243302.0,
+    )
+
+
+def test_a_pending_job_has_no_node_and_its_reason() -> None:
+    view = parse_line(PENDING)
+    assert view is not None
+    assert (view.node, view.reason, view.phase) == ("", "Resources", JobPhase.WAITING)
+    assert view.estimated_start == 1795243302.0
+
+
+@pytest.mark.parametrize("line", [NO_ESTIMATE, CLAUSE, ARRAY])
+def test_what_slurm_does_not_know_is_none(line: str) -> None:
+    view = parse_line(line)
+    assert view is not None
+    assert (view.estimated_start, view.end_time, view.node) == (None, None, "")
+
+
+def test_a_name_with_columns_in_it_is_still_one_name() -> None:
+    view = parse_line(RUNNING + "|1|COMPLETED")
+    assert view is not None
+    assert view.name == "p.b.0.8000.n2|1|COMPLETED"
+
+
+@pytest.mark.parametrize("line", ["", "slurm_load_jobs error", "1|2|3", "|||||||"])
+def test_a_line_that_is_no_job_is_none(line: str) -> None:
+    assert parse_line(line) is None
+
+
+def test_a_whole_queue() -> None:
+    jobs = parse_queue(Result(0, "\n".join([PENDING, RUNNING, ARRAY, HET, ""]), ""))
+    assert not isinstance(jobs, Unknown)
+    assert [job.job_id for job in jobs] == ["3", "2", "7_[1-3]", "9+0"]
+    assert jobs[-1].node == "gpu07"
+
+
+def test_an_empty_queue_is_an_answer() -> None:
+    assert parse_queue(Result(0, "", "")) == []
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        Result(1, "", "slurm_load_jobs error: Unable to contact slurm controller"),
+        Result(1, "", "slurm_load_jobs error: Socket timed out on send/recv operation"),
+        Result(124, RUNNING, ""),
+        Result(127, "", "sh: 3: squeue: not found"),
+        Result(0, "", "squeue: error: Unable to contact slurm controller (connect failure)"),
+    ],
+)
+def test_no_reliable_answer_is_unknown(result: Result) -> None:
+    assert isinstance(parse_queue(result), Unknown)
+    assert isinstance(parse_find(result, "x"), Unknown)
+
+
+def test_find_prefers_the_job_that_is_alive_then_the_newest() -> None:
+    name = "p.b.0.8000.n2"
+    old = SACCT.replace("2|", "1|", 1)
+    both = parse_find(Result(0, f"{RUNNING}\n{old}\n{SACCT}\n", ""), name)
+    assert isinstance(both, JobView)
+    assert both.phase is JobPhase.RUNNING
+    over = parse_find(Result(0, f"{SACCT}\n{old}\n", ""), name)
+    assert isinstance(over, JobView)
+    assert (over.job_id, over.state) == ("2", "CANCELLED")
+
+
+def test_find_does_not_take_another_jobs_word() -> None:
+    assert parse_find(Result(0, f"{RUNNING}\n", ""), "p.b.0.8000.n") is None
+
+
+@pytest.mark.parametrize(
+    ("nodes", "first"),
+    [
+        ("", ""),
+        ("gpu1", "gpu1"),
+        ("gpu1,gpu2", "gpu1"),
+        ("gpu[07-09,12]", "gpu07"),
+        ("gpu[3,5]", "gpu3"),
+        ("login,gpu[1-2]", "login"),
+        ("rack[1-2]-node", "rack1-node"),
+    ],
+)
+def test_the_first_of_several_nodes(nodes: str, first: str) -> None:
+    assert first_node(nodes) == first
+
+
+@pytest.mark.parametrize("text", ["N/A", "Unknown", "None", "", "12:30", "Tomorr 10:00"])
+def test_what_is_no_standard_time_is_none(text: str) -> None:
+    assert parse_time(text) is None

@@ -1,0 +1,166 @@
+"""Envelope, back-off, ssh's messages, counts: the pure half of a connection."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from service_management.slurm.shell import printable
+from service_management.ssh.call_counts import CallCounts
+from service_management.ssh.errors import SshError, SshProblem
+from service_management.ssh.local_commands import run_process
+from service_management.ssh.login import Login
+from service_management.ssh.login_backoff import Backoff
+from service_management.ssh.login_errors import login_error
+from service_management.ssh.script_envelope import Envelope
+
+LOGIN = Login("alice", "login.example", 22, "/keys/id", known_hosts_file="/keys/known")
+
+CHANGED = """\
+@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
+@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
+@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
+IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!
+Offending ED25519 key in /var/orc/known hosts:3
+Host key for login.example has changed and you have requested strict checking.
+Host key verification failed.
+"""
+MISSING = """\
+No ED25519 host key is known for [login.example]:22 and you have requested strict checking.
+Host key verification failed.
+"""
+OPEN_KEY = """\
+@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @
+Permissions 0644 for '/keys/id' are too open.
+Load key "/keys/id": bad permissions
+alice@login.example: Permission denied (publickey).
+"""
+JUMP_DENIED = """\
+bob@gate: Permission denied (publickey).
+kex_exchange_identification: Connection closed by remote host
+Connection closed by UNKNOWN port 65535
+"""
+P = SshProblem
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "advice"),
+    [
+        (CHANGED, P.HOST_KEY_CHANGED, "delete line 3 of /var/orc/known hosts"),
+        (MISSING, P.HOST_KEY_UNKNOWN, "/keys/known has no key of [login.example]:22"),
+        (OPEN_KEY, P.AUTH, "chmod 600"),
+        ('Load key "/keys/id": error in libcrypto\nx: Permission denied', P.AUTH, "passphrase"),
+        ("alice@h: Permission denied (publickey).", P.AUTH, "authorized_keys"),
+        ("Received disconnect: Too many authentication failures", P.AUTH, "ssh_key_file"),
+        (JUMP_DENIED, P.AUTH, "bob@gate: Permission denied"),
+        ("ssh: Could not resolve hostname x: Name or service not known", P.UNREACHABLE, "DNS"),
+        ("ssh: connect to host x port 22: Connection refused", P.REFUSED, "ssh_port"),
+        ("ssh: connect to host x port 22: Connection timed out", P.UNREACHABLE, "VPN"),
+        ("Connection timed out during banner exchange", P.UNREACHABLE, "does not answer"),
+        ("ssh: connect to host x port 22: No route to host", P.UNREACHABLE, "network"),
+        ("kex_exchange_identification: Connection reset by peer", P.REFUSED, "hung up"),
+        ("Not allowed at this time", P.REFUSED, "ban"),
+        ("", P.UNREACHABLE, "ssh gave no reason"),
+        ("something new", P.UNREACHABLE, "something new"),
+    ],
+)
+def test_each_message_of_ssh_has_a_kind_and_says_what_to_do(said, kind, advice) -> None:
+    error = login_error(LOGIN, said)
+    assert (error.problem, error.kind) == (kind, kind.value)
+    assert advice in error.text
+    assert not error.maybe_ran
+
+
+def test_pauses_double_up_to_a_minute_and_a_success_ends_them() -> None:
+    now = [0.0]
+    backoff = Backoff(lambda: now[0])
+    pauses = []
+    for _ in range(8):
+        backoff.failed(SshError(P.AUTH, "no"))
+        began = now[0]
+        while blocked(backoff):
+            now[0] += 0.5
+        pauses.append(now[0] - began)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    backoff.succeeded()
+    backoff.failed(SshError(P.AUTH, "no"))
+    now[0] += 1
+    assert not blocked(backoff)
+
+
+def test_within_a_pause_the_last_error_is_told() -> None:
+    backoff = Backoff(lambda: 0.0)
+    backoff.failed(SshError(P.AUTH, "the key"))
+    with pytest.raises(SshError, match="the key"):
+        backoff.guard()
+
+
+def blocked(backoff: Backoff) -> bool:
+    try:
+        backoff.guard()
+    except SshError:
+        return True
+    return False
+
+
+def through_shell(envelope: Envelope) -> tuple[str, str]:
+    done = subprocess.run(
+        ["/bin/sh", "-s"], input=envelope.text(), capture_output=True, text=True, check=True
+    )
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "out", "err"),
+    [
+        ("true", 0, "", ""),
+        ("echo a; echo b >&2; exit 9", 9, "a\n", "b\n"),
+        ("printf a", 0, "a", ""),
+        ("cat; read x; echo done", 0, "done\n", ""),
+        ("cat <<'END'\nend 0\nEND", 0, "end 0\n", ""),
+        ("set -e; false; echo never", 1, "", ""),
+    ],
+)
+def test_code_and_streams_come_out_as_they_went_in(script, code, out, err) -> None:
+    envelope = Envelope.around(script)
+    stdout, stderr = through_shell(envelope)
+    result = envelope.open("noise " + stdout, "more noise\n" + stderr)
+    assert result is not None
+    assert (result.exit_code, result.stdout, result.stderr) == (code, out, err)
+    assert envelope.began(stdout)
+
+
+def test_without_an_end_marker_there_is_no_result() -> None:
+    envelope = Envelope.around("echo a; kill -9 $$")
+    done = subprocess.run(
+        ["/bin/sh", "-s"], input=envelope.text(), capture_output=True, text=True, check=False
+    )
+    assert envelope.began(done.stdout)
+    assert envelope.open(done.stdout, done.stderr) is None
+    assert envelope.open("", "") is None
+
+
+def test_a_program_past_its_time_is_ended_with_its_children() -> None:
+    done = run_process(["/bin/sh", "-c", "sleep 60 & echo $!; wait"], "", 0.3)
+    assert done.exit_code is None
+    child = Path(f"/proc/{int(done.stdout)}/stat")
+    deadline = time.monotonic() + 5
+    while child.exists() and child.read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_control_characters_do_not_reach_a_terminal() -> None:
+    assert printable("\x1b[31mred\x1b[0m\ta\rb\x07\x9b") == "red\tab"
+
+
+def test_calls_and_failures_are_counted_by_login_and_command() -> None:
+    counts = CallCounts()
+    counts.add("a", "queue", failed=False)
+    counts.add("a", "queue", failed=True)
+    counts.add("b", "submit", failed=False)
+    assert counts.calls() == {("a", "queue"): 2, ("b", "submit"): 1}
+    assert counts.failures() == {("a", "queue"): 1, ("b", "submit"): 0}

@@ -1,0 +1,152 @@
+"""Reading and counting go together, and nothing unread is deleted within reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service_management.gateway.gateway_settings import GatewaySettings
+from service_management.store import Store
+from service_management.usage.access_log import STEP, WRITTEN_WITHIN
+from service_management.usage.follower import PACE, SHARE, Follower, Logs
+from tests.unit.usage.log_lines import line
+
+LONG = 3 * STEP // 2 // len(line("a"))  # lines: more than are read in one step
+
+
+class DiskFull(Store):
+    """Cannot be written."""
+
+    def note(self, key: str, value: Any) -> None:
+        raise OSError("No space left on device")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'state.db'}"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Logs:
+    settings = GatewaySettings(run_dir=Path("/run/io-nobody"))
+    object.__setattr__(settings, "run_dir", tmp_path)  # no socket is made: it may be long
+    settings.log_dir.mkdir()
+    return Logs(settings, 1000)
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    store = Store(url)
+    yield store
+    store.close()
+
+
+def append(logs: Logs, count: int) -> None:
+    with logs.settings.access_log.open("ab") as log:
+        log.writelines([line("a") + b"\n"] * count)
+
+
+def counted(follower: Follower) -> int:
+    service = follower.usage.services.get("a")
+    return sum(service.statuses.values()) if service else 0
+
+
+def test_the_next_process_goes_on_where_the_last_one_saved(store: Store, logs: Logs) -> None:
+    append(logs, 3)
+    first = Follower(store, logs)
+    first.step()
+    append(logs, 2)
+    second = Follower(store, logs)
+    assert counted(second) == 3
+    second.step()
+    assert counted(second) == 5
+    assert counted(Follower(store, logs)) == 5
+
+
+def test_what_cannot_be_saved_is_not_counted_and_not_passed_over(
+    url: str, store: Store, logs: Logs
+) -> None:
+    append(logs, 3)
+    broken = DiskFull(url)
+    follower = Follower(broken, logs)
+    try:
+        with pytest.raises(OSError, match="No space"):
+            follower.step()
+    finally:
+        broken.close()
+    assert counted(follower) == 0
+    again = Follower(store, logs)
+    again.step()
+    assert counted(again) == 3
+
+
+def test_a_quiet_gateway_is_not_written_down_every_second(url: str, logs: Logs) -> None:
+    broken = DiskFull(url)
+    try:
+        Follower(broken, logs).step()
+    finally:
+        broken.close()
+
+
+def test_the_last_request_is_known_once_the_log_has_been_read_up_to_then(
+    store: Store, logs: Logs
+) -> None:
+    append(logs, LONG)
+    follower, begun = Follower(store, logs), time.time()
+    assert follower.last_request("a", begun) is None
+    assert follower.step()  # there is more to read
+    assert follower.last_request("a", 0.0) is None
+    while follower.step():
+        pass
+    assert follower.last_request("a", begun - WRITTEN_WITHIN) == 1700000000.5
+    assert follower.last_request("b", begun - WRITTEN_WITHIN) == 0.0
+    assert follower.last_request("a", time.time()) is None  # its lines may still be in a buffer
+
+
+def test_a_log_whose_reading_cannot_be_saved_is_not_known(
+    url: str, store: Store, logs: Logs
+) -> None:
+    append(logs, 1)
+    broken = DiskFull(url)
+    follower = Follower(broken, logs)
+    try:
+        with pytest.raises(OSError, match="No space"):
+            follower.step()
+    finally:
+        broken.close()
+    assert follower.last_request("a", 0.0) is None
+
+
+def test_a_long_log_is_read_step_by_step(store: Store, logs: Logs) -> None:
+    append(logs, LONG)
+    follower = Follower(store, logs)
+    steps = 1
+    while follower.step():
+        steps += 1
+    assert steps > 1
+    assert counted(follower) == LONG
+
+
+def test_it_rests_longer_than_it_works_and_longest_with_nothing_left_to_read(
+    store: Store, logs: Logs
+) -> None:
+    append(logs, LONG)
+    follower = Follower(store, logs)
+    begun = time.thread_time()
+    behind = follower.paced_step()
+    worked = time.thread_time() - begun
+    assert worked < behind < worked / SHARE
+    while follower.step():
+        pass
+    assert follower.paced_step() >= PACE
+
+
+def test_it_runs_until_it_is_told_to_stop(store: Store, logs: Logs) -> None:
+    follower = Follower(store, logs)
+    follower.stop(patience=0)
+    follower.run()
+    assert counted(follower) == 0

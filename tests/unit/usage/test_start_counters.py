@@ -1,0 +1,82 @@
+"""What counts as a submission, and what as a failed attempt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from service_management.lifecycle.record import Failure, Job, Record
+from service_management.lifecycle.states import Reason, State
+from service_management.usage.start_counters import StartCounters, phases
+
+COLD = Record("a")
+QUEUED = COLD.to(State.QUEUED, Reason.SUBMITTING, 1.0, job=Job("io.a.0.1.n", 1, 1.0))
+FAILURE = Failure(5.0, Reason.ENDED_AT_START, "the job ended")
+
+
+def test_a_new_job_is_a_submission_and_its_further_life_is_none() -> None:
+    tally = StartCounters()
+    tally.note(COLD, QUEUED)
+    tally.note(QUEUED, QUEUED.with_job(job_id="7"))
+    tally.note(QUEUED, QUEUED.to(State.STARTING, Reason.LOADING, 2.0))
+    assert tally.submissions() == {"a": 1}
+    assert tally.failures() == {}
+
+
+def test_a_job_that_was_adopted_was_not_submitted_by_us() -> None:
+    tally = StartCounters()
+    tally.note(COLD, replace(QUEUED, reason=Reason.ADOPTED))
+    assert tally.submissions() == {}
+
+
+def test_failures_are_counted_by_reason_each_once() -> None:
+    tally = StartCounters()
+    failed = QUEUED.to(State.FAILED, FAILURE.reason, 5.0, job=None, last_failure=FAILURE)
+    tally.note(QUEUED, failed)
+    tally.note(failed, failed.to(State.COLD, Reason.NONE, 6.0))
+    later = replace(failed, last_failure=replace(FAILURE, at=9.0))
+    tally.note(failed, later)
+    assert tally.failures() == {("a", "ended_at_start"): 2}
+
+
+STARTED = replace(
+    Job("io.a.0.1.n", 1, 10.0), submitted_at=10.5, estimated_start=20.0, started_at=21.5
+)
+READY = QUEUED.to(State.READY, Reason.HEALTHY, 30.0, job=STARTED, ready_since=30.0)
+
+
+def test_a_start_that_succeeded_is_told_in_its_phases_once() -> None:
+    tally, starting = StartCounters(), replace(READY, state=State.STARTING, ready_since=None)
+    tally.note(starting, READY)
+    tally.note(READY, READY.to(State.STARTING, Reason.UNHEALTHY, 40.0))
+    tally.note(READY, READY.to(State.READY, Reason.HEALTHY, 50.0))
+    totals = {key: (sum(h.counts), h.total) for key, h in tally.phases().items()}
+    assert totals == {
+        ("a", "submit"): (1, 0.5),
+        ("a", "queue"): (1, 10.5),
+        ("a", "load"): (1, 9.0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("start", "seen", "running"),
+    [
+        (20.0, 20.3, 20.3),  # within the second that Slurm names
+        (20.0, 25.0, 21.0),  # seen late: Slurm knows better
+        (None, 25.0, 25.0),
+        (5.0, 25.0, 10.5),  # the cluster's clock is behind
+        (99.0, 25.0, 25.0),  # or ahead
+    ],
+)
+def test_when_a_job_began_to_run(start: float | None, seen: float, running: float) -> None:
+    job = replace(STARTED, estimated_start=start, started_at=seen)
+    assert phases(replace(READY, job=job)) == {
+        "submit": 0.5,
+        "queue": running - 10.5,
+        "load": 30.0 - running,
+    }
+
+
+def test_an_adopted_job_has_no_phases() -> None:
+    assert phases(replace(READY, job=replace(STARTED, submitted_at=None))) == {}

@@ -1,0 +1,67 @@
+"""What requests add up to, and that it survives being saved."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from service_management.usage.access_log import Step
+from service_management.usage.totals import ServiceUsage, UsageTotals, dump, load
+from tests.unit.usage.log_lines import line
+
+
+def after(usage: UsageTotals, *lines: bytes) -> UsageTotals:
+    return usage.after(Step(list(lines), {"1:a": 7}, behind=False))
+
+
+def test_requests_add_up_per_service_and_status() -> None:
+    usage = after(
+        UsageTotals(),
+        line("a", seconds=0.004),
+        line("a", seconds=0.3),
+        line("a", status=503),
+        line("b", cold=3),
+        b"nonsense",
+    )
+    a, b = usage.services["a"], usage.services["b"]
+    assert a.statuses == {"200": 2, "503": 1}
+    assert (a.received, a.sent) == (300, 600)
+    assert (sum(a.answer.counts), sum(a.cold.counts)) == (3, 0)
+    assert (sum(b.cold.counts), b.cold.total) == (1, 3.0)
+    assert (sum(b.first_byte.counts), b.first_byte.total) == (1, 0.002)
+    assert usage.malformed == 1
+    assert usage.positions == {"1:a": 7}
+
+
+def test_a_value_at_a_bound_is_below_it_and_one_above_all_bounds_is_counted_too() -> None:
+    service = after(UsageTotals(), line("a", seconds=0.005), line("a", seconds=9999)).services["a"]
+    assert service.answer.counts[0] == 1
+    assert service.answer.counts[-1] == 1
+
+
+def test_what_was_shown_does_not_change() -> None:
+    first = after(UsageTotals(), line("a"))
+    second = after(first, line("a"))
+    assert first.services["a"].statuses == {"200": 1}
+    assert second.services["a"].statuses == {"200": 2}
+
+
+def test_a_quiet_request_is_counted_and_is_no_activity() -> None:
+    usage = after(
+        UsageTotals(), line("a", ended=5.0), line("a", ended=9.0, upstream="unix:/a.0.quiet.sock")
+    )
+    assert usage.services["a"].statuses == {"200": 2}
+    assert usage.services["a"].last == 5.0
+
+
+def test_it_comes_back_from_the_store_as_it_was() -> None:
+    usage = replace(after(UsageTotals(), line("a", cold=2), line("b")), lost=3)
+    assert load(json.loads(json.dumps(dump(usage)))) == usage
+
+
+def test_what_another_version_noted_is_not_taken_for_ours() -> None:
+    noted = dump(UsageTotals({"a": ServiceUsage()}))
+    noted["services"]["a"]["answer"]["bounds"] = [1.0]
+    assert load(noted) is None
+    assert load(None) is None
+    assert load({"services": 7}) is None
