@@ -13,21 +13,18 @@ from service_management import settings
 from service_management.api.flask_app import Parts, create_app
 from service_management.catalogue_source import last_catalogue, read_catalogue
 from service_management.config import Catalogue
-from service_management.controller.config_watcher import CatalogueWatcher, Source
-from service_management.controller.executor import Effects
+from service_management.controller.config_watcher import CatalogueServer, CatalogueWatcher, Source
+from service_management.controller.executor import Executor
 from service_management.controller.inbox import Inbox
 from service_management.controller.job_output import JobOutputs
-from service_management.controller.loop import Controller
+from service_management.controller.loop import Controller, Dependencies
 from service_management.controller.records import Records
-from service_management.controller.serving import CatalogueServer
 from service_management.controller.snapshot import Snapshot
-from service_management.controller.traffic import InflightSampler
 from service_management.controller.workers import Workers
-from service_management.controller.world import Dependencies
 from service_management.gateway import routes
-from service_management.gateway.inflight import look
+from service_management.gateway.inflight import InflightSampler, look
 from service_management.gateway.nginx import Nginx
-from service_management.gateway.nginx_master import Master
+from service_management.gateway.nginx_master import NginxMaster
 from service_management.host import layout, lock, logs
 from service_management.settings import Settings
 from service_management.ssh.backends import make_backend
@@ -72,33 +69,35 @@ def _stop(parts: Parts) -> None:
 
 
 def build(chosen: Settings) -> Parts:
-    store, board, inbox = Store(chosen.database_url), Snapshot(), Inbox()
-    ledger = Records(chosen.identity, chosen.key_dir, store.load())
+    store, snapshot, inbox = Store(chosen.database_url), Snapshot(), Inbox()
+    records = Records(chosen.identity, chosen.key_dir, store.load())
     last_good = last_catalogue(store)
-    ledger.configure(last_good.services)
-    board.services, board.tally = ledger.services, ledger.tally
+    records.configure(last_good.services)
+    snapshot.services, snapshot.start_counters = records.services, records.start_counters
+    gateway = layout.gateway_settings(chosen)
+    follower = Follower(store, Logs(gateway, chosen.access_log_mb << 20))
     mask = layout.socket_mask(chosen)
-    follower = Follower(store, Logs(layout.gateway_settings(chosen), chosen.access_log_mb << 20))
     backend = make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir, mask)
-    hands = Workers(backend, board.calls)
-    world = Dependencies(
+    workers = Workers(backend, snapshot.calls)
+    inflight = InflightSampler(lambda: look(chosen.run_dir / "tunnels"))
+    uses = Dependencies(
         store=store,
-        board=board,
+        snapshot=snapshot,
         inbox=inbox,
-        ledger=ledger,
-        effects=Effects(hands, chosen.run_dir, inbox.put, ledger.service),
+        records=records,
+        effects=Executor(workers, chosen.run_dir, inbox.put, records.service, inflight.listens),
         routes=PublishedRoutes(chosen.run_dir),
-        traffic=InflightSampler(lambda: look(chosen.run_dir / "tunnels")),
+        inflight=inflight,
         watcher=_watcher(chosen, inbox, last_good),
-        heard=follower.last_request,
-        open_since=Master(layout.gateway_settings(chosen)).since,
+        run_dir=chosen.run_dir,
+        last_request=follower.last_request,
+        open_since=NginxMaster(gateway).since,
     )
-    controller = Controller(world, chosen.identity)
     return Parts(
-        board=board,
-        controller=controller,
+        snapshot=snapshot,
+        controller=Controller(uses),
         store=store,
-        outputs=JobOutputs(hands),
+        outputs=JobOutputs(workers),
         follower=follower,
         admin_token=chosen.admin_token,
         most_held=chosen.hold_threads,
@@ -106,11 +105,11 @@ def build(chosen: Settings) -> Parts:
 
 
 def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueWatcher:
-    front = CatalogueServer(Nginx(layout.gateway_settings(chosen)))
+    server = CatalogueServer(Nginx(layout.gateway_settings(chosen)))
     source = Source(
         file=chosen.config_file,
         load=lambda file: read_catalogue(chosen, file),
-        serve=front.serve,
+        serve=server.serve,
         last_good=last_good,
     )
     return CatalogueWatcher(source, inbox.put)

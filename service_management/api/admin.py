@@ -28,7 +28,7 @@ MOST_LINES = 1000
 
 
 def blueprint(
-    controller: Controller, board: Snapshot, outputs: JobOutputs, token: str
+    controller: Controller, snapshot: Snapshot, outputs: JobOutputs, token: str
 ) -> Blueprint:
     admin = Blueprint("admin", __name__, url_prefix="/admin/services/<route>")
 
@@ -43,21 +43,21 @@ def blueprint(
 
     @admin.post("/<any(start, stop, restart, enable, disable):verb>")
     def change(route: str, verb: str) -> Response:
-        view = board.view(route)
+        view = snapshot.of(route)
         if view is None:
-            return problems.unknown_service(board, route)
+            return problems.unknown_service(snapshot, route)
         if verb in ("start", "restart") and _disabled(view.record):
             text = f"{route} is disabled: enable it first."
             return problem(problems.CONFLICT, text, **problems.about(view))
         if not controller.ask(route, VERBS[verb](request.args.get("now") == "1")):
             return problem(problems.BUSY, "No decision within 5 s.", retry_after=2, service=route)
-        return jsonify(_state(board, route))
+        return jsonify(_state(snapshot, route))
 
     @admin.get("/logs")
     def logs(route: str) -> Response:
-        view = board.view(route)
+        view = snapshot.of(route)
         if view is None:
-            return problems.unknown_service(board, route)
+            return problems.unknown_service(snapshot, route)
         lines = request.args.get("lines", default=100, type=int)
         try:
             text = outputs.last_lines(view.record, max(1, min(lines, MOST_LINES)))
@@ -68,8 +68,8 @@ def blueprint(
     return admin
 
 
-def _state(board: Snapshot, route: str) -> dict[str, object]:
-    view = board.view(route)
+def _state(snapshot: Snapshot, route: str) -> dict[str, object]:
+    view = snapshot.of(route)
     return problems.about(view) if view else {"service": route, "state": None}
 
 

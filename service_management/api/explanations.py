@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from service_management.controller.snapshot import View
+from service_management.controller.snapshot import ServiceSnapshot
 from service_management.lifecycle.states import TEXT, Reason, State
 from service_management.slurm.reasons import explain_pending
 
-Sentence = Callable[[View, float], str]
+Sentence = Callable[[ServiceSnapshot, float], str]
 
 
-def explain(view: View, now: float) -> str:
+def explain(view: ServiceSnapshot, now: float) -> str:
     """One sentence or two: the state, the reason, and the cluster's trouble if it has one."""
     sentence = _STATES[view.record.state](view, now)
     if view.trouble and view.record.state is not State.DISABLED:
@@ -20,32 +20,32 @@ def explain(view: View, now: float) -> str:
     return sentence
 
 
-def upcoming(view: View, now: float) -> str:
+def upcoming(view: ServiceSnapshot, now: float) -> str:
     """What happens next, if nothing else does."""
     return _NEXT[view.record.state](view, now)
 
 
-def _queued_next(view: View, now: float) -> str:
+def _queued_next(view: ServiceSnapshot, now: float) -> str:
     left = view.record.last_demand + view.service.queue_timeout - now
     return f"cancelled in {duration(left)} unless somebody asks or Slurm starts it"
 
 
-def _starting_next(view: View, now: float) -> str:
+def _starting_next(view: ServiceSnapshot, now: float) -> str:
     left = view.record.since + view.service.startup_timeout - now
     return f"ready when it answers {view.service.check_health_path}; given up in {duration(left)}"
 
 
-def _failed_next(view: View, now: float) -> str:
+def _failed_next(view: ServiceSnapshot, now: float) -> str:
     left = view.record.retry_at - now
     return "the next request tries again" + (f", from in {duration(left)}" if left > 0 else "")
 
 
-def _draining_next(view: View, _now: float) -> str:
+def _draining_next(view: ServiceSnapshot, _now: float) -> str:
     again = view.record.again
     return "starts again once its job is gone" if again else "cold once its job is gone"
 
 
-def _ready_next(view: View, now: float) -> str:
+def _ready_next(view: ServiceSnapshot, now: float) -> str:
     if view.service.min_replicas > 0:
         return "kept running (min_replicas)"
     if view.inflight:
@@ -61,7 +61,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
 
 
-def _queued(view: View, now: float) -> str:
+def _queued(view: ServiceSnapshot, now: float) -> str:
     job = view.record.job
     if job is None or not job.job_id:
         return "The job is being submitted to Slurm."
@@ -76,14 +76,14 @@ def _queued(view: View, now: float) -> str:
     return text
 
 
-def _starting(view: View, now: float) -> str:
+def _starting(view: ServiceSnapshot, now: float) -> str:
     job, path = view.record.job, view.service.check_health_path
     where = f"Job {job.job_id} runs on {job.node}" if job else "The job runs"
     age = duration(now - view.record.since)
     return f"{where} since {age}; the service does not answer its health path {path} yet."
 
 
-def _failed(view: View, now: float) -> str:
+def _failed(view: ServiceSnapshot, now: float) -> str:
     failure, left = view.record.last_failure, view.record.retry_at - now
     text = (failure.text if failure else TEXT[view.record.reason]).rstrip(".") + "."
     text = text[0].upper() + text[1:]

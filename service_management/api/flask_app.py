@@ -27,7 +27,7 @@ STALLED = 15.0  # seconds without a pass of the controller: not healthy
 class Parts:
     """What the application is made of; `service_management.app` puts it together."""
 
-    board: Snapshot
+    snapshot: Snapshot
     controller: Controller
     store: Store
     outputs: JobOutputs
@@ -41,7 +41,7 @@ def create_app(parts: Parts) -> Flask:
     _inner(app, parts)
     _pages(app, parts)
     app.register_blueprint(
-        admin.blueprint(parts.controller, parts.board, parts.outputs, parts.admin_token)
+        admin.blueprint(parts.controller, parts.snapshot, parts.outputs, parts.admin_token)
     )
     _errors(app)
     return app
@@ -49,7 +49,7 @@ def create_app(parts: Parts) -> Flask:
 
 def _inner(app: Flask, parts: Parts) -> None:
     """Reached from nginx alone: it lets no outside path begin with `/_`."""
-    holding = hold.Hold(parts.board, parts.controller, parts.most_held)
+    holding = hold.Hold(parts.snapshot, parts.controller, parts.most_held)
 
     @app.get("/_demand/<route>")
     def demand_service(route: str) -> Response:
@@ -63,7 +63,7 @@ def _inner(app: Flask, parts: Parts) -> None:
 
     @app.get("/_quiet/<route>")
     def quiet(route: str) -> Response:
-        view = parts.board.view(route)
+        view = parts.snapshot.of(route)
         if view is None:
             return problem(problems.UNKNOWN_SERVICE, "No such service.", service=route)
         return problems.not_served(view, time.time())
@@ -76,18 +76,18 @@ def _pages(app: Flask, parts: Parts) -> None:
 
     @app.get("/info")
     def info_all() -> Response:
-        return jsonify(info.everything(parts.board, time.time()))
+        return jsonify(info.everything(parts.snapshot, time.time()))
 
     @app.get("/info/<route>")
     def info_one(route: str) -> Response:
-        view = parts.board.view(route)
+        view = parts.snapshot.of(route)
         if view is None:
-            return problems.unknown_service(parts.board, route)
+            return problems.unknown_service(parts.snapshot, route)
         return jsonify(info.details(view, parts.store.events(route), time.time()))
 
     @app.get("/healthz")
     def healthz() -> Response:
-        age = time.time() - parts.board.beat
+        age = time.time() - parts.snapshot.last_pass
         alive = age < STALLED
         status, seconds = "ok" if alive else "stalled", round(age, 3)
         body = jsonify(status=status, controller_seconds=seconds, version=__version__)
@@ -97,7 +97,7 @@ def _pages(app: Flask, parts: Parts) -> None:
     @app.get("/metrics")
     def prometheus() -> Response:
         return Response(
-            service_metrics.exposition(parts.board, parts.follower.usage),
+            service_metrics.exposition(parts.snapshot, parts.follower.usage),
             content_type=service_metrics.CONTENT_TYPE,
         )
 

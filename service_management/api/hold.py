@@ -19,7 +19,7 @@ from service_management.api.explanations import explain
 from service_management.api.held_request import Held
 from service_management.api.problems import problem
 from service_management.controller.loop import Controller
-from service_management.controller.snapshot import Snapshot, View
+from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.events import Demanded
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
@@ -49,8 +49,8 @@ def settled(record: Record | None) -> bool:
 
 
 class Hold:
-    def __init__(self, board: Snapshot, controller: Controller, most: int) -> None:
-        self._board, self._controller = board, controller
+    def __init__(self, snapshot: Snapshot, controller: Controller, most: int) -> None:
+        self._snapshot, self._controller = snapshot, controller
         self._places = threading.BoundedSemaphore(most)  # gunicorn has a few threads more
 
     def demand(self, route: str, request_id: str) -> None:
@@ -72,11 +72,11 @@ class Hold:
     def _held(
         self, route: str, held: Held, client: socket.socket | None, started: float
     ) -> Response:
-        with self._board.holding(route):
+        with self._snapshot.waiters.holding(route):
             if not self._controller.ask(route, Demanded(held.request_id)):
                 text = "No decision within 5 s; the control plane is overloaded or starting."
                 return problem(problems.BUSY, text, retry_after=2, service=route)
-            view = self._board.view(route)
+            view = self._snapshot.of(route)
             if view is None:
                 return _unknown(route)
             if held.replays:
@@ -87,7 +87,7 @@ class Hold:
     def _wait(self, route: str, patience: float, client: socket.socket | None) -> None:
         end = time.monotonic() + patience
         while (left := end - time.monotonic()) > 0:
-            if self._board.wait(route, settled, min(left, LOOK_AFTER_CLIENT)) or _gone(client):
+            if self._snapshot.wait(route, settled, min(left, LOOK_AFTER_CLIENT)) or _gone(client):
                 return
 
     def _look_again(self, route: str, held: Held) -> None:
@@ -96,10 +96,10 @@ class Hold:
         self._controller.suspect(route)
         pause = PAUSES[min(held.replays, len(PAUSES)) - 1]
         # Not all of a crowd at the same moment again.
-        self._board.wait(route, _not_ready, random.uniform(pause / 2, pause))  # noqa: S311
+        self._snapshot.wait(route, _not_ready, random.uniform(pause / 2, pause))  # noqa: S311
 
     def _answer(self, route: str, held: Held, waited: float) -> Response:
-        view, now = self._board.view(route), time.time()
+        view, now = self._snapshot.of(route), time.time()
         if view is None:
             return _unknown(route)
         if view.record.state is State.READY:
@@ -121,13 +121,13 @@ class Hold:
     def _broke_off(self, route: str, held: Held) -> Response:
         """What was sent may have been executed: it is not repeated on the client's behalf."""
         self._controller.suspect(route)
-        view = self._board.view(route)
+        view = self._snapshot.of(route)
         text = _MAYBE_EXECUTED if held.sent else _NOT_EXECUTED
         about = problems.about(view) if view else {"service": route}
         return problem(problems.BROKE_OFF, text, retry_after=1, **about)
 
 
-def _time_left(view: View, held: Held) -> float:
+def _time_left(view: ServiceSnapshot, held: Held) -> float:
     """A browser is given the waiting page at once; it waits better than a spinner does."""
     if held.html and held.method == "GET" and held.patience is None:
         return 0.0
@@ -156,7 +156,7 @@ def _unknown(route: str) -> Response:
     return problem(problems.UNKNOWN_SERVICE, text, service=route)
 
 
-def waiting_page(view: View, now: float) -> Response:
+def waiting_page(view: ServiceSnapshot, now: float) -> Response:
     """Status 503, so that no cache and no script takes it for the service's answer."""
     html = render_template("waiting.html", **_waiting(view, now))
     response = Response(html, status=503, content_type="text/html; charset=utf-8")
@@ -167,7 +167,7 @@ def waiting_page(view: View, now: float) -> Response:
     return response
 
 
-def _waiting(view: View, now: float) -> dict[str, object]:
+def _waiting(view: ServiceSnapshot, now: float) -> dict[str, object]:
     return {
         "name": view.service.name,
         "route": view.record.route,

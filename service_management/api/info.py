@@ -6,21 +6,21 @@ from typing import Any
 
 from service_management.api.explanations import explain, upcoming
 from service_management.api.problems import last_failure
-from service_management.controller.snapshot import Snapshot, View
+from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State
 from service_management.store import LogEntry
 
 
-def everything(board: Snapshot, now: float) -> dict[str, Any]:
+def everything(snapshot: Snapshot, now: float) -> dict[str, Any]:
     return {
-        "services": [service(view, now) for view in board.views()],
-        "config_error": config_error(board),
-        "config_version": board.version,
+        "services": [service(view, now) for view in snapshot.all()],
+        "config_error": config_error(snapshot),
+        "config_version": snapshot.version,
     }
 
 
-def config_error(board: Snapshot) -> dict[str, Any] | None:
-    problems = board.config_error
+def config_error(snapshot: Snapshot) -> dict[str, Any] | None:
+    problems = snapshot.config_error
     if not problems:
         return None
     return {
@@ -29,7 +29,7 @@ def config_error(board: Snapshot) -> dict[str, Any] | None:
     }
 
 
-def service(view: View, now: float) -> dict[str, Any]:
+def service(view: ServiceSnapshot, now: float) -> dict[str, Any]:
     record = view.record
     ready = record.state is State.READY
     busy = bool(view.inflight)
@@ -56,11 +56,11 @@ def service(view: View, now: float) -> dict[str, Any]:
     }
 
 
-def details(view: View, entries: list[LogEntry], now: float) -> dict[str, Any]:
+def details(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> dict[str, Any]:
     return {**service(view, now), "events": [vars(entry) for entry in entries]}
 
 
-def replicas(view: View) -> list[dict[str, Any]]:
+def replicas(view: ServiceSnapshot) -> list[dict[str, Any]]:
     job = view.record.job
     if job is None:
         return []
@@ -81,7 +81,7 @@ def replicas(view: View) -> list[dict[str, Any]]:
     ]
 
 
-def estimated_start(view: View) -> float | None:
+def estimated_start(view: ServiceSnapshot) -> float | None:
     """When Slurm expects to start its job; None where it runs, or has no estimate."""
     job = view.record.job
     return job.estimated_start if job and view.record.state is State.QUEUED else None

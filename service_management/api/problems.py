@@ -11,7 +11,7 @@ from flask import Response
 
 from service_management.api.explanations import explain
 from service_management.config.config_problem import nearest
-from service_management.controller.snapshot import Snapshot, View
+from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State
 
 PREFIX = "urn:inference-orchestrator:problem:"
@@ -79,21 +79,21 @@ def problem(
     return response
 
 
-def unknown_service(board: Snapshot, route: str) -> Response:
-    near = nearest(route, list(board.services))
+def unknown_service(snapshot: Snapshot, route: str) -> Response:
+    near = nearest(route, list(snapshot.services))
     hint = f"Did you mean {near!r}?" if near else "GET /info lists those there are."
     text = f"No service has the route {route!r}. {hint}"
     return problem(UNKNOWN_SERVICE, text, service=route)
 
 
-def not_served(view: View, now: float) -> Response:
+def not_served(view: ServiceSnapshot, now: float) -> Response:
     """Why this service does not answer now, in words, with its job and when to ask again."""
     kind = _OF_STATE.get(view.record.state, NOT_READY)
     wait = retry_after(view, now)
     return problem(kind, explain(view, now), retry_after=wait, **about(view))
 
 
-def about(view: View) -> dict[str, Any]:
+def about(view: ServiceSnapshot) -> dict[str, Any]:
     record, job = view.record, view.record.job
     failure = record.last_failure if record.state is State.FAILED else None
     return {
@@ -110,7 +110,7 @@ def about(view: View) -> dict[str, Any]:
     }
 
 
-def last_failure(view: View) -> dict[str, Any] | None:
+def last_failure(view: ServiceSnapshot) -> dict[str, Any] | None:
     failure = view.record.last_failure
     if failure is None:
         return None
@@ -129,7 +129,7 @@ def last_failure(view: View) -> dict[str, Any] | None:
     }
 
 
-def retry_after(view: View, now: float) -> float | None:
+def retry_after(view: ServiceSnapshot, now: float) -> float | None:
     record, job = view.record, view.record.job
     if record.state is State.DISABLED:
         return None

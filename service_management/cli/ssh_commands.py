@@ -11,7 +11,7 @@ from pathlib import Path
 from service_management.catalogue_source import read_catalogue
 from service_management.config import Catalogue
 from service_management.config.config_problem import nearest
-from service_management.controller.errands import submission
+from service_management.controller.executor import submission
 from service_management.controller.job_spec import JobSpec
 from service_management.host import layout
 from service_management.lifecycle.record import Job

@@ -1,10 +1,11 @@
-"""Watches services_config.json and leads nginx there first: a catalogue counts once it is served.
+"""Watches services_config.json, and has nginx serve a new catalogue before it takes effect.
 
 Everything slow (parsing, `nginx -t`, the reload) happens in a thread of its own.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,17 +13,21 @@ from pathlib import Path
 
 import structlog
 
-from service_management.config import Catalogue, Problem
+from service_management.config import Catalogue, Problem, Service
 from service_management.controller.inbox import CatalogueLive, CatalogueRefused, Item
+from service_management.gateway.errors import GatewayRefused
+from service_management.gateway.nginx import Nginx
+from service_management.gateway.render import render
+from service_management.host import ports
 
 _LOG = structlog.get_logger(__name__)
 LOOK_EVERY = 0.25
-RETRY_EVERY = 1.0  # a refused file is read again: perhaps the key file is there now
-RETRY_COSTLY = 30.0  # nginx is not bothered with the same refused configuration that often
+RETRY_EVERY = 1.0  # a refused file is read again: a missing key file may be there now
+RETRY_COSTLY = 30.0  # after a refusal by nginx, whose check is slow
 
 
 class ServeRefused(Exception):
-    """nginx would not have it, or could not."""
+    """The catalogue cannot be served."""
 
     def __init__(self, *problems: Problem, costly: bool = False) -> None:
         super().__init__("; ".join(map(str, problems)))
@@ -31,7 +36,7 @@ class ServeRefused(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """Where catalogues come from, and where they have to be before they count."""
+    """Where catalogues come from, and how they are served."""
 
     file: Path
     load: Callable[[Path], Catalogue | list[Problem]]
@@ -40,8 +45,8 @@ class Source:
 
 
 class CatalogueWatcher:
-    def __init__(self, source: Source, tell: Callable[[Item], None]) -> None:
-        self._source, self._tell = source, tell
+    def __init__(self, source: Source, put: Callable[[Item], None]) -> None:
+        self._source, self._put = source, put
         self._pool = ThreadPoolExecutor(1, "catalogue")
         self._running: Future[None] | None = None
         self._signature: object = None
@@ -51,7 +56,7 @@ class CatalogueWatcher:
         self._look_at = self._retry_at = 0.0
 
     def look(self, now: float) -> None:
-        """Called at every pass; looks at the file now and then."""
+        """Called at every pass; looks at the file every LOOK_EVERY seconds."""
         if now < self._look_at or (self._running and not self._running.done()):
             return
         self._look_at = now + LOOK_EVERY
@@ -59,12 +64,12 @@ class CatalogueWatcher:
         if signature == self._signature and not (self._refused and now >= self._retry_at):
             return
         self._signature, self._retry_at = signature, now + self._pause
-        self._running = self._pool.submit(self._take)
+        self._running = self._pool.submit(self._load_and_serve)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _take(self) -> None:
+    def _load_and_serve(self) -> None:
         try:
             outcome = self._source.load(self._source.file)
             if isinstance(outcome, Catalogue):
@@ -81,7 +86,7 @@ class CatalogueWatcher:
     def _serve(self, catalogue: Catalogue) -> None:
         self._source.serve(catalogue)
         self._served = True
-        self._tell(CatalogueLive(catalogue))
+        self._put(CatalogueLive(catalogue))
 
     def _refuse(self, problems: tuple[Problem, ...], *, costly: bool = False) -> None:
         if problems != self._refused:
@@ -90,10 +95,10 @@ class CatalogueWatcher:
         self._refused, self._pause = problems, RETRY_COSTLY if costly else RETRY_EVERY
         if not self._served:
             self._serve_last_good()
-        self._tell(CatalogueRefused(problems))
+        self._put(CatalogueRefused(problems))
 
     def _serve_last_good(self) -> None:
-        """The file was refused at the very start, and nginx may know no catalogue at all."""
+        """The file was refused at the very start, and nginx may have no catalogue yet."""
         self._served = True
         if not self._source.last_good.services:
             return
@@ -103,9 +108,52 @@ class CatalogueWatcher:
             _LOG.error("the last valid configuration is refused too", problem=str(refusal))
 
 
+class CatalogueServer:
+    """Has nginx serve a catalogue. Called by the watcher's one thread."""
+
+    def __init__(self, nginx: Nginx) -> None:
+        self._nginx = nginx
+        self._own: frozenset[tuple[str, int]] = frozenset()  # addresses that nginx has
+
+    def serve(self, catalogue: Catalogue) -> None:
+        """Raises ServeRefused where it cannot; nginx then goes on as before."""
+        services = catalogue.services.values()
+        # Checked first: at every attempt nginx would retry an occupied address for seconds.
+        refused = [problem for service in services if (problem := self._occupied(service))]
+        if refused:
+            raise ServeRefused(*refused)
+        try:
+            self._nginx.apply(render(catalogue, self._nginx.settings))
+        except GatewayRefused as refusal:
+            rule = f"nginx refused the configuration: {refusal}"
+            raise ServeRefused(Problem("nginx", "", "", rule), costly=True) from refusal
+        self._own = frozenset(filter(None, map(_address, services)))
+
+    def _occupied(self, service: Service) -> Problem | None:
+        address = _address(service)
+        if address is None or address in self._own:
+            return None
+        error = ports.complaint(*address)
+        if error is None or (error.errno == errno.EADDRINUSE and self._held_by_nginx(address[1])):
+            return None
+        rule = f"must be free: {ports.sentence(*address, error)}"
+        return Problem(service.name, "local_port", str(address[1]), rule)
+
+    def _held_by_nginx(self, port: int) -> bool:
+        """An earlier control plane may have had nginx listen there."""
+        master = self._nginx.master.pid()
+        return master is not None and master in {found.pid for found in ports.holders(port)}
+
+
 def _signature(file: Path) -> object:
     try:
         stat = file.stat()
     except OSError as error:
         return error.errno
     return stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_mode
+
+
+def _address(service: Service) -> tuple[str, int] | None:
+    if service.local_host is None or service.local_port is None:
+        return None
+    return service.local_host, service.local_port

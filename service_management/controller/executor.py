@@ -1,124 +1,258 @@
-"""Starts what was decided: each duty once at a time, and again only when its turn has come."""
+"""Carries out what was decided, on threads of the login. Outcomes become events in the inbox.
+
+Nothing here decides. Where Slurm or SSH gives no answer there is no event at all, only the login's
+trouble, shown to people: unknown is not gone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from service_management.config import Service
-from service_management.controller.errands import Errand, Errands
-from service_management.controller.inbox import Item
-from service_management.controller.job_spec import spec_of
-from service_management.controller.socket_paths import Sockets, on_disk, sockets
+from service_management.controller.health_check import probe
+from service_management.controller.inbox import Happened, Item, LoginState, QueueAnswer
+from service_management.controller.job_spec import JobSpec, spec_of
+from service_management.controller.socket_paths import (
+    TunnelTargets,
+    connection_number,
+    on_disk,
+    sockets,
+)
 from service_management.controller.workers import LoginWorker, Workers
+from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, Cancel, Find, Probe, Submit, Tunnel
+from service_management.lifecycle.job_views import JobEnd
 from service_management.lifecycle.policy import probe_interval
 from service_management.lifecycle.record import Job, Record
-from service_management.lifecycle.states import State
+from service_management.lifecycle.states import Reason, State
+from service_management.slurm import outcomes
+from service_management.slurm.sbatch import SubmitSpec, submit_command
+from service_management.ssh.errors import ClusterError
 from service_management.ssh.login import Login
 
-FIND_EVERY, CANCEL_EVERY, TUNNEL_EVERY = 1.0, 5.0, 0.5
+# The same action for the same job is not started again within this many seconds. A submission
+# is started once.
+PAUSES: dict[type, float] = {Submit: 0.0, Find: 1.0, Tunnel: 0.5, Cancel: 5.0}
 
 
-class Effects:
+@dataclass(frozen=True)
+class Target:
+    """The job that an action is about, and how to reach it."""
+
+    route: str
+    job: Job
+    spec: JobSpec
+    worker: LoginWorker
+    health_path: str
+    answers_wait: bool  # a probe's answer may wait for the next pass
+
+
+class Executor:
+    """The real `Effects`. `listens`: whether a tunnel's socket was there at the last look."""
+
     def __init__(
         self,
-        hands: Workers,
+        workers: Workers,
         run_dir: Path,
-        tell: Callable[[Item], None],
+        put: Callable[[Item], None],
         service: Callable[[str], Service | None],
+        listens: Callable[[Path], bool],
     ) -> None:
-        self._hands, self._run_dir, self._service = hands, run_dir, service
-        self._errands = Errands(run_dir, tell)
-        self._not_before: dict[tuple[str, str], float] = {}
+        self._workers, self._run_dir, self._put = workers, run_dir, put
+        self._service, self._listens = service, listens
+        self._targets = TunnelTargets()
+        self._not_before: dict[tuple[str, type], float] = {}
         self._submitted: set[str] = set()
+        self._work: dict[type, Callable[[Target], None]] = {
+            Submit: self._submit,
+            Find: self._find,
+            Tunnel: self._open_tunnels,
+            Probe: self._probe,
+            Cancel: self._cancel,
+        }
 
-    def sockets(self, job: Job) -> Sockets:
-        return sockets(self._run_dir, job)
+    # -- what the controller asks -----------------------------------------------------
 
-    # -- the controller asks --------------------------------------------------------
-
-    def dispatch(self, record: Record, action: Action, now: float) -> None:
-        """Start it, unless it runs already or its turn has not come."""
-        kind, job = type(action).__name__, action.job
-        if now < self._not_before.get((job.name, kind), 0.0):
+    def start(self, record: Record, action: Action, now: float) -> None:
+        kind, job = type(action), action.job
+        if now < self._not_before.get((job.name, kind), 0.0) or self._needless(action):
             return
-        errand = self._errand(record.route, job)
-        if isinstance(action, Submit):
+        if kind is Submit:
             if job.name in self._submitted:
-                return
+                return  # its pass failed after this point and is repeated
             self._submitted.add(job.name)
-        work, pause = self._work(record, action, now)
-        if self._do(errand, kind, work):
+        pause = probe_interval(record, now) if kind is Probe else PAUSES[kind]
+        target = self._target(record.route, job, answers_wait=record.state is State.READY)
+        if self._run(target, kind, self._work[kind]):
             self._not_before[job.name, kind] = now + pause
 
-    def probe_now(self, record: Record | None) -> None:
-        """The next tick's probe need not wait for its turn."""
-        if record is not None and record.job is not None:
-            self._not_before.pop((record.job.name, Probe.__name__), None)
+    def poll_queue(self, login: Login, now: float) -> None:
+        worker = self._workers.of(login)
+        worker.do("queue", lambda: self._ask_queue(worker, now))
 
-    def submitting(self, job: Job) -> bool:
-        return self._errand("", job).hand.busy((job.name, Submit.__name__))
+    def fetch_end(self, route: str, job: Job) -> None:
+        self._run(self._target(route, job), "end", self._ask_end)
 
-    def post_mortem(self, route: str, job: Job) -> None:
-        self._do(self._errand(route, job), "post_mortem", self._errands.bury)
+    def cancel_orphan(self, login_id: str, job_id: str) -> None:
+        if worker := self._workers.known(login_id):
+            worker.do(("orphan", job_id), lambda: worker.client.cancel([job_id]))
 
-    def poll(self, login: Login, now: float) -> None:
-        hand = self._hands.of(login)
-        hand.do("queue", lambda: self._errands.ask_queue(hand, now))
+    def close_tunnels_except(self, jobs: Iterable[Job], listening: frozenset[str]) -> None:
+        """Whoever opened them, and when: only its own connection can close a tunnel, and which one
+        that is, only an earlier process knew. A dead tunnel's socket file goes as well."""
+        kept = {str(path) for job in jobs for path in sockets(self._run_dir, job).all}
+        for path in (listening | on_disk(self._run_dir)) - kept:
+            for worker in self._workers.all():
+                worker.do((path, "close"), partial(_close_tunnel, worker, Path(path)))
 
-    def cancel_stray(self, login_id: str, job_id: str) -> None:
-        if hand := self._hands.known(login_id):
-            hand.do(("stray", job_id), lambda: hand.client.cancel([job_id]))
+    def probe_soon(self, record: Record) -> None:
+        if record.job is not None:
+            self._not_before.pop((record.job.name, Probe), None)
 
-    def forget_all_but(self, names: set[str]) -> None:
-        """The pauses of jobs that are gone, and where their tunnels led."""
+    def tunnel_is_up(self, job: Job, socket: Path) -> bool:
+        return self._targets.node(socket) == job.node and self._listens(socket)
+
+    def forget_jobs_except(self, names: set[str]) -> None:
         for key in [key for key in self._not_before if key[0] not in names]:
             del self._not_before[key]
-        self._errands.leads.forget_all_but(names)
+        self._targets.forget_jobs_except(names)
         self._submitted &= names
 
-    def led_to(self, socket: Path) -> str | None:
-        return self._errands.leads.node(socket)
+    # -- whether, and where -----------------------------------------------------------
 
-    def close_all_but(self, jobs: Iterable[Job], listening: frozenset[str]) -> None:
-        """A tunnel that belongs to no job is closed, whoever opened it, and when. Only its own
-        connection will do it; which one that is, an earlier process knew. What a dead one left
-        of it, a file, goes too."""
-        kept = {str(path) for job in jobs for path in self.sockets(job).all}
-        for path in (listening | on_disk(self._run_dir)) - kept:
-            for hand in self._hands.all():
-                hand.do((path, "close"), partial(_close, hand, Path(path)))
-
-    # -- how ---------------------------------------------------------------------------
-
-    def _errand(self, route: str, job: Job) -> Errand:
-        spec = spec_of(job)
-        service = self._service(route)
-        health_path = service.check_health_path if service else "/"
-        return Errand(route, job, spec, self._hands.of(spec.login), health_path)
-
-    def _do(self, errand: Errand, kind: str, work: Callable[[Errand], None]) -> bool:
-        start = errand.hand.probe if kind == Probe.__name__ else errand.hand.do
-        return start((errand.job.name, kind), lambda: self._errands.carefully(errand, work))
-
-    def _work(
-        self, record: Record, action: Action, now: float
-    ) -> tuple[Callable[[Errand], None], float]:
-        errands = self._errands
-        if isinstance(action, Submit):
-            return errands.submit, 0.0
-        if isinstance(action, Find):
-            return errands.find, FIND_EVERY
+    def _needless(self, action: Action) -> bool:
+        job = action.job
+        paths = sockets(self._run_dir, job)
         if isinstance(action, Tunnel):
-            return errands.tunnel, TUNNEL_EVERY
+            return all(self.tunnel_is_up(job, socket) for socket in paths.all)
         if isinstance(action, Probe):
-            work = errands.probe_again if record.state is State.READY else errands.probe
-            return work, probe_interval(record, now)
-        assert isinstance(action, Cancel)  # noqa: S101 - the union has no other member
-        return errands.cancel, CANCEL_EVERY
+            # The tunnel still leads to an earlier node: the answer would be another job's.
+            return self._targets.node(paths.quiet) not in (None, job.node)
+        return isinstance(action, Find) and self._is_submitting(job)
+
+    def _is_submitting(self, job: Job) -> bool:
+        return self._workers.of(spec_of(job).login).busy((job.name, Submit))
+
+    def _target(self, route: str, job: Job, *, answers_wait: bool = False) -> Target:
+        spec, service = spec_of(job), self._service(route)
+        path = service.check_health_path if service else "/"
+        return Target(route, job, spec, self._workers.of(spec.login), path, answers_wait)
+
+    def _run(self, target: Target, kind: object, work: Callable[[Target], None]) -> bool:
+        start = target.worker.probe if kind is Probe else target.worker.do
+        return start((target.job.name, kind), partial(self._attempt, target, work))
+
+    # -- on a thread of the login -----------------------------------------------------
+
+    def _attempt(self, target: Target, work: Callable[[Target], None]) -> None:
+        try:
+            work(target)
+        except ClusterError as error:
+            self._trouble(target.worker, error.text)
+
+    def _trouble(self, worker: LoginWorker, text: str) -> None:
+        self._put(LoginState(worker.login.id, text))
+
+    def _report(self, target: Target, event: ev.Event) -> None:
+        self._put(Happened(target.route, event))
+
+    def _submit(self, target: Target) -> None:
+        spec, job = submission(target.spec, target.job), target.job
+        outcome = target.worker.client.submit(spec, job.intended_at)
+        if isinstance(outcome, outcomes.Submitted):
+            self._report(target, ev.Submitted(job.name, outcome.job_id))
+        elif isinstance(outcome, outcomes.Unknown):
+            self._trouble(target.worker, outcome.message)
+        else:
+            self._report(target, _refused(job.name, outcome, submit_command(spec)))
+
+    def _find(self, target: Target) -> None:
+        found = target.worker.client.find(target.job.name)
+        if isinstance(found, outcomes.Unknown):
+            self._trouble(target.worker, found.message)
+        elif found is None:
+            self._report(target, ev.JobAbsent(target.job.name))
+        else:
+            self._report(target, ev.Submitted(target.job.name, found.job_id))
+            self._report(target, ev.JobSeen(found))
+
+    def _open_tunnels(self, target: Target) -> None:
+        job, worker = target.job, target.worker
+        if not job.node:
+            return
+        address = worker.client.node_address(job.node)
+        if isinstance(address, outcomes.Unknown):
+            self._trouble(worker, address.message)
+            return
+        paths = sockets(self._run_dir, job)
+        for socket in (paths.quiet, paths.main):
+            self._open_tunnel(target, socket, address)
+        for socket in paths.further:
+            # In the background: the service can do without it, should the login be refused. One
+            # at a time per connection: a login that hangs must not take all of its threads.
+            work = partial(self._open_tunnel, socket=socket, address=address)
+            key = ("further", connection_number(socket))
+            worker.do(key, partial(self._attempt, target, work))
+
+    def _open_tunnel(self, target: Target, socket: Path, address: str) -> None:
+        worker, job = target.worker, target.job
+        connection = worker.for_socket(socket)
+        if self._targets.node(socket) != job.node or not connection.tunnel_alive(socket):
+            with worker.counts.counting(str(worker.login), "tunnel"):
+                connection.open_tunnel(socket, address, job.port)
+            self._targets.note(socket, job.node)
+
+    def _probe(self, target: Target) -> None:
+        """Many services are ready, and nearly always well: their answers cause no pass each."""
+        health = probe(sockets(self._run_dir, target.job).quiet, target.health_path)
+        event = ev.Probed(target.job.name, health)
+        self._put(Happened(target.route, event, waits=target.answers_wait))
+
+    def _cancel(self, target: Target) -> None:
+        outcome = target.worker.client.cancel([target.job.job_id])
+        if isinstance(outcome, outcomes.Unknown):
+            self._trouble(target.worker, outcome.message)
+
+    def _ask_end(self, target: Target) -> None:
+        outcome = target.worker.client.post_mortem(target.job.job_id)
+        if isinstance(outcome, JobEnd):
+            command = submit_command(submission(target.spec, target.job))
+            self._report(target, ev.JobOver(outcome, command))
+        elif isinstance(outcome, outcomes.StillThere):
+            self._report(target, ev.JobSeen(outcome.view))
+        else:
+            self._trouble(target.worker, outcome.message)
+
+    def _ask_queue(self, worker: LoginWorker, now: float) -> None:
+        views = worker.client.queue()
+        if isinstance(views, outcomes.Unknown):
+            self._trouble(worker, views.message)
+            return
+        self._put(LoginState(worker.login.id))
+        self._put(QueueAnswer(worker.login.id, views, now))
 
 
-def _close(hand: LoginWorker, socket: Path) -> None:
-    hand.for_socket(socket).close_tunnel(socket)
+def submission(spec: JobSpec, job: Job) -> SubmitSpec:
+    return SubmitSpec(
+        job_name=job.name,
+        bash_file=spec.bash_file,
+        port=job.port,
+        sbatch_args=spec.sbatch_args,
+        env=dict(spec.env),
+    )
+
+
+def _refused(
+    job_name: str, outcome: outcomes.Rejected | outcomes.NotSubmitted, command: str
+) -> ev.SubmitFailed:
+    if isinstance(outcome, outcomes.Rejected):
+        text = f"Slurm refused the job: {outcome.message}"
+        return ev.SubmitFailed(job_name, Reason.SUBMIT_REJECTED, text, command)
+    return ev.SubmitFailed(job_name, Reason.CLUSTER_UNREACHABLE, outcome.message, command)
+
+
+def _close_tunnel(worker: LoginWorker, socket: Path) -> None:
+    worker.for_socket(socket).close_tunnel(socket)

@@ -1,4 +1,5 @@
-"""How everybody else talks to the controller: put something in, perhaps wait until it is done."""
+"""How all other threads talk to the controller: they put an item in, and may wait until it is
+processed."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service_management.config import Catalogue, Problem
-from service_management.controller.matching import Answer
 from service_management.lifecycle.events import Event
+from service_management.lifecycle.job_views import JobView
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Happened:
     route: str
     event: Event
     done: threading.Event | None = None
-    waits: bool = False  # for the next pass, which need not come sooner for it
+    waits: bool = False  # not urgent: the next pass need not start sooner for it
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,15 @@ class Suspected:
     """A ready service could not be reached: look at its health now."""
 
     route: str
+
+
+@dataclass(frozen=True)
+class QueueAnswer:
+    """What squeue answered at one login, and when it was asked."""
+
+    login_id: str
+    views: Sequence[JobView]
+    asked_at: float
 
 
 @dataclass(frozen=True)
@@ -49,12 +59,12 @@ class CatalogueRefused:
     problems: tuple[Problem, ...]
 
 
-Item = Happened | Suspected | Answer | LoginState | CatalogueLive | CatalogueRefused
+Item = Happened | Suspected | QueueAnswer | LoginState | CatalogueLive | CatalogueRefused
 
 
 class Inbox:
-    """In the order of arrival, also where some items wait: demand from before a stop must not come
-    after it."""
+    """Items keep their order of arrival, also where some may wait: demand from before a stop must
+    not be processed after it."""
 
     def __init__(self) -> None:
         self._items: deque[Item] = deque()
@@ -69,7 +79,7 @@ class Inbox:
         self._urgent.set()
 
     def take(self, timeout: float) -> Sequence[Item]:
-        """Wait for an item that does not wait, then take all that are there."""
+        """Wait for an urgent item, then take all items that are there."""
         self._urgent.wait(max(timeout, 0.0))
-        self._urgent.clear()  # first: what comes now is taken below, or wakes the next time
+        self._urgent.clear()  # first: a later item is taken below, or wakes the next call
         return [self._items.popleft() for _ in range(len(self._items))]

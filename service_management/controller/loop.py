@@ -1,9 +1,9 @@
 """The controller: one thread that alone changes lifecycle state.
 
-A pass takes what arrived, looks at the clock and at the traffic, decides, writes down
-what was decided, and only then acts. In this order a crash at any point loses nothing:
-an intent is in the store before `sbatch` runs, and whatever was not done is a duty that
-the next pass, or the next process, finds again.
+A pass processes what arrived, looks at the clock and at the requests in flight, decides, commits
+what was decided, and only then acts. In this order a crash at any point loses nothing: an intent
+is in the store before `sbatch` runs, and any action that was not started is derived from the
+records again by the next pass, or the next process.
 """
 
 from __future__ import annotations
@@ -12,42 +12,67 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
-from service_management.controller.duties import Duties
-from service_management.controller.inbox import Happened, Item, Suspected
+from service_management.controller.config_watcher import CatalogueWatcher
+from service_management.controller.effects import Effects
+from service_management.controller.inbox import Happened, Inbox, Item, Suspected
 from service_management.controller.polling import Polling
-from service_management.controller.publishing import RoutePublisher
+from service_management.controller.publishing import RoutePublisher, Routes
 from service_management.controller.reconcile import Reconciler
-from service_management.controller.records import Changes
-from service_management.controller.world import Dependencies
+from service_management.controller.records import Changes, Records
+from service_management.controller.snapshot import Snapshot
+from service_management.controller.socket_paths import sockets
+from service_management.gateway.inflight import InflightSampler
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import routed
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
+from service_management.store import Store
 
 _LOG = structlog.get_logger(__name__)
 _UNDER_WAY = (State.QUEUED, State.STARTING, State.READY)
 BUSY, STEADY, QUIET = 0.1, 0.2, 0.5  # longest wait for the next pass, seconds
 
 
+@dataclass(frozen=True)
+class Dependencies:
+    """Everything outside that the controller uses."""
+
+    store: Store
+    snapshot: Snapshot
+    inbox: Inbox
+    records: Records
+    effects: Effects
+    routes: Routes
+    inflight: InflightSampler
+    watcher: CatalogueWatcher
+    run_dir: Path
+    # When the last request of a route ended, from nginx's log; None until the log has been read
+    # up to the given time.
+    last_request: Callable[[str, float], float | None]
+    open_since: Callable[[], float | None]  # when nginx began to take requests; None: it does not
+
+
 class Controller:
-    def __init__(
-        self, world: Dependencies, identity: str, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._store, self._board, self._inbox = world.store, world.board, world.inbox
-        self._ledger, self._effects = world.ledger, world.effects
-        self._traffic, self._watcher = world.traffic, world.watcher
-        self._duties = Duties(world.effects, world.traffic)
-        self._routes = RoutePublisher(world.routes, world.effects.sockets, self._duties.stands)
-        self._heard, self._open_since = world.heard, world.open_since
-        self._clock, self._began = clock, 0.0
+    def __init__(self, uses: Dependencies, clock: Callable[[], float] = time.time) -> None:
+        self._uses, self._clock = uses, clock
+        self._records, self._snapshot, self._inbox = uses.records, uses.snapshot, uses.inbox
+        self._effects, self._inflight = uses.effects, uses.inflight
+        self._publisher = RoutePublisher(
+            uses.routes, lambda job: sockets(uses.run_dir, job), uses.effects.tunnel_is_up
+        )
         self._polling = Polling()
-        self._intake = Reconciler(world, self._polling, identity)
+        self._reconciler = Reconciler(
+            uses.records, uses.effects, uses.snapshot, uses.store, self._polling
+        )
         self._stopped, self._ended = threading.Event(), threading.Event()
         self._arrived: deque[Item] = deque()
         self._done: list[threading.Event] = []
+        self._began = 0.0
         self._restored = False
 
     # -- what others may call -------------------------------------------------------
@@ -56,20 +81,20 @@ class Controller:
         self._inbox.put(Happened(route, event))
 
     def demanded(self, route: str, request_id: str = "") -> None:
-        """Somebody asked whom nginx does not keep waiting. Where that only resets a timer, a busy
-        service's demand must not cost a pass each time."""
-        record = self._board.records.get(route)
+        """A mirrored request. If it can only reset the idle timer, leave it for the next pass: the
+        demand of a busy service must not cost a pass each time."""
+        record = self._snapshot.records.get(route)
         waits = record is not None and record.state in _UNDER_WAY
         self._inbox.put(Happened(route, ev.Demanded(request_id), waits=waits))
 
     def ask(self, route: str, event: ev.Event, timeout: float = 5.0) -> bool:
-        """Post, and wait until the decision is committed and visible on the board."""
+        """Post, and wait until the decision is committed and visible in the snapshot."""
         done = threading.Event()
         self._inbox.put(Happened(route, event, done))
         return done.wait(timeout)
 
     def suspect(self, route: str) -> None:
-        """A ready service could not be reached: have its health checked now."""
+        """A ready service could not be reached: check its health now."""
         self._inbox.put(Suspected(route))
 
     def stop(self, patience: float = 5.0) -> None:
@@ -94,125 +119,138 @@ class Controller:
         self._ended.set()
 
     def step(self, items: Iterable[Item]) -> None:
+        """One pass."""
         now = self._clock()
         self._arrived += items
-        while self._arrived:  # one that fails is not taken again, and does not cost the others
-            self._take(self._arrived.popleft(), now)
-        self._watcher.look(now)
+        while self._arrived:  # an item that fails is not tried again, and does not cost the others
+            self._process(self._arrived.popleft(), now)
+        self._uses.watcher.look(now)
         self._tick(now)
-        self._commit_or_keep(self._ledger.take(), now)
-        self._ask_slurm(now)
-        self._board.beat = now
+        self._commit_or_put_back(self._records.take_changes(), now)
+        for login in self._polling.due(self._records.active(), now):
+            self._effects.poll_queue(login, now)
+        self._snapshot.last_pass = now
 
     def _restore(self) -> None:
         """Take over. Nothing is idle before the log of the downtime has been read."""
         now = self._began = self._clock()
-        since = self._open_since()
-        for record in self._ledger.active():
+        since = self._uses.open_since()
+        for record in self._records.active():
             resumed = ev.Resumed(now if since is None else min(since, now))
-            self._ledger.apply(record.route, resumed, now)
-        ready = {route for route, record in self._ledger.records.items() if routed(record)}
-        for route in self._routes.published() - ready:
-            self._routes.unpublish(route)
-        for route in ready:
-            self._routes.publish(self._ledger.records[route])
-        self._show()
+            self._records.apply(record.route, resumed, now)
+        ready = {record.route: record for record in self._records.all() if routed(record)}
+        for route in self._publisher.published() - ready.keys():
+            self._publisher.unpublish(route)
+        for record in ready.values():
+            self._publisher.publish(record)
+        self._show({record.route: record for record in self._records.all()}, set())
         self._restored = True
 
     def _patience(self) -> float:
-        states = {record.state for record in self._ledger.active()}
+        states = {record.state for record in self._records.active()}
         if states & {State.QUEUED, State.STARTING, State.DRAINING}:
             return BUSY
         return STEADY if states else QUIET
 
-    # -- what arrived ---------------------------------------------------------------
-
-    def _take(self, item: Item, now: float) -> None:
-        if isinstance(item, Happened):
-            self._ledger.apply(item.route, item.event, now)
-            if isinstance(item.event, ev.Submitted):
-                self._polling.learned[item.event.job_name] = now
-            if item.done:
-                self._done.append(item.done)
-        else:
-            self._intake.take(item, now)
+    def _process(self, item: Item, now: float) -> None:
+        if not isinstance(item, Happened):
+            self._reconciler.process(item, now)
+            return
+        self._records.apply(item.route, item.event, now)
+        if isinstance(item.event, ev.Submitted):
+            self._polling.learned[item.event.job_name] = now
+        if item.done:
+            self._done.append(item.done)
 
     # -- time -----------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
-        fresh = self._traffic.refresh(now)
+        fresh = self._inflight.refresh(now)
         if fresh:
-            jobs = [record.job for record in self._ledger.active() if record.job]
-            self._effects.close_all_but(jobs, self._traffic.sample.listening)
-            self._routes.refresh(self._ledger.active())
+            jobs = [record.job for record in self._records.active() if record.job]
+            self._effects.close_tunnels_except(jobs, self._inflight.sample.listening)
+            self._publisher.refresh(self._records.active())
         for record in self._due(fresh):
-            self._ledger.attempt(record.route, self._ticked(record), now)
+            self._records.apply_safely(record.route, self._ticked(record), now)
 
     def _ticked(self, record: Record) -> ev.Ticked:
-        held = self._board.held(record.route)
-        return ev.Ticked(self._inflight(record), held, self._heard(record.route, self._began))
+        held = self._snapshot.waiters.held(record.route)
+        last_request = self._uses.last_request(record.route, self._began)
+        return ev.Ticked(self._in_flight(record), held, last_request)
 
     def _due(self, fresh: bool) -> list[Record]:
-        """Ready and draining services have news only with a new sample: one that is older than
-        the end of routing cannot tell who slipped in. Others may be owed something."""
+        """Ready and draining services have news only with a new sample: a sample that is older than
+        the end of routing cannot tell who slipped in. Others may need an action at any tick."""
         routed_once = (State.READY, State.DRAINING)
-        active = [r for r in self._ledger.active() if fresh or r.state not in routed_once]
-        wanted = self._ledger.always_on.union(self._board.asked())
-        records = map(self._ledger.records.get, wanted)
+        active = [r for r in self._records.active() if fresh or r.state not in routed_once]
+        wanted = self._records.always_on.union(self._snapshot.waiters.routes())
+        records = map(self._records.get, wanted)
         return active + [record for record in records if record and not record.active]
 
-    def _inflight(self, record: Record) -> int | None:
+    def _in_flight(self, record: Record) -> int | None:
         if record.job is None or not record.job.node:
             return 0
-        return self._traffic.inflight(*self._effects.sockets(record.job).clients)
+        return self._inflight.inflight(*sockets(self._uses.run_dir, record.job).clients)
 
     # -- commit, then act -----------------------------------------------------------
 
-    def _commit_or_keep(self, changes: Changes, now: float) -> None:
+    def _commit_or_put_back(self, changes: Changes, now: float) -> None:
         """A disk that is full today must not make us forget what was decided."""
         try:
             self._commit(changes, now)
         except Exception:
-            self._ledger.give_back(changes)
+            self._records.put_back(changes)
             raise
 
     def _commit(self, changes: Changes, now: float) -> None:
-        self._unroute(changes)
+        """The order is what makes a crash harmless:
+
+        1. Unpublish first: no request may go where the decision says that none should.
+        2. Store: an intent to submit is on disk before `sbatch` can run.
+        3. Log, once: the entries are dropped, so that a pass repeated from here repeats no line.
+        4. Publish: only what the store calls ready.
+        5. Show the records, and wake the requests that wait for them.
+        6. Act. An action that is lost from here on is derived from the records again; a submission
+           is found, or found absent, by its name.
+        7. Release those who asked: what they asked for is committed and visible.
+        """
+        self._unpublish(changes)
         durable = [record for route, record in changes.records.items() if route in changes.durable]
         if durable or changes.forgotten or changes.entries:
-            self._store.save(durable, changes.forgotten, changes.entries)
+            self._uses.store.save(durable, changes.forgotten, changes.entries)
         for entry in changes.entries:
             _LOG.info(entry.text, route=entry.route, state=entry.state, reason=entry.reason)
-        changes.entries.clear()  # written once, whatever fails below and is tried again
+        changes.entries.clear()
         for record in changes.records.values():
-            if routed(record) and self._was(record.route) is not State.READY:
-                self._routes.publish(record)
-        self._show(changes)
-        self._duties.act(self._ledger.records, changes.actions, now)
+            if routed(record) and self._state_shown(record.route) is not State.READY:
+                self._publisher.publish(record)
+        self._show(changes.records, changes.forgotten)
+        self._act(changes, now)
         for done in self._done:
             done.set()
         self._done.clear()
 
-    def _unroute(self, changes: Changes) -> None:
-        """First of all: no request goes where the decision says none should."""
+    def _unpublish(self, changes: Changes) -> None:
         for route, record in changes.records.items():
-            if not routed(record) and self._was(route) is State.READY:
-                self._routes.unpublish(route)
+            if not routed(record) and self._state_shown(route) is State.READY:
+                self._publisher.unpublish(route)
         for route in changes.forgotten:
-            self._routes.unpublish(route)
+            self._publisher.unpublish(route)
 
-    def _was(self, route: str) -> State | None:
-        shown = self._board.records.get(route)
+    def _state_shown(self, route: str) -> State | None:
+        shown = self._snapshot.records.get(route)
         return shown.state if shown else None
 
-    def _show(self, changes: Changes | None = None) -> None:
-        shown = self._ledger.records if changes is None else changes.records
-        self._board.replace(shown, changes.forgotten if changes else set())
-        active = self._ledger.active()
-        self._board.inflight = {record.route: self._inflight(record) for record in active}
-        self._board.trouble = self._polling.troubles(self._ledger.specs, active)
-        self._effects.forget_all_but({record.job.name for record in active if record.job})
+    def _show(self, changed: dict[str, Record], forgotten: set[str]) -> None:
+        self._snapshot.replace(changed, forgotten)
+        active = self._records.active()
+        self._snapshot.inflight = {record.route: self._in_flight(record) for record in active}
+        self._snapshot.trouble = self._polling.troubles(self._records.specs, active)
+        self._effects.forget_jobs_except({record.job.name for record in active if record.job})
 
-    def _ask_slurm(self, now: float) -> None:
-        for login in self._polling.due(self._ledger.active(), now):
-            self._effects.poll(login, now)
+    def _act(self, changes: Changes, now: float) -> None:
+        for route, action in changes.actions:
+            record = self._records.get(route)
+            # A later event of the same pass may have replaced the job.
+            if record and record.job and record.job.name == action.job.name:
+                self._effects.start(record, action, now)

@@ -1,6 +1,6 @@
 """Which tunnels each ready service's requests are sent to.
 
-With several SSH connections one may be down: its share goes to those that stand, until it is back.
+With several SSH connections one may be down: its share goes to the tunnels that are up.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class Routes(Protocol):
 
 
 class RoutePublisher:
-    """`stands`: a tunnel of this job that leads to where it runs now."""
+    """`is_up`: the tunnel listens and leads to the node where the job runs now."""
 
     def __init__(
         self,
         routes: Routes,
         sockets: Callable[[Job], Sockets],
-        stands: Callable[[Job, Path], bool],
+        is_up: Callable[[Job, Path], bool],
     ) -> None:
-        self._routes, self._sockets, self._stands = routes, sockets, stands
+        self._routes, self._sockets, self._is_up = routes, sockets, is_up
         self._shown: dict[str, tuple[Path, ...]] = {}
 
     def published(self) -> set[str]:
@@ -49,7 +49,7 @@ class RoutePublisher:
         self._shown.pop(route, None)
 
     def refresh(self, records: Iterable[Record]) -> None:
-        """Follow the tunnels of those that are published and have several."""
+        """Follow the tunnels of published services that have several."""
         for record in records:
             shown, job = self._shown.get(record.route), record.job
             if shown is None or job is None:
@@ -59,5 +59,5 @@ class RoutePublisher:
                 self.publish(record)
 
     def _tunnels(self, job: Job, sockets: Sockets) -> tuple[Path, ...]:
-        standing = tuple(one for one in sockets.clients if self._stands(job, one))
-        return standing or (sockets.main,)
+        up = tuple(one for one in sockets.clients if self._is_up(job, one))
+        return up or (sockets.main,)

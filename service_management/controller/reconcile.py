@@ -1,99 +1,131 @@
-"""What arrives from outside, turned into events for services: answers of Slurm, catalogues."""
+"""Compares what arrives from outside with the records: answers of squeue, and new catalogues."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
 import structlog
 
+from service_management.controller.effects import Effects
 from service_management.controller.inbox import (
     CatalogueLive,
     CatalogueRefused,
     Item,
     LoginState,
+    QueueAnswer,
     Suspected,
 )
 from service_management.controller.job_spec import JobSpec, spec_of
-from service_management.controller.matching import Answer, Stray, match
 from service_management.controller.polling import Polling, login_of
-from service_management.controller.world import Dependencies
+from service_management.controller.records import Records
+from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle import events as ev
+from service_management.lifecycle.job_views import JobPhase, JobView
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import State
+from service_management.slurm.job_names import JobName, parse_job_name
 from service_management.ssh.login import Login
+from service_management.store import Store
 
 _LOG = structlog.get_logger(__name__)
 
 
-class Reconciler:
-    def __init__(self, world: Dependencies, polling: Polling, identity: str) -> None:
-        self._ledger, self._effects = world.ledger, world.effects
-        self._board, self._store = world.board, world.store
-        self._polling, self._identity = polling, identity
+@dataclass(frozen=True)
+class Orphan:
+    """A job that carries this orchestrator's prefix and is in no record."""
 
-    def take(self, item: Item, now: float) -> None:
-        if isinstance(item, Answer):
-            self._answer(item, now)
+    name: JobName
+    view: JobView
+
+
+@dataclass(frozen=True)
+class Match:
+    seen: tuple[tuple[str, JobView], ...]
+    missing: tuple[tuple[str, Job], ...]
+    orphans: tuple[Orphan, ...]
+
+
+class Reconciler:
+    def __init__(
+        self, records: Records, effects: Effects, snapshot: Snapshot, store: Store, polling: Polling
+    ) -> None:
+        self._records, self._effects = records, effects
+        self._snapshot, self._store = snapshot, store
+        self._polling = polling
+
+    def process(self, item: Item, now: float) -> None:
+        if isinstance(item, QueueAnswer):
+            self._compare_queue(item, now)
         elif isinstance(item, Suspected):
-            self._effects.probe_now(self._ledger.records.get(item.route))
+            if record := self._records.get(item.route):
+                self._effects.probe_soon(record)
         elif isinstance(item, LoginState):
             self._polling.trouble[item.login_id] = item.trouble
         elif isinstance(item, CatalogueLive):
-            self._catalogue(item, now)
+            self._apply_catalogue(item, now)
         elif isinstance(item, CatalogueRefused):
-            self._board.config_error = item.problems
+            self._snapshot.config_error = item.problems
 
-    def _answer(self, answer: Answer, now: float) -> None:
+    # -- squeue's answer --------------------------------------------------------------
+
+    def _compare_queue(self, answer: QueueAnswer, now: float) -> None:
         self._polling.answered(answer.login_id)
-        records = [r for r in self._ledger.active() if login_of(r).id == answer.login_id]
-        found = match(answer, records, self._polling.learned, self._identity)
+        records = [r for r in self._records.active() if login_of(r).id == answer.login_id]
+        found = match(answer, records, self._polling.learned, self._records.identity)
         for route, view in found.seen:
-            self._ledger.attempt(route, ev.JobSeen(view), now)
+            self._records.apply_safely(route, ev.JobSeen(view), now)
         for route, job in found.missing:
-            self._effects.post_mortem(route, job)
+            # Missing from a list is no proof: only scontrol's or sacct's word ends a job.
+            self._effects.fetch_end(route, job)
         # Logins that differ in their key only share an account, and so see each other's jobs.
-        known = {record.job.name for record in self._ledger.active() if record.job}
-        for stray in found.strays:
-            if stray.view.name not in known:
-                self._stray(stray, answer, now)
+        known = {record.job.name for record in self._records.active() if record.job}
+        for orphan in found.orphans:
+            if orphan.view.name not in known:
+                self._adopt_or_cancel(orphan, answer, now)
 
-    def _stray(self, stray: Stray, answer: Answer, now: float) -> None:
-        """Adopt what a lost store forgot; cancel what nobody wants. Stale answers do neither."""
-        route, record = stray.name.route, self._ledger.records.get(stray.name.route)
+    def _adopt_or_cancel(self, orphan: Orphan, answer: QueueAnswer, now: float) -> None:
+        """Adopt the job of a service whose record was lost; cancel what no service wants."""
+        route, record = orphan.name.route, self._records.get(orphan.name.route)
         if record is not None and record.since >= answer.asked_at:
-            return
-        spec = self._ledger.specs.get(route)
+            return  # the answer is older than the record: it cannot tell
+        spec = self._records.specs.get(route)
         free = record is not None and record.state in (State.COLD, State.FAILED)
         if free and spec is not None and self._left_to(spec.login, answer.login_id):
             return
         if free and spec is not None and spec.login.id == answer.login_id:
-            job = Job(stray.view.name, stray.name.port, now, spec.dump(), job_id=stray.view.job_id)
+            view = orphan.view
+            job = Job(view.name, orphan.name.port, now, spec.dump(), job_id=view.job_id)
             _LOG.warning("adopting a job that no record knows", job=job.job_id, route=route)
-            self._ledger.apply(route, ev.Adopted(job), now)
+            self._records.apply(route, ev.Adopted(job), now)
         else:
-            _LOG.warning("cancelling a job that no record knows", job=stray.view.job_id)
-            self._effects.cancel_stray(answer.login_id, stray.view.job_id)
+            _LOG.warning("cancelling a job that no record knows", job=orphan.view.job_id)
+            self._effects.cancel_orphan(answer.login_id, orphan.view.job_id)
 
     def _left_to(self, own: Login, asked: str) -> bool:
-        """Its own login, with the same account, sees the job too and can adopt it."""
-        logins = (spec.login for spec in self._ledger.specs.values())
+        """The service's own login, with the same account, sees the job too and can adopt it."""
+        logins = (spec.login for spec in self._records.specs.values())
         other = next((login for login in logins if login.id == asked), own)
         return own.id != asked and str(own) == str(other)
 
-    def _catalogue(self, item: CatalogueLive, now: float) -> None:
-        services, before = dict(item.catalogue.services), self._ledger.specs
-        self._ledger.configure(services)
-        for route, record in list(self._ledger.records.items()):
-            for event in self._config_events(record, before.get(route)):
-                self._ledger.attempt(route, event, now)
-        self._polling.configure(spec.login for spec in self._ledger.specs.values())
-        self._board.services, self._board.config_error = services, ()
-        if self._board.version != item.catalogue.version:
-            self._board.version, self._board.version_since = item.catalogue.version, now
-        # Last: it is in force, whether the disk has room for it or not.
+    # -- a catalogue ------------------------------------------------------------------
+
+    def _apply_catalogue(self, item: CatalogueLive, now: float) -> None:
+        services, before = dict(item.catalogue.services), self._records.specs
+        self._records.configure(services)
+        for record in self._records.all():
+            for event in self._config_events(record, before.get(record.route)):
+                self._records.apply_safely(record.route, event, now)
+        self._polling.configure(spec.login for spec in self._records.specs.values())
+        self._snapshot.services, self._snapshot.config_error = services, ()
+        if self._snapshot.version != item.catalogue.version:
+            self._snapshot.version, self._snapshot.version_since = item.catalogue.version, now
+        # Last: the catalogue is in force, whether the disk has room for it or not.
         self._store.note("catalogue", [s.model_dump_json() for s in services.values()])
 
     def _config_events(self, record: Record, before: JobSpec | None) -> list[ev.Event]:
         """A running job is compared with how it was submitted, whenever that was."""
-        spec = self._ledger.specs.get(record.route)
+        spec = self._records.specs.get(record.route)
         if spec is None:
             return [ev.Removed()]
         events: list[ev.Event] = [ev.Restored()] if record.after is None else []
@@ -101,3 +133,32 @@ class Reconciler:
         if submitted is not None and submitted != spec:
             events.append(ev.Changed())
         return events
+
+
+def match(
+    answer: QueueAnswer, records: Iterable[Record], learned: Mapping[str, float], prefix: str
+) -> Match:
+    """`records` are those of this login; `learned` is when each job's id was learned: a job whose
+    id was learned after squeue was asked cannot be missing from its answer."""
+    by_name = {record.job.name: record for record in records if record.job}
+    seen = tuple((by_name[v.name].route, v) for v in answer.views if v.name in by_name)
+    ids = {view.job_id for view in answer.views}
+    missing = tuple(
+        (record.route, record.job)
+        for record in by_name.values()
+        if record.job
+        and record.job.job_id
+        and record.job.job_id not in ids
+        and learned.get(record.job.name, 0.0) < answer.asked_at
+    )
+    return Match(seen, missing, tuple(_orphans(answer.views, by_name, prefix)))
+
+
+def _orphans(
+    views: Iterable[JobView], by_name: Mapping[str, Record], prefix: str
+) -> Iterable[Orphan]:
+    for view in views:
+        name = parse_job_name(view.name)
+        own = name is not None and name.prefix == prefix and view.name not in by_name
+        if name is not None and own and view.phase in (JobPhase.WAITING, JobPhase.RUNNING):
+            yield Orphan(name, view)

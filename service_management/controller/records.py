@@ -1,4 +1,5 @@
-"""The records during one pass: events are applied here, then all that changed is committed."""
+"""The records: events are applied here, in memory; at the end of a pass the loop commits what
+changed."""
 
 from __future__ import annotations
 
@@ -24,16 +25,16 @@ from service_management.store import LogEntry
 from service_management.usage.start_counters import StartCounters
 
 _LOG = structlog.get_logger(__name__)
-# A service that is not (yet) in the configuration is only ever drained, and only when told to.
+# For a service that is not in the configuration (yet): nothing ends by itself.
 _UNCONFIGURED = Policy(math.inf, math.inf, math.inf, drain_timeout=60.0)
-_OVER = (JobOver, SubmitFailed, JobAbsent)  # of a job: it is no more, or it never was
-OUTPUT_LINES = 10  # of a failed attempt's output, kept with its event
+_JOB_ENDED = (JobOver, SubmitFailed, JobAbsent)  # the job has ended, or never existed
+OUTPUT_LINES = 10  # of a failed attempt's output, stored with its event
 SOFT_SAVE = 5.0  # seconds of activity that a crash may forget; never a lifecycle change
 
 
 @dataclass
 class Changes:
-    """What one pass did. `saved` counts only what has to reach the disk now."""
+    """What one pass changed. `durable` are the routes whose record has to reach the disk now."""
 
     records: dict[str, Record] = field(default_factory=dict)
     forgotten: set[str] = field(default_factory=set)
@@ -44,27 +45,33 @@ class Changes:
 
 class Records:
     def __init__(self, identity: str, key_dir: Path, records: Mapping[str, Record]) -> None:
-        self.records = dict(records)
+        self._all = dict(records)
         self._active = {route: record for route, record in records.items() if record.active}
         self.services: dict[str, Service] = {}
         self.specs: dict[str, JobSpec] = {}
         self.always_on: frozenset[str] = frozenset()
-        self._identity, self._key_dir = identity, key_dir
+        self.identity, self._key_dir = identity, key_dir
         self._policies: dict[str, Policy] = {}
         self._saved_at: dict[str, float] = {}
         self._changes = Changes()
-        self._stuck: set[str] = set()
-        self.tally = StartCounters()
+        self._failing: set[str] = set()
+        self.start_counters = StartCounters()
 
     def configure(self, services: Mapping[str, Service]) -> None:
-        """Take the catalogue's word; a service never heard of begins cold."""
+        """Take up a catalogue. A new service begins cold."""
         self.services = dict(services)
         self.specs = {r: JobSpec.of(s, self._key_dir) for r, s in services.items()}
         self._policies = {route: _policy(service) for route, service in services.items()}
         self.always_on = frozenset(r for r, policy in self._policies.items() if policy.always_on)
         for route in services:
-            if route not in self.records:
-                self.records[route] = self._changes.records[route] = Record(route)
+            if route not in self._all:
+                self._all[route] = self._changes.records[route] = Record(route)
+
+    def get(self, route: str) -> Record | None:
+        return self._all.get(route)
+
+    def all(self) -> list[Record]:
+        return list(self._all.values())
 
     def service(self, route: str) -> Service | None:
         return self.services.get(route)
@@ -73,7 +80,7 @@ class Records:
         return list(self._active.values())
 
     def apply(self, route: str, event: Event, now: float) -> None:
-        record = self.records.get(route)
+        record = self._all.get(route)
         if record is None:
             return
         decision = decide(record, event, self._context(record, event, now))
@@ -85,42 +92,42 @@ class Records:
         if after != record:
             self._keep(record, after, event, now)
 
-    def attempt(self, route: str, event: Event, now: float) -> None:
-        """For one event of many: a service that cannot be decided about costs the others nothing,
-        and is told of once."""
+    def apply_safely(self, route: str, event: Event, now: float) -> None:
+        """For one event of many: an error about one service must not stop the others. It is logged
+        once."""
         try:
             self.apply(route, event, now)
-            self._stuck.discard(route)
+            self._failing.discard(route)
         except Exception:
-            if route not in self._stuck:
-                _LOG.exception("a service cannot be decided about", route=route)
-            self._stuck.add(route)
+            if route not in self._failing:
+                _LOG.exception("an event of a service could not be applied", route=route)
+            self._failing.add(route)
 
     def _context(self, record: Record, event: Event, now: float) -> Context:
-        """Beside a job that may exist none is submitted: most decisions are about such a one."""
+        """A name for a new job is needed only where none may exist yet: rarely."""
         policy = self._policies.get(record.route, _UNCONFIGURED)
-        needless = record.active and not isinstance(event, _OVER)
-        return Context(now, policy, None if needless else self.fresh_job(record.route, now))
+        has_job = record.active and not isinstance(event, _JOB_ENDED)
+        return Context(now, policy, None if has_job else self.fresh_job(record.route, now))
 
     def fresh_job(self, route: str, now: float) -> Job | None:
         spec = self.specs.get(route)
         if spec is None:
             return None
         nonce = secrets.token_hex(4)
-        # Two jobs may share a node: the wrong service would answer the health path.
+        # Two jobs may share a node: with the same port, the wrong one would answer the probe.
         while not spec.remote_port and spec.port(nonce) in self._ports():
             nonce = secrets.token_hex(4)
         port = spec.port(nonce)
-        return Job(job_name(self._identity, route, 0, port, nonce), port, now, spec.dump())
+        return Job(job_name(self.identity, route, 0, port, nonce), port, now, spec.dump())
 
     def _ports(self) -> set[int]:
         return {record.job.port for record in self._active.values() if record.job}
 
-    def take(self) -> Changes:
+    def take_changes(self) -> Changes:
         changes, self._changes = self._changes, Changes()
         return changes
 
-    def give_back(self, changes: Changes) -> None:
+    def put_back(self, changes: Changes) -> None:
         """They could not be committed: the next pass tries again."""
         changes.records |= self._changes.records
         changes.forgotten |= self._changes.forgotten
@@ -130,7 +137,7 @@ class Records:
         self._changes = changes
 
     def _forget(self, route: str, record: Record, now: float) -> None:
-        del self.records[route]
+        del self._all[route]
         self._active.pop(route, None)
         self._changes.records.pop(route, None)
         self._changes.forgotten.add(route)
@@ -139,7 +146,7 @@ class Records:
 
     def _keep(self, before: Record, after: Record, event: Event | None, now: float) -> None:
         route = after.route
-        self.tally.note(before, after)
+        self.start_counters.note(before, after)
         self._set(after)
         if (entry := _entry(before, after, event, now)) is not None:
             self._changes.entries.append(entry)
@@ -150,7 +157,7 @@ class Records:
 
     def _set(self, record: Record) -> None:
         route = record.route
-        self.records[route] = self._changes.records[route] = record
+        self._all[route] = self._changes.records[route] = record
         if record.active:
             self._active[route] = record
         else:
@@ -172,7 +179,7 @@ def _without_activity(record: Record) -> Record:
 
 
 def _entry(before: Record, after: Record, event: Event | None, now: float) -> LogEntry | None:
-    """A line where something is committed: a state was entered, or Slurm named the job."""
+    """An entry for each new state, and one when Slurm has given the job its id."""
     named = bool(after.job and after.job.job_id) and not (before.job and before.job.job_id)
     if before.state is after.state and not named:
         return None
@@ -180,9 +187,9 @@ def _entry(before: Record, after: Record, event: Event | None, now: float) -> Lo
 
 
 def _line(record: Record, event: Event | None) -> str:
-    failed = record.state is State.FAILED and isinstance(event, _OVER)
+    failed = record.state is State.FAILED and isinstance(event, _JOB_ENDED)
     if failed and record.last_failure:
-        return _account(record.last_failure)
+        return _failure_text(record.last_failure)
     text = TEXT[record.reason]
     if record.job and record.job.job_id:
         text += f" (job {record.job.job_id}{f' on {record.job.node}' if record.job.node else ''})"
@@ -190,7 +197,7 @@ def _line(record: Record, event: Event | None) -> str:
     return text + (f" (request {request})" if request else "")
 
 
-def _account(failure: Failure) -> str:
-    """All that is known of this attempt: the record itself remembers only the last one."""
+def _failure_text(failure: Failure) -> str:
+    """All that is known of this attempt: the record itself keeps only the last one."""
     command = [f"Command: {failure.command}"] if failure.command else []
     return "\n".join([failure.text, *command, *failure.output[-OUTPUT_LINES:]])

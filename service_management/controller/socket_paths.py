@@ -1,7 +1,7 @@
-"""Where a job's sockets are. Derived from its unique name, so never reused by another job.
+"""The paths of a job's sockets, derived from its unique name: never reused by another job.
 
-Clients' requests go through the one (several, with `ssh_connections`), health checks and quiet
-paths through the other: what is connected to the former is in flight, exactly.
+Clients' requests go through the main socket (and further ones, with `ssh_connections`), health
+checks and quiet paths through another: the connections of the former are the requests in flight.
 """
 
 from __future__ import annotations
@@ -49,22 +49,22 @@ def _sockets(run_dir: Path, job_name: str, connections: int) -> Sockets:
 
 
 def on_disk(run_dir: Path) -> set[str]:
-    """Every socket's file, whether somebody listens there or not."""
+    """Every socket's file, whether a process listens there or not."""
     with contextlib.suppress(FileNotFoundError), os.scandir(run_dir / "tunnels") as found:
         return {entry.path for entry in found}
     return set()
 
 
 def connection_number(socket: Path) -> int:
-    """Which of the login's connections it is opened on. Told by its name alone, so that whoever
-    finds the socket can close it."""
+    """Which of the login's connections opened it: in the name, so that a later process that finds
+    the socket can close it."""
     match = _FURTHER.fullmatch(socket.name)
     return int(match[1]) if match else 0
 
 
 @dataclass
 class TunnelTargets:
-    """Which node each socket was led to by this process."""
+    """The node that each socket leads to, as far as this process opened it."""
 
     _nodes: dict[Path, str] = field(default_factory=dict)
 
@@ -75,9 +75,9 @@ class TunnelTargets:
         """A requeued job may run elsewhere; None where an earlier process opened the tunnel."""
         return self._nodes.get(socket)
 
-    def forget_all_but(self, job_names: Iterable[str]) -> None:
+    def forget_jobs_except(self, job_names: Iterable[str]) -> None:
         nonces = set(map(_nonce, job_names))
-        for socket in tuple(self._nodes):  # copied at once: other threads note
+        for socket in tuple(self._nodes):  # a copy: other threads add to it
             if socket.name.partition(".")[0] not in nonces:
                 self._nodes.pop(socket, None)
 

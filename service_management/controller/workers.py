@@ -1,6 +1,6 @@
-"""One hand per login: its connections, its Slurm client, and the few threads that may use them.
+"""One worker per login: its connections, its Slurm client, and the few threads that may use them.
 
-A login that hangs keeps its own threads waiting, and nobody else's.
+A login that hangs keeps its own threads waiting, and no others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from service_management.ssh.login import Login
 
 _LOG = structlog.get_logger(__name__)
 THREADS = 8
-PROBES = 32  # at one time: each may wait for a service that keeps silent
+PROBES = 32  # at one time: each may wait for a service that does not answer
 
 
 @dataclass
@@ -37,11 +37,11 @@ class LoginWorker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def do(self, key: object, work: Callable[[], object]) -> bool:
-        """Start the work, unless the same is still under way."""
+        """Start the work, unless work with the same key is still under way."""
         return self._start(self.pool, key, work)
 
     def probe(self, key: object, work: Callable[[], object]) -> bool:
-        """As `do`, on threads of its own: services that keep silent must not delay a submission."""
+        """As `do`, on other threads: services that do not answer must not delay a submission."""
         return self._start(self.probes, key, work)
 
     def _start(self, pool: ThreadPoolExecutor, key: object, work: Callable[[], object]) -> bool:
@@ -57,7 +57,7 @@ class LoginWorker:
             return key in self._running
 
     def for_socket(self, socket: Path) -> Connection:
-        """The connection that the socket is opened on, and closed by."""
+        """The connection that opens and closes this tunnel."""
         number = connection_number(socket)
         return self.backend.connection(self.login, number) if number else self.connection
 
@@ -65,7 +65,7 @@ class LoginWorker:
         try:
             work()
         except Exception:
-            # Nobody looks at what became of it; while it is owed, it is done again.
+            # No caller reads the outcome; while the action is needed, it is started again.
             _LOG.exception("an action failed", login=str(self.login), action=str(key))
         finally:
             with self._lock:
@@ -77,26 +77,26 @@ class Workers:
 
     def __init__(self, backend: SshBackend, counts: CallCounts) -> None:
         self._backend, self._counts = backend, counts
-        self._hands: dict[str, LoginWorker] = {}
+        self._workers: dict[str, LoginWorker] = {}
         self._lock = threading.Lock()
 
     def of(self, login: Login) -> LoginWorker:
         with self._lock:
-            if login.id not in self._hands:
-                self._hands[login.id] = self._make(login)
-            return self._hands[login.id]
+            if login.id not in self._workers:
+                self._workers[login.id] = self._make(login)
+            return self._workers[login.id]
 
     def known(self, login_id: str) -> LoginWorker | None:
-        return self._hands.get(login_id)
+        return self._workers.get(login_id)
 
     def all(self) -> list[LoginWorker]:
         with self._lock:
-            return list(self._hands.values())
+            return list(self._workers.values())
 
     def close(self) -> None:
-        for hand in self.all():
-            hand.pool.shutdown(wait=False, cancel_futures=True)
-            hand.probes.shutdown(wait=False, cancel_futures=True)
+        for worker in self.all():
+            worker.pool.shutdown(wait=False, cancel_futures=True)
+            worker.probes.shutdown(wait=False, cancel_futures=True)
 
     def _make(self, login: Login) -> LoginWorker:
         connection = self._backend.connection(login)

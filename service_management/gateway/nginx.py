@@ -11,7 +11,7 @@ from service_management.config import Catalogue
 from service_management.gateway.errors import NginxRefused
 from service_management.gateway.files import symlink_atomically
 from service_management.gateway.gateway_settings import GatewaySettings
-from service_management.gateway.nginx_master import Master, complaints
+from service_management.gateway.nginx_master import NginxMaster, complaints
 from service_management.gateway.render import MAIN, generation_of, render
 
 _CHECK_SECONDS = 60
@@ -22,7 +22,7 @@ class Nginx:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
-        self.master = Master(settings)
+        self.master = NginxMaster(settings)
 
     def argv(self) -> list[str]:
         """How a process supervisor starts it, in the foreground."""

@@ -20,7 +20,7 @@ _PROBE_SECONDS = 1.0
 _COMPLAINT = re.compile(r"\[emerg\] (?:\d+#\d+: )?(.*)")
 
 
-class Master:
+class NginxMaster:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from service_management.gateway.gateway_settings import GatewaySettings
-from service_management.gateway.nginx_master import Master
+from service_management.gateway.nginx_master import NginxMaster
 from service_management.store import Store
 from service_management.usage import access_log, rotation, totals
 from service_management.usage.totals import UsageTotals
@@ -39,7 +39,7 @@ class Follower:
     def __init__(self, store: Store, logs: Logs) -> None:
         self._store, self._limit = store, logs.limit
         self._access, self._error = logs.settings.access_log, logs.settings.error_log
-        self._master = Master(logs.settings)
+        self._master = NginxMaster(logs.settings)
         self._stopped, self._ended = threading.Event(), threading.Event()
         self.usage = totals.load(store.noted(NOTE)) or UsageTotals()
         self._read_at = 0.0  # when the last look began that found nothing left to read

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from service_management.gateway.nginx_master import Master
+from service_management.gateway.nginx_master import NginxMaster
 
 KEPT = 3  # old files of each log
 PATIENCE = 4  # how many times its size a log may grow while its reader is behind
@@ -49,7 +49,7 @@ def oldest(log: Path) -> Path | None:
     return every[-1] if all(file.exists() for file in every) else None
 
 
-def keep_bounded(log: Path, limit: int, master: Master, *, behind: bool = False) -> bool:
+def keep_bounded(log: Path, limit: int, master: NginxMaster, *, behind: bool = False) -> bool:
     """True where the log was rotated. Also completes what a crash left between the renaming
     and the signal: a log that is missing while nginx runs."""
     if master.pid() is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service_management.controller.errands import Errand, Errands
+from service_management.controller.executor import Executor, Target
 from service_management.controller.job_spec import JobSpec
 from service_management.controller.socket_paths import sockets
 from service_management.controller.workers import THREADS, LoginWorker, Workers
@@ -22,27 +22,28 @@ from service_management.ssh.login_backoff import FIRST_DELAY, LONGEST_DELAY
 from tests.cluster_ssh.sshd import Sshd, wait_until
 
 
-def errand(hand: LoginWorker, number: int, port: int) -> Errand:
-    spec = JobSpec(hand.login, "/run.sh", port, ssh_connections=2)
+def target(worker: LoginWorker, number: int, port: int) -> Target:
+    spec = JobSpec(worker.login, "/run.sh", port, ssh_connections=2)
     job = Job(f"io.s.0.{port}.{number:08x}", port, 0.0, spec.dump(), job_id="1", node="n1")
-    return Errand("s", job, spec, hand, "/")
+    return Target("s", job, spec, worker, "/", answers_wait=False)
 
 
 def test_a_further_login_that_hangs_leaves_the_other_threads_to_the_first(
     backend: SshBackend, sshd: Sshd, short_dir: Path
 ) -> None:
-    hands = Workers(backend, CallCounts())
-    hand, errands = hands.of(sshd.login()), Errands(short_dir, lambda _: None)
-    hand.client._nodes["n1"] = (math.inf, "127.0.0.1")  # no Slurm here that could tell
-    jobs = [errand(hand, number, sshd.port) for number in range(THREADS + 1)]
-    assert hand.connection.run("echo in", 10).stdout == "in\n"
+    workers = Workers(backend, CallCounts())
+    worker = workers.of(sshd.login())
+    executor = Executor(workers, short_dir, lambda _: None, lambda _: None, lambda _: True)
+    worker.client._nodes["n1"] = (math.inf, "127.0.0.1")  # no Slurm here that could tell
+    jobs = [target(worker, number, sshd.port) for number in range(THREADS + 1)]
+    assert worker.connection.run("echo in", 10).stdout == "in\n"
     assert sshd.process is not None
     os.kill(sshd.process.pid, signal.SIGSTOP)  # what is logged in goes on
     try:
         for one in jobs:
-            errands.tunnel(one)
+            executor._open_tunnels(one)
         looked = threading.Event()
-        assert hand.do("queue", looked.set)
+        assert worker.do("queue", looked.set)
         assert looked.wait(5)
         assert all(sockets(short_dir, one.job).main.exists() for one in jobs)
     finally:
@@ -50,11 +51,11 @@ def test_a_further_login_that_hangs_leaves_the_other_threads_to_the_first(
 
     def all_stand() -> bool:
         for one in jobs:
-            errands.tunnel(one)
+            executor._open_tunnels(one)
         return all(path.exists() for one in jobs for path in sockets(short_dir, one.job).all)
 
     wait_until(all_stand, 20)
-    hands.close()
+    workers.close()
 
 
 def test_a_connection_for_tunnels_only_is_forgiven_its_failed_logins_once_one_is_open(

@@ -16,7 +16,7 @@ from service_management.api.metrics.service_metrics import exposition
 from service_management.api.problems import KINDS, NOT_READY, about
 from service_management.config import Problem, Service
 from service_management.controller.job_spec import JobSpec
-from service_management.controller.snapshot import Snapshot, View
+from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import Reason, State
 from service_management.ssh.call_counts import LOGINS
@@ -46,13 +46,13 @@ JOB = Job(
 )
 
 
-def view() -> View:
+def view() -> ServiceSnapshot:
     """Queued after a failure: everything that can be shown is there."""
     failure = Failure(1.0, Reason.ENDED_AT_START, "the job ended", output=("last words",))
     record = Record(
         "documented", State.FAILED, job=Job("io.documented.0.1.a", 1, 1.0), last_failure=failure
     )
-    return View(SERVICE, record, 0, 0, "")
+    return ServiceSnapshot(SERVICE, record, 0, 0, "")
 
 
 def fields(heading: str) -> set[str]:
@@ -117,8 +117,8 @@ def test_the_metrics_are_documented_with_their_labels() -> None:
     board = Snapshot()
     board.services = {"documented": SERVICE}
     submitted = replace(view().record, job=JOB, reason=Reason.SUBMITTING)
-    board.tally.note(Record("documented"), submitted)
-    board.tally.note(submitted, replace(submitted, ready_since=9.0))
+    board.start_counters.note(Record("documented"), submitted)
+    board.start_counters.note(submitted, replace(submitted, ready_since=9.0))
     board.records = {"documented": submitted}
     for counts in (board.calls, LOGINS):
         counts.add("jo@login:22", "login", failed=True)

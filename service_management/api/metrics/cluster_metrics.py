@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from service_management.api.metrics.exposition import Family, labels, sample
 from service_management.controller.job_spec import spec_of
-from service_management.controller.snapshot import Snapshot, View
+from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.ssh.call_counts import LOGINS
 
 SUBMITTING = "SUBMITTING"  # no state of Slurm's: it has not told any yet
 
 
-def families(board: Snapshot, views: Sequence[View]) -> Iterator[Family]:
+def families(snapshot: Snapshot, views: Sequence[ServiceSnapshot]) -> Iterator[Family]:
     yield _jobs(views)
-    calls, failures = board.calls.calls(), board.calls.failures()
+    calls, failures = snapshot.calls.calls(), snapshot.calls.failures()
     text = "Commands and tunnels asked of the cluster over SSH"
     yield _calls("orchestrator_cluster_calls_total", text, calls)
     text = "Those of them that failed, or whose outcome is not known"
@@ -23,7 +23,7 @@ def families(board: Snapshot, views: Sequence[View]) -> Iterator[Family]:
     yield _logins("orchestrator_ssh_failed_logins_total", "Those that failed", LOGINS.failures())
 
 
-def _jobs(views: Sequence[View]) -> Family:
+def _jobs(views: Sequence[ServiceSnapshot]) -> Family:
     name = "orchestrator_jobs"
     lines = [
         sample(name, 1, labels(service=view.record.route, login=login, state=state))
@@ -33,7 +33,7 @@ def _jobs(views: Sequence[View]) -> Family:
     return Family(name, "gauge", "Jobs, by the state that Slurm tells of them", lines)
 
 
-def _job(view: View) -> Iterator[tuple[str, str]]:
+def _job(view: ServiceSnapshot) -> Iterator[tuple[str, str]]:
     """Its login is the one that it was submitted with."""
     if job := view.record.job:
         yield str(spec_of(job).login), job.slurm_state or SUBMITTING

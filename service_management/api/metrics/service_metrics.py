@@ -1,4 +1,4 @@
-"""/metrics for Prometheus: a picture of the board, and what was counted. Scrapes wake nothing."""
+"""/metrics for Prometheus: the state of all services, and counters. A scrape wakes no service."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from functools import cache
 from service_management.api.info import replicas
 from service_management.api.metrics import cluster_metrics, usage_metrics
 from service_management.api.metrics.exposition import CONTENT_TYPE, Family, labels, render, sample
-from service_management.controller.snapshot import Snapshot, View
+from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State
 from service_management.usage.start_counters import StartCounters
 from service_management.usage.totals import UsageTotals
 
 __all__ = ["CONTENT_TYPE", "exposition"]
-Views = Sequence[View]
+Views = Sequence[ServiceSnapshot]
 
 
-def exposition(board: Snapshot, usage: UsageTotals) -> bytes:
-    return render(_families(board, usage))
+def exposition(snapshot: Snapshot, usage: UsageTotals) -> bytes:
+    return render(_families(snapshot, usage))
 
 
-def _families(board: Snapshot, usage: UsageTotals) -> Iterator[Family]:
-    views = board.views()
+def _families(snapshot: Snapshot, usage: UsageTotals) -> Iterator[Family]:
+    views = snapshot.all()
     yield _states(views)
     yield _inflight(views)
     yield _per_service("held", "Requests waiting for the service", views, lambda v: v.held)
     text = "Attempts to start that failed in a row"
     yield _per_service("failures", text, views, lambda v: v.record.failures)
-    yield from _attempts(board.tally)
-    yield from _config(board)
-    yield from cluster_metrics.families(board, views)
-    yield from usage_metrics.families(usage, board.tally.phases())
+    yield from _attempts(snapshot.start_counters)
+    yield from _config(snapshot)
+    yield from cluster_metrics.families(snapshot, views)
+    yield from usage_metrics.families(usage, snapshot.start_counters.phases())
 
 
 def _states(views: Views) -> Family:
@@ -70,7 +70,9 @@ def _inflight(views: Views) -> Family:
     return Family(name, "gauge", "Requests that the replica is answering", lines)
 
 
-def _per_service(name: str, text: str, views: Views, value: Callable[[View], int]) -> Family:
+def _per_service(
+    name: str, text: str, views: Views, value: Callable[[ServiceSnapshot], int]
+) -> Family:
     name = f"orchestrator_{name}"
     lines = [f'{name}{{service="{v.record.route}"}} {value(v)}\n' for v in views]
     return Family(name, "gauge", text, lines)
@@ -88,13 +90,13 @@ def _attempts(tally: StartCounters) -> Iterator[Family]:
     yield Family(name, "counter", "Attempts to start or to go on that failed, by reason", lines)
 
 
-def _config(board: Snapshot) -> Iterator[Family]:
+def _config(snapshot: Snapshot) -> Iterator[Family]:
     name = "orchestrator_config_valid"
     text = "1 while the file of services is valid, 0 while an older version stays in force"
-    yield Family(name, "gauge", text, [sample(name, 0 if board.config_error else 1)])
+    yield Family(name, "gauge", text, [sample(name, 0 if snapshot.config_error else 1)])
     name = "orchestrator_config_info"
-    line = sample(name, 1, labels(version=board.version))
+    line = sample(name, 1, labels(version=snapshot.version))
     yield Family(name, "gauge", "Always 1; the label is the version in force", [line])
     name = "orchestrator_config_timestamp_seconds"
     text = "When the version in force was taken up, by this process"
-    yield Family(name, "gauge", text, [sample(name, board.version_since)])
+    yield Family(name, "gauge", text, [sample(name, snapshot.version_since)])

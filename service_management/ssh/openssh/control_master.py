@@ -25,7 +25,7 @@ CONTROL_TIMEOUT = 5.0  # -O commands only talk to the local process
 
 
 @dataclass
-class Master:
+class ControlMaster:
     """Starts it when needed, one start at a time, and finds one already there."""
 
     login: Login

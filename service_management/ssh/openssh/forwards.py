@@ -12,18 +12,18 @@ from pathlib import Path
 from service_management.ssh.errors import SshError, SshProblem
 from service_management.ssh.local_commands import Completed, write_private
 from service_management.ssh.login import require_host, require_port
-from service_management.ssh.openssh.control_master import Master
+from service_management.ssh.openssh.control_master import ControlMaster
 from service_management.ssh.unix_sockets import LONGEST_PATH, somebody_listens
 
 _SOCKET_PATH = re.compile(r"/[A-Za-z0-9_./@+=,~ -]+")  # no : \ % $ [ ], which -L reads its own way
 
 
 @dataclass
-class Tunnels:
+class Forwards:
     """Live forwards, and a note of them: the master keeps its forwards when this program ends,
     but tells nobody what they are, and cancelling one needs its target."""
 
-    master: Master
+    master: ControlMaster
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def open(self, socket: Path, host: str, port: int) -> None:

@@ -11,8 +11,8 @@ from service_management.ssh.connection import Result
 from service_management.ssh.errors import LoginError, SshError, SshProblem
 from service_management.ssh.local_commands import Completed, run_process, write_private
 from service_management.ssh.login import Login
-from service_management.ssh.openssh.control_master import Master
-from service_management.ssh.openssh.forwards import Tunnels
+from service_management.ssh.openssh.control_master import ControlMaster
+from service_management.ssh.openssh.forwards import Forwards
 from service_management.ssh.openssh.ssh_config import SHARED, LoginFiles, render_config
 from service_management.ssh.script_envelope import REMOTE_COMMAND, Envelope
 from service_management.ssh.unix_sockets import LONGEST_PATH, somebody_listens
@@ -30,8 +30,8 @@ class OpenSshConnection:
     def __init__(self, login: Login, files: LoginFiles) -> None:
         self._login = login
         self._files = files
-        self._master = Master(login, files)
-        self._tunnels = Tunnels(self._master)
+        self._master = ControlMaster(login, files)
+        self._tunnels = Forwards(self._master)
         self._sessions = threading.BoundedSemaphore(SESSIONS)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from service_management.controller.snapshot import View
+from service_management.controller.snapshot import ServiceSnapshot
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import Reason, State
 from tests.unit.config.samples import service
@@ -35,9 +35,9 @@ RECORDS = {
 }
 
 
-def view(state: State, **changes: Any) -> View:
+def view(state: State, **changes: Any) -> ServiceSnapshot:
     """Fields of the view itself, keys of the service (`timeout`), else of the record."""
     mine = {key: changes.pop(key) for key in ("inflight", "held", "trouble") if key in changes}
     keys = {key: changes.pop(key) for key in ("timeout", "min_replicas") if key in changes}
-    base = View(service(**keys), replace(RECORDS[state], **changes), 0, 0, "")
+    base = ServiceSnapshot(service(**keys), replace(RECORDS[state], **changes), 0, 0, "")
     return replace(base, **mine)

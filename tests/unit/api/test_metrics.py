@@ -98,7 +98,7 @@ def test_the_version_in_force_is_a_label() -> None:
 def test_first_bytes_stand_beside_the_other_phases() -> None:
     shown, usage = board(Record("a")), ServiceUsage()
     started = with_job("a", State.READY, 1.0).with_job(submitted_at=2.0)
-    shown.tally.note(started, replace(started, ready_since=5.0))
+    shown.start_counters.note(started, replace(started, ready_since=5.0))
     usage.first_byte.add(0.3)
     counted = values(
         exposition(shown, UsageTotals({"a": usage, "b": ServiceUsage()})),

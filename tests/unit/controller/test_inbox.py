@@ -10,17 +10,14 @@ from typing import Any
 
 import pytest
 
-from service_management.controller.executor import Effects
+from service_management.controller.effects import RecordingEffects
 from service_management.controller.inbox import Happened, Inbox, Suspected
-from service_management.controller.loop import Controller
+from service_management.controller.loop import Controller, Dependencies
 from service_management.controller.records import Records
 from service_management.controller.snapshot import Snapshot
-from service_management.controller.workers import Workers
-from service_management.controller.world import Dependencies
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
-from service_management.ssh.call_counts import CallCounts
 
 WAITS = Happened("text", ev.Demanded(), waits=True)
 WAKES = Happened("digits", ev.Demanded())
@@ -62,13 +59,17 @@ def test_a_wait_ends_as_soon_as_something_arrives_or_it_is_told_to() -> None:
 
 def controller(state: State) -> Controller:
     """What it takes to be asked; no pass is made."""
-    board, ledger = Snapshot(), Records("io", Path("/keys"), {})
-    board.replace({"digits": Record("digits", state)}, set())
+    snapshot, records = Snapshot(), Records("io", Path("/keys"), {})
+    snapshot.replace({"digits": Record("digits", state)}, set())
     inbox = Inbox()
-    effects = Effects(Workers(None, CallCounts()), Path("/run/io"), inbox.put, ledger.service)
     unused: dict[str, Any] = dict.fromkeys(field.name for field in fields(Dependencies))
-    parts = {"board": board, "inbox": inbox, "ledger": ledger, "effects": effects}
-    return Controller(Dependencies(**{**unused, **parts}), "io")
+    parts = {
+        "snapshot": snapshot,
+        "inbox": inbox,
+        "records": records,
+        "effects": RecordingEffects(),
+    }
+    return Controller(Dependencies(**{**unused, **parts}))
 
 
 @pytest.mark.parametrize("state", State)

@@ -13,18 +13,14 @@ from sqlalchemy.exc import OperationalError
 
 from service_management.config import Catalogue
 from service_management.controller.config_watcher import CatalogueWatcher, Source
-from service_management.controller.executor import Effects
+from service_management.controller.effects import RecordingEffects
 from service_management.controller.inbox import CatalogueLive, Happened, Inbox
-from service_management.controller.loop import Controller
+from service_management.controller.loop import Controller, Dependencies
 from service_management.controller.records import Records
 from service_management.controller.snapshot import Snapshot
-from service_management.controller.traffic import InflightSampler
-from service_management.controller.workers import Workers
-from service_management.controller.world import Dependencies
-from service_management.gateway.inflight import Sample
+from service_management.gateway.inflight import InflightSampler, Sample
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.states import State
-from service_management.ssh.call_counts import CallCounts
 from service_management.store import Store
 from tests.unit.controller.samples import KEY_DIR, configured
 
@@ -43,20 +39,21 @@ class NoRoutes:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[Dependencies]:
-    inbox, ledger = Inbox(), Records("io", KEY_DIR, {})
+def uses(tmp_path: Path) -> Iterator[Dependencies]:
+    inbox = Inbox()
     source = Source(tmp_path / "none", lambda _: [], lambda _: None, Catalogue.of([]))
     store = Store(f"sqlite:///{tmp_path / 'state.db'}")
     made = Dependencies(
         store=store,
-        board=Snapshot(),
+        snapshot=Snapshot(),
         inbox=inbox,
-        ledger=ledger,
-        effects=Effects(Workers(None, CallCounts()), tmp_path, inbox.put, ledger.service),
+        records=Records("io", KEY_DIR, {}),
+        effects=RecordingEffects(),
         routes=NoRoutes(),
-        traffic=InflightSampler(lambda: Sample(known=True)),
+        inflight=InflightSampler(lambda: Sample(known=True)),
         watcher=CatalogueWatcher(source, inbox.put),
-        heard=lambda _route, _since: 0.0,
+        run_dir=tmp_path,
+        last_request=lambda _route, _since: 0.0,
         open_since=lambda: None,
     )
     yield made
@@ -65,9 +62,9 @@ def world(tmp_path: Path) -> Iterator[Dependencies]:
 
 
 def test_a_catalogue_that_cannot_be_stored_is_in_force_and_what_came_after_it_is_not_lost(
-    world: Dependencies, tmp_path: Path
+    uses: Dependencies, tmp_path: Path
 ) -> None:
-    controller = Controller(world, "io", clock=lambda: BEFORE_ANY_POLL)
+    controller = Controller(uses, clock=lambda: BEFORE_ANY_POLL)
     with sqlite3.connect(tmp_path / "state.db") as broken:
         broken.execute("ALTER TABLE notes RENAME TO elsewhere")
     catalogue, done = Catalogue.of([configured()]), threading.Event()
@@ -78,53 +75,39 @@ def test_a_catalogue_that_cannot_be_stored_is_in_force_and_what_came_after_it_is
         )
     controller.step([])
 
-    assert list(world.board.services) == ["digits"]
-    assert world.board.version == catalogue.version
+    assert list(uses.snapshot.services) == ["digits"]
+    assert uses.snapshot.version == catalogue.version
     assert done.is_set()
-    assert world.board.records["digits"].state is State.DISABLED
-    assert world.store.load()["digits"].state is State.DISABLED
+    assert uses.snapshot.records["digits"].state is State.DISABLED
+    assert uses.store.load()["digits"].state is State.DISABLED
     broken.close()
 
 
 def test_a_service_that_cannot_be_decided_about_costs_the_others_nothing_and_is_told_once(
-    world: Dependencies, monkeypatch: pytest.MonkeyPatch
+    uses: Dependencies,
 ) -> None:
     """Kept running: the tick is what submits it."""
-    controller = Controller(world, "io", clock=lambda: BEFORE_ANY_POLL)
+    controller = Controller(uses, clock=lambda: BEFORE_ANY_POLL)
     good = configured("good", min_replicas=1, local_port=9002)
     bad = configured("bad", min_replicas=1).model_copy(update={"env": {"A": "\ud800"}})
-    world.ledger.configure({"bad": bad, "good": good})
-    monkeypatch.setattr(world.effects, "dispatch", lambda *_: None)
-    monkeypatch.setattr(world.effects, "submitting", lambda _job: False)
-    monkeypatch.setattr(world.effects, "poll", lambda *_: None)
+    uses.records.configure({"bad": bad, "good": good})
 
     with structlog.testing.capture_logs() as logged:
         controller.step([])
         controller.step([])
 
-    states = {route: record.state for route, record in world.board.records.items()}
+    states = {route: record.state for route, record in uses.snapshot.records.items()}
     assert states == {"bad": State.COLD, "good": State.QUEUED}
     assert [line["route"] for line in logged if line["log_level"] == "error"] == ["bad"]
 
 
-def test_what_was_written_before_an_action_failed_is_not_written_again(
-    world: Dependencies, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    controller = Controller(world, "io", clock=lambda: BEFORE_ANY_POLL)
+def test_what_was_written_before_an_action_failed_is_not_written_again(uses: Dependencies) -> None:
+    controller = Controller(uses, clock=lambda: BEFORE_ANY_POLL)
     controller.step([CatalogueLive(Catalogue.of([configured()]))])
-    tried = []
-
-    def dispatch(*what: object) -> None:
-        tried.append(what)
-        if len(tried) == 1:
-            raise RuntimeError
-
-    monkeypatch.setattr(world.effects, "dispatch", dispatch)
-    monkeypatch.setattr(world.effects, "submitting", lambda _job: False)
-    monkeypatch.setattr(world.effects, "poll", lambda *_: None)
+    uses.effects.fail_next = RuntimeError()
     with pytest.raises(RuntimeError):
         controller.step([Happened("digits", ev.Demanded())])
     controller.step([])
 
-    assert len(tried) >= 2
-    assert len([e for e in world.store.events("digits") if e.state == "queued"]) == 1
+    assert [call[0] for call in uses.effects.calls].count("start") >= 2
+    assert len([e for e in uses.store.events("digits") if e.state == "queued"]) == 1

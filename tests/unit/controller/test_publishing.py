@@ -100,5 +100,5 @@ def test_where_sockets_lead_is_forgotten_with_their_jobs() -> None:
     leads = TunnelTargets()
     leads.note(MAIN, "n1")
     leads.note(Path("/t/cd.1.sock"), "n2")
-    leads.forget_all_but({"io.digits.0.1.ab"})
+    leads.forget_jobs_except({"io.digits.0.1.ab"})
     assert (leads.node(MAIN), leads.node(Path("/t/cd.1.sock"))) == ("n1", None)

@@ -16,7 +16,7 @@ from service_management.lifecycle.states import State
 from .samples import configured
 
 
-def board(*routes: str) -> Snapshot:
+def snapshot(*routes: str) -> Snapshot:
     shown = Snapshot()
     shown.services = {route: configured(route) for route in routes or ("digits",)}
     shown.replace({route: Record(route) for route in shown.services}, set())
@@ -35,10 +35,10 @@ def soon(true: Callable[[], bool]) -> None:
 
 
 def test_a_view_is_one_service_at_one_moment() -> None:
-    shown = board()
+    shown = snapshot()
     shown.inflight, shown.trouble = {"digits": 3}, {"digits": "no route to host"}
-    with shown.holding("digits"):
-        view = shown.view("digits")
+    with shown.waiters.holding("digits"):
+        view = shown.of("digits")
     assert view is not None
     assert (view.record.route, view.inflight, view.held, view.trouble) == (
         "digits",
@@ -49,67 +49,67 @@ def test_a_view_is_one_service_at_one_moment() -> None:
 
 
 def test_a_service_that_is_not_configured_is_not_shown() -> None:
-    shown = board("digits", "text")
+    shown = snapshot("digits", "text")
     shown.services = {"digits": configured()}
-    assert shown.view("text") is None
-    assert [view.record.route for view in shown.views()] == ["digits"]
+    assert shown.of("text") is None
+    assert [view.record.route for view in shown.all()] == ["digits"]
 
 
 def test_a_forgotten_record_is_gone_unless_it_came_back() -> None:
-    shown = board("digits", "text")
+    shown = snapshot("digits", "text")
     shown.replace({"text": Record("text", since=5.0)}, {"digits", "text"})
     assert shown.records == {"text": Record("text", since=5.0)}
 
 
 def test_those_who_hold_are_counted_and_let_go_also_when_they_fail() -> None:
-    shown = board()
-    with shown.holding("digits"), shown.holding("digits"):
-        assert shown.held("digits") == 2
-    with pytest.raises(ConnectionError), shown.holding("digits"):
+    shown = snapshot()
+    with shown.waiters.holding("digits"), shown.waiters.holding("digits"):
+        assert shown.waiters.held("digits") == 2
+    with pytest.raises(ConnectionError), shown.waiters.holding("digits"):
         raise ConnectionError
-    assert shown.held("digits") == 0
-    assert shown.held("never asked for") == 0
+    assert shown.waiters.held("digits") == 0
+    assert shown.waiters.held("never asked for") == 0
 
 
 def test_those_who_are_asked_for_are_named_while_somebody_waits() -> None:
-    shown = board("digits", "text")
-    with shown.holding("digits"):
-        assert shown.asked() == ["digits"]
-    assert shown.asked() == []
+    shown = snapshot("digits", "text")
+    with shown.waiters.holding("digits"):
+        assert shown.waiters.routes() == ["digits"]
+    assert shown.waiters.routes() == []
 
 
 def test_what_is_so_already_is_not_waited_for() -> None:
-    shown = board()
+    shown = snapshot()
     shown.replace({"digits": Record("digits", State.READY)}, set())
     assert shown.wait("digits", is_ready, 0.0)
 
 
 def test_patience_ends() -> None:
     began = time.monotonic()
-    assert not board().wait("digits", is_ready, 0.05)
+    assert not snapshot().wait("digits", is_ready, 0.05)
     assert 0.04 < time.monotonic() - began < 5
 
 
 def test_everyone_who_waits_is_woken_by_the_change_of_state() -> None:
-    shown = board()
+    shown = snapshot()
     with ThreadPoolExecutor(50) as pool:
         waits = [pool.submit(_hold, shown) for _ in range(50)]
-        soon(lambda: shown.held("digits") == 50)
+        soon(lambda: shown.waiters.held("digits") == 50)
         shown.replace({"digits": Record("digits", State.READY)}, set())
         assert all(wait.result(timeout=10) for wait in waits)
-    assert shown.held("digits") == 0
+    assert shown.waiters.held("digits") == 0
 
 
 def _hold(shown: Snapshot) -> bool:
-    with shown.holding("digits"):
+    with shown.waiters.holding("digits"):
         return shown.wait("digits", is_ready, 20.0)
 
 
 def test_waiting_for_a_removed_service_ends() -> None:
-    shown = board()
+    shown = snapshot()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(shown.wait, "digits", lambda record: record is None, 20.0)
-        soon(lambda: "digits" in shown._places)
+        soon(lambda: "digits" in shown.waiters._places)
         shown.replace({}, {"digits"})
         assert waiting.result(timeout=10)
 
@@ -117,7 +117,7 @@ def test_waiting_for_a_removed_service_ends() -> None:
 def test_no_wake_up_is_lost_however_the_two_sides_meet() -> None:
     """Each round, the change comes at another moment of the waiter's way to its wait."""
     for round_number in range(200):
-        shown, began = board(), threading.Event()
+        shown, began = snapshot(), threading.Event()
         results: list[bool] = []
 
         def wait(shown: Snapshot = shown, began: threading.Event = began, to=results) -> None:
@@ -135,7 +135,7 @@ def test_no_wake_up_is_lost_however_the_two_sides_meet() -> None:
 
 
 def test_one_services_change_does_not_wake_those_who_wait_for_another() -> None:
-    shown, asked = board("digits", "text"), []
+    shown, asked = snapshot("digits", "text"), []
 
     def look(record: Record | None) -> bool:
         asked.append(record)

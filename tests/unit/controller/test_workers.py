@@ -14,9 +14,10 @@ from threading import Event
 import pytest
 import structlog.testing
 
-from service_management.controller.executor import Effects
+from service_management.controller.executor import Executor
 from service_management.controller.health_check import PATIENCE
 from service_management.controller.job_spec import JobSpec
+from service_management.controller.socket_paths import sockets
 from service_management.controller.workers import THREADS, LoginWorker, Workers
 from service_management.lifecycle.actions import Probe
 from service_management.lifecycle.states import State
@@ -37,16 +38,16 @@ def run_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def hands(run_dir: Path, tmp_path: Path) -> Iterator[Workers]:
+def workers(run_dir: Path, tmp_path: Path) -> Iterator[Workers]:
     """No command is run by them: making a connection is only writing its file."""
-    hands = Workers(OpenSshBackend(run_dir, tmp_path), CallCounts())
-    yield hands
-    hands.close()
+    workers = Workers(OpenSshBackend(run_dir, tmp_path), CallCounts())
+    yield workers
+    workers.close()
 
 
 @pytest.fixture
-def hand(hands: Workers) -> LoginWorker:
-    return hands.of(LOGIN)
+def worker(workers: Workers) -> LoginWorker:
+    return workers.of(LOGIN)
 
 
 @contextmanager
@@ -59,42 +60,44 @@ def silent(path: Path) -> Iterator[None]:
         yield
 
 
-def test_the_same_is_not_done_twice_at_a_time(hand: LoginWorker) -> None:
+def test_the_same_is_not_done_twice_at_a_time(worker: LoginWorker) -> None:
     go_on = Event()
-    assert hand.do("queue", lambda: go_on.wait(10))
-    assert not hand.do("queue", lambda: None)
+    assert worker.do("queue", lambda: go_on.wait(10))
+    assert not worker.do("queue", lambda: None)
     go_on.set()
-    wait_for("it is over", lambda: not hand.busy("queue"), 5)
-    assert hand.do("queue", lambda: None)
+    wait_for("it is over", lambda: not worker.busy("queue"), 5)
+    assert worker.do("queue", lambda: None)
 
 
-def test_what_fails_is_told_with_its_login_and_done_again(hand: LoginWorker) -> None:
+def test_what_fails_is_told_with_its_login_and_done_again(worker: LoginWorker) -> None:
     with structlog.testing.capture_logs() as lines:
         for _ in range(2):
-            assert hand.do("queue", lambda: 1 // 0)
-            wait_for("it is over", lambda: not hand.busy("queue"), 5)
+            assert worker.do("queue", lambda: 1 // 0)
+            wait_for("it is over", lambda: not worker.busy("queue"), 5)
     [line, _] = [line for line in lines if line["event"] == "an action failed"]
     assert (line["login"], line["action"]) == ("jo@login.cluster.example.org:22", "queue")
     assert line["exc_info"]
 
 
 def test_services_that_keep_silent_do_not_delay_what_else_the_login_is_for(
-    hands: Workers, run_dir: Path
+    workers: Workers, run_dir: Path
 ) -> None:
-    effects = Effects(hands, run_dir, lambda _: None, lambda _: None)
+    executor = Executor(workers, run_dir, lambda _: None, lambda _: None, lambda _: True)
     records = [with_job(f"s{n}", State.STARTING, 0.0) for n in range(2 * THREADS)]
     jobs = [replace(r.job, name=f"io.{r.route}.0.8080.{n}") for n, r in enumerate(records)]
     done = Event()
     with ExitStack() as services:
         for job in jobs:
-            services.enter_context(silent(effects.sockets(job).quiet))
+            services.enter_context(silent(sockets(run_dir, job).quiet))
         for record, job in zip(records, jobs, strict=True):
-            effects.dispatch(replace(record, job=job), Probe(job), 0.0)
-        hands.of(LOGIN).do("submit", done.set)
+            executor.start(replace(record, job=job), Probe(job), 0.0)
+        workers.of(LOGIN).do("submit", done.set)
         assert done.wait(PATIENCE / 2)
 
 
-def test_two_threads_that_meet_a_login_for_the_first_time_share_its_hand(hands: Workers) -> None:
+def test_threads_that_meet_a_login_at_once_share_its_worker(
+    workers: Workers,
+) -> None:
     class Slow:
         """The second thread comes while the first one is still making the connection."""
 
@@ -109,7 +112,7 @@ def test_two_threads_that_meet_a_login_for_the_first_time_share_its_hand(hands: 
             self.second.wait(0.3)
             return self.backend.connection(login, number)
 
-    hands._backend = Slow(hands._backend)
+    workers._backend = Slow(workers._backend)
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(hands.of, [LOGIN, LOGIN])
+        first, second = pool.map(workers.of, [LOGIN, LOGIN])
     assert first is second

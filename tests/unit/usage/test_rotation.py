@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service_management.gateway.gateway_settings import GatewaySettings
-from service_management.gateway.nginx_master import Master
+from service_management.gateway.nginx_master import NginxMaster
 from service_management.usage.rotation import due, files, keep_bounded, oldest, rotate, shifts
 
 
@@ -58,6 +58,6 @@ def test_a_rotation_that_was_cut_short_loses_nothing(tmp_path: Path) -> None:
 def test_without_nginx_nothing_is_rotated(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text("x" * 100)
-    master = Master(GatewaySettings(run_dir=Path("/run/io-nobody")))
+    master = NginxMaster(GatewaySettings(run_dir=Path("/run/io-nobody")))
     assert not keep_bounded(log, 10, master)
     assert files(log) == [log]

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service_management.controller import traffic
-from service_management.controller.traffic import FASTEST, SHARE, InflightSampler
 from service_management.gateway import inflight
-from service_management.gateway.inflight import Sample, look, parse
+from service_management.gateway.inflight import FASTEST, SHARE, InflightSampler, Sample, look, parse
 
 BELOW = Path("/run/io/tunnels")
 # As a kernel wrote it: the last column is missing, a path, or abstract ("@…").
@@ -66,13 +64,13 @@ def test_a_list_that_cannot_be_read_is_unknown_and_not_empty(tmp_path, monkeypat
     watched = InflightSampler(lambda: look(BELOW))
     watched.refresh(1.0)
     assert watched.inflight(BELOW / "ab.sock") is None
-    assert watched.stands(BELOW / "ab.sock")
+    assert watched.listens(BELOW / "ab.sock")
 
 
 def test_before_the_first_look_nothing_is_known() -> None:
     watched = InflightSampler(Sample)
     assert watched.inflight(BELOW / "ab.sock") is None
-    assert watched.stands(BELOW / "ab.sock")
+    assert watched.listens(BELOW / "ab.sock")
 
 
 def test_a_tunnel_that_is_not_listed_has_nothing_in_flight_and_does_not_stand() -> None:
@@ -80,8 +78,8 @@ def test_a_tunnel_that_is_not_listed_has_nothing_in_flight_and_does_not_stand() 
     watched.refresh(1.0)
     assert watched.inflight(BELOW / "ab.sock") == 2
     assert watched.inflight(BELOW / "xy.sock") == 0
-    assert watched.stands(BELOW / "ab.sock")
-    assert not watched.stands(BELOW / "cd.sock")
+    assert watched.listens(BELOW / "ab.sock")
+    assert not watched.listens(BELOW / "cd.sock")
 
 
 def test_the_kernel_is_looked_at_no_more_often_than_needed() -> None:
@@ -94,8 +92,8 @@ def test_a_long_list_is_looked_at_more_rarely() -> None:
     slow = SHARE * 2  # as long as half a second of FASTEST looks would cost
 
     def long_list() -> Sample:
-        end = traffic.time.perf_counter() + slow
-        while traffic.time.perf_counter() < end:
+        end = inflight.time.perf_counter() + slow
+        while inflight.time.perf_counter() < end:
             pass
         return Sample(known=True)
 

@@ -1,6 +1,6 @@
 """A small model of Slurm, of the way to it, and of a control plane that can be killed.
 
-It does what loop.py and effects.py do with one service, step by step: what was decided is
+It does what loop.py and executor.py do with one service, step by step: what was decided is
 "saved" (the record survives a crash), then acted on. Each question to the cluster is asked
 at one moment and answered at a later one, or never.
 """
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from service_management.controller.matching import Answer, match
+from service_management.controller.inbox import QueueAnswer
+from service_management.controller.reconcile import match
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Cancel, Find, Probe, Submit
 from service_management.lifecycle.decision import Context
@@ -68,13 +69,13 @@ class Slurm:
 
 
 @dataclass
-class FakeOutside:
+class Simulation:
     now: float = 1000.0
     record: Record | None = field(default_factory=lambda: Record("s"))
     slurm: Slurm = field(default_factory=Slurm)
     to_submit: list[Job] = field(default_factory=list)
     owed: tuple[object, ...] = ()
-    underway: dict[str, Sequence[ev.Event] | Answer] = field(default_factory=dict)
+    underway: dict[str, Sequence[ev.Event] | QueueAnswer] = field(default_factory=dict)
     learned: dict[str, float] = field(default_factory=dict)
     submitted: list[str] = field(default_factory=list)
 
@@ -128,7 +129,7 @@ class FakeOutside:
             return
         if kind == "queue":
             views = [job.view() for job in self.slurm.live()]
-            self.underway[kind] = Answer("login", views, self.now)
+            self.underway[kind] = QueueAnswer("login", views, self.now)
             return
         for action in self.owed:
             if type(action).__name__.lower() == kind:
@@ -151,13 +152,13 @@ class FakeOutside:
 
     def hear(self, kind: str) -> None:
         answer = self.underway.pop(kind, ())
-        if isinstance(answer, Answer):
+        if isinstance(answer, QueueAnswer):
             self._compare(answer)
             return
         for event in answer:
             self.happen(event)
 
-    def _compare(self, answer: Answer) -> None:
+    def _compare(self, answer: QueueAnswer) -> None:
         active = [self.record] if self.record and self.record.active else []
         found = match(answer, active, self.learned, "io")
         for _route, view in found.seen:

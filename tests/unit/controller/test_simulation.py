@@ -11,7 +11,7 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.job_views import JobPhase
 from service_management.lifecycle.states import State
 
-from .fake_outside import FakeOutside
+from .simulation import Simulation
 
 FATES = ["told", "told", "unheard", "late", "lost", "refused"]
 QUESTIONS = ["queue", "queue", "find", "probe", "cancel", "post_mortem"]
@@ -31,7 +31,7 @@ OPERATORS = [
 class Service(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.world = FakeOutside()
+        self.world = Simulation()
 
     @initialize(begun=some.booleans())
     def begin(self, begun: bool) -> None:
@@ -119,7 +119,7 @@ class Service(RuleBasedStateMachine):
 
 
 def test_a_submission_that_arrives_after_it_was_first_denied_is_the_only_one() -> None:
-    world = FakeOutside()
+    world = Simulation()
     world.happen(ev.Demanded())
     world.submit("late")
     for _ in range(46):
@@ -133,7 +133,7 @@ def test_a_submission_that_arrives_after_it_was_first_denied_is_the_only_one() -
 
 
 def test_a_submission_that_was_lost_is_given_up_and_made_again() -> None:
-    world = FakeOutside()
+    world = Simulation()
     world.happen(ev.Demanded())
     world.crash()
     world.settle(wanted=True)

@@ -1,0 +1,77 @@
+"""What the controller may ask of the outside. `Executor` does it for real; `RecordingEffects`, for
+tests, only writes down what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from service_management.lifecycle.actions import Action
+from service_management.lifecycle.record import Job, Record
+from service_management.ssh.login import Login
+
+
+class Effects(Protocol):
+    """Every method returns at once. Outcomes arrive later, as events in the inbox."""
+
+    def start(self, record: Record, action: Action, now: float) -> None:
+        """Start the action, unless it is under way, not due yet, or already done."""
+
+    def poll_queue(self, login: Login, now: float) -> None:
+        """Ask the login for its queue."""
+
+    def fetch_end(self, route: str, job: Job) -> None:
+        """Ask how a job ended that is missing from its login's queue."""
+
+    def cancel_orphan(self, login_id: str, job_id: str) -> None:
+        """Cancel a job that no record knows."""
+
+    def close_tunnels_except(self, jobs: Iterable[Job], listening: frozenset[str]) -> None:
+        """Close every tunnel that belongs to none of these jobs."""
+
+    def probe_soon(self, record: Record) -> None:
+        """Let the next probe of this service start without waiting for its turn."""
+
+    def tunnel_is_up(self, job: Job, socket: Path) -> bool:
+        """Whether the socket listens and leads to the node where the job runs now."""
+
+    def forget_jobs_except(self, names: set[str]) -> None:
+        """Drop what is remembered of all other jobs."""
+
+
+@dataclass
+class RecordingEffects:
+    """Nothing happens; the calls are kept in the order in which they were made."""
+
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    down: set[Path] = field(default_factory=set)  # tunnels that are not up
+    fail_next: Exception | None = None  # raised by the next `start`, once
+
+    def start(self, record: Record, action: Action, now: float) -> None:  # noqa: ARG002
+        self.calls.append(("start", record.route, action))
+        failure, self.fail_next = self.fail_next, None
+        if failure is not None:
+            raise failure
+
+    def poll_queue(self, login: Login, now: float) -> None:  # noqa: ARG002
+        self.calls.append(("poll_queue", login.id))
+
+    def fetch_end(self, route: str, job: Job) -> None:
+        self.calls.append(("fetch_end", route, job))
+
+    def cancel_orphan(self, login_id: str, job_id: str) -> None:
+        self.calls.append(("cancel_orphan", login_id, job_id))
+
+    def close_tunnels_except(self, jobs: Iterable[Job], listening: frozenset[str]) -> None:
+        """Asked at every sample: not worth recording."""
+
+    def probe_soon(self, record: Record) -> None:
+        self.calls.append(("probe_soon", record.route))
+
+    def tunnel_is_up(self, job: Job, socket: Path) -> bool:  # noqa: ARG002
+        return socket not in self.down
+
+    def forget_jobs_except(self, names: set[str]) -> None:
+        """Asked at every pass: not worth recording."""
