@@ -1,16 +1,35 @@
 #!/usr/bin/env bash
-# Set everything up and run every test. Words given here go to pytest: ./test.cmd tests/unit -x
+# Set everything up and run every test. Arguments go to pytest: ./test.cmd tests/unit -x
 . "$(dirname "${BASH_SOURCE[0]}")/tools/setup.sh"
 
+usage() {
+    cat <<'END'
+Usage: ./test.cmd [pytest's arguments]
+       ./test.cmd --nightly [PART...] [--resume] [--smoke]
+       ./test.cmd --setup
+
+Without arguments: all of tests/, after ruff and mypy.
+
+  --nightly   what takes too long for every commit: thorough property tests, tests/cluster on
+              paramiko, the chaos campaign, the benchmarks against their bounds, the traces.
+              All parts, or those named; './test.cmd --nightly --help' lists them
+  --setup     only install what the tests need
+  -h, --help  this text
+END
+}
+
 case ${1:-} in
-    -h|--help)
-        echo "Usage: ./test.cmd [pytest's arguments]   (default: all of tests/, after ruff and mypy)"
-        exit 0 ;;
+    -h|--help) usage; exit 0 ;;
 esac
 
 [ "$(id -u)" = 0 ] || fail "the tests run a real Slurm in network namespaces: that needs root (sudo ./test.cmd). The pure ones do not: .venv/bin/pytest tests/unit"
 packages $GATEWAY_PACKAGES $DEMO_PACKAGES tc=iproute2 wrk=wrk chromium=chromium chromedriver=chromium-driver bwrap=bubblewrap systemd-analyze=systemd
 environment requirements-dev.lock
+
+case ${1:-} in
+    --setup) exit 0 ;;
+    --nightly) shift; exec .venv/bin/python -m tests.nightly "$@" ;;
+esac
 
 if [ $# -eq 0 ]; then
     say "checking style and types"
@@ -20,7 +39,8 @@ if [ $# -eq 0 ]; then
 fi
 say "running the tests"
 if [ $# -eq 0 ]; then
-    # Mostly they wait for Slurm: three at a time, each file with a cluster of its worker's own.
+    # They mostly wait for Slurm, so three workers share two cores. Each has a cluster of its own,
+    # so a file stays on one worker.
     set -- -n 3 --dist loadfile
 fi
 .venv/bin/python -m pytest "$@"

@@ -40,7 +40,8 @@ def throughput(
         },
     )
     rates = {name: tuple(one.per_second for one in found) for name, found in seen.items()}
-    bound = ratio_at_least(0.95)
+    # At one connection the ratio is a matter of microseconds, and varies with the machine.
+    bound = ratio_at_least(0.95 if case == "far" or connections == 1 else 0.97)
     lines = [Line(case, what, "/s", rates["product"], "bare", rates["bare"], bound)]
     if "direct" in rates:
         lines.append(Line(case, what, "/s", rates["product"], "direct", rates["direct"]))

@@ -25,7 +25,7 @@ from service_management.native.env_file import make_secrets
 from service_management.slurm.job_names import parse_job_name
 from service_management.store import Store
 from tests.stack.stack import ROOT, Stack
-from tests.stack.waiting import at_best, wait_for
+from tests.stack.waiting import median_within, wait_for
 
 Done = subprocess.CompletedProcess[str]
 ROUTES = ("start", "stop", "restart", "enable", "disable", "logs", "sbatch", "ssh")
@@ -293,7 +293,7 @@ def test_up_is_quick_the_second_time_and_down_leaves_nothing_twice(
         assert "already running" in run(fresh, "up").stdout
         return time.monotonic() - begun
 
-    at_best(5.0, again)
+    median_within(5.0, again)
     assert fresh.client.get(f"/{route}/echo").status_code == 200
     down = run(fresh, "down")
     assert down.returncode == 0, down

@@ -18,7 +18,7 @@ from tests.stack.clients import KeepAlive, Streams, fetch_until_served
 from tests.stack.gates import Gates
 from tests.stack.ssh import lose_connections
 from tests.stack.stack import ROOT, Stack
-from tests.stack.waiting import at_best, wait_for, watch
+from tests.stack.waiting import median_within, wait_for, watch
 
 NOW = {"Prefer": "wait=0"}
 
@@ -119,7 +119,7 @@ def test_ssh_connection_lost_is_made_anew_with_its_tunnels_within_5_s_and_withou
         assert answer.status_code == 200, answer.text
         return time.monotonic() - lost
 
-    at_best(5, seconds_away)
+    median_within(5, seconds_away)
     assert stack.state(route) == "ready"
     assert _job(stack, route) == job
     assert stack.submissions(route) == 1
@@ -184,7 +184,7 @@ def test_nginx_killed_is_back_within_five_seconds_and_cuts_no_stream(
         assert fetch_until_served(stack, route, 30).status_code == 200
         return time.monotonic() - killed
 
-    at_best(5, seconds_away)
+    median_within(5, seconds_away)
     other = f"{route}x"
     stack.configure(stack.entry(route), stack.entry(other))  # served by the new workers alone
     for _ in range(20):

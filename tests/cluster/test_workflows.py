@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from tests.stack.stack import Stack
-from tests.stack.waiting import at_best, wait_for
+from tests.stack.waiting import median_within, wait_for
 
 
 def test_request_while_not_running_opens_the_tunnel_submits_the_job_and_starts_the_timer(
@@ -66,4 +66,4 @@ def test_idle_service_is_gone_within_1500_ms_of_its_timeout_and_cold_again(
         return gone - ended - timeout
 
     lateness()
-    at_best(1.5, lateness)
+    median_within(1.5, lateness)

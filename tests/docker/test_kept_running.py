@@ -12,7 +12,7 @@ import pytest
 from tests.docker import inside
 from tests.docker.asking import Asking
 from tests.docker.deployment import NAME, Deployment
-from tests.stack.waiting import at_best, wait_for
+from tests.stack.waiting import median_within, wait_for
 
 BACK_SECONDS = 5.0  # promised
 
@@ -24,13 +24,13 @@ def test_warm_traffic_does_not_notice_that_a_part_of_the_control_plane_is_killed
     kept: Deployment, program: str
 ) -> None:
     with Asking(kept, "/probe/echo") as asking:
-        at_best(BACK_SECONDS, lambda: _seconds_until_back(kept, program))
+        median_within(BACK_SECONDS, lambda: _seconds_until_back(kept, program))
     assert asking.failed() == []
 
 
 @pytest.mark.parametrize("program", ["nginx's master", "an nginx worker", "an ssh master"])
 def test_what_carries_traffic_is_back_within_five_seconds(kept: Deployment, program: str) -> None:
-    at_best(BACK_SECONDS, lambda: _seconds_until_back(kept, program))
+    median_within(BACK_SECONDS, lambda: _seconds_until_back(kept, program))
 
 
 def test_without_its_supervisor_the_container_starts_anew(kept: Deployment) -> None:
@@ -39,7 +39,7 @@ def test_without_its_supervisor_the_container_starts_anew(kept: Deployment) -> N
         wait_for("it has run for some time", lambda: kept.age() > 10, 20, 0.2)
         return _seconds_until_back(kept, "the supervisor", "/healthz/nginx")
 
-    at_best(BACK_SECONDS, seconds)
+    median_within(BACK_SECONDS, seconds)
 
 
 def _seconds_until_back(deployment: Deployment, program: str, path: str = "/probe/echo") -> float:

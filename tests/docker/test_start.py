@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from tests.docker.deployment import NAME, Deployment
-from tests.stack.waiting import at_best, wait_for
+from tests.stack.waiting import median_within, wait_for
 
 
 def start_cmd(deployment: Deployment, *words: str, code: int = 0, **environment: str) -> str:
@@ -43,7 +43,7 @@ def test_one_command_a_job_an_update_and_nothing_left(deployment: Deployment) ->
     before = deployment.jobs()
     assert "probe" in start_cmd(deployment, "status")
 
-    at_best(10, lambda: _seconds(deployment))
+    median_within(10, lambda: _seconds(deployment))
     assert "the other way" in start_cmd(deployment, "--native", code=1)
     module = deployment.directory / "service_management" / "__init__.py"
     module.write_text(module.read_text() + "\n")
@@ -75,7 +75,7 @@ def _started_anew(deployment: Deployment) -> str:
         said = start_cmd(deployment)
         return time.monotonic() - begun
 
-    at_best(60, seconds, tries=2)
+    median_within(60, seconds)
     return said
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 CLIENT, NGINX, CONTROL, LOGIN, SLURM, SERVICE = range(6)
 PARTICIPANTS = ("client", "nginx", "control plane", "login node (SSH)", "Slurm", "service")
+
+# A job's id, the number of a look, a node's name, a port, a measured time. Not a status.
+_VARIES = re.compile(r"(?<=job )\d+|(?<=cancel )\d+|(?<=look )\d+|(?<=node)\d+|\d{5}|\d+\.\d+")
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,23 @@ def trace(title: str, begun: float, steps: list[Step]) -> Trace:
     """In the order of their times, which are counted from the request on."""
     shifted = [Step(**{**asdict(step), "at": round(step.at - begun, 3)}) for step in steps]
     return Trace(title, tuple(sorted(shifted, key=lambda step: step.at)))
+
+
+def differences(recorded: Trace, now: Trace) -> list[str]:
+    """In what happens and in the order of the states. Steps of different programs may overlap, so
+    their order is not compared, and neither are times and numbers, such as a job's."""
+    before, after = Counter(map(_alike, recorded.steps)), Counter(map(_alike, now.steps))
+    found = [f"no longer: {step}" for step in (before - after).elements()]
+    found += [f"new: {step}" for step in (after - before).elements()]
+    states = [[step.state for step in each.steps if step.state] for each in (recorded, now)]
+    if states[0] != states[1]:
+        found.append(f"states: {' → '.join(states[1])}, not {' → '.join(states[0])}")
+    return found
+
+
+def _alike(step: Step) -> str:
+    text = _VARIES.sub("N", step.text)
+    return f"{PARTICIPANTS[step.source]} → {PARTICIPANTS[step.target]}: {text}"
 
 
 def load(file: Path) -> Trace:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -218,6 +219,29 @@ def test_nothing_reaches_a_local_shell() -> None:
         for line in calls_with_a_shell(tree(file))
     ]
     assert not found
+
+
+def repeated(named: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:
+    """Names that are there twice, and where."""
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for name, file in named:
+        places[name].append(str(file.relative_to(ROOT)))
+    return {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_no_two_modules_have_the_same_name() -> None:
+    modules = [(file.stem, file) for file in SOURCES if not file.stem.startswith("__")]
+    assert not set(repeated(modules)) - {"errors"}, repeated(modules)
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    classes = [
+        (node.name, file)
+        for file in SOURCES
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert not set(repeated(classes)) - {"_Handler", "Master", "Entry", "Submitted"}
 
 
 def test_no_file_is_longer_than_four_hundred_lines() -> None:

@@ -1,0 +1,55 @@
+"""Words of a private dialect that this project once had. Plain English has better ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT
+
+# Pattern → what to write instead. Add a word here when its last use is gone.
+WORDS = {
+    r"\bsince (?:\d+|\{[^}]+\}) ?s\b": "has been … for 4 s",
+    r"\bbars no start\b": "no longer blocks a start",
+    r"\bthere is room for\b": "too many requests are waiting (HOLD_THREADS)",
+}
+PLACES = (
+    "README.md",
+    "CHANGELOG.md",
+    ".env_template",
+    "Dockerfile",
+    "benchmarks",
+    "demo",
+    "docker",
+    "docs",
+    "nginx",
+    "service_management",
+    "start.cmd",
+    "systemd",
+    "test.cmd",
+    "tools",
+)
+SUFFIXES = {"", ".cmd", ".conf", ".html", ".md", ".py", ".sh", ".template", ".yaml"}
+
+
+def files() -> Iterator[Path]:
+    for place in PLACES:
+        path = ROOT / place
+        found = path.rglob("*") if path.is_dir() else [path]
+        yield from (f for f in found if f.is_file() and f.suffix in SUFFIXES)
+
+
+TEXTS = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files()}
+
+
+@pytest.mark.parametrize("pattern", WORDS)
+def test_a_word_of_the_dialect_is_not_used(pattern: str) -> None:
+    found = [
+        f"{name}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]}"
+        for name, text in TEXTS.items()
+        for match in re.finditer(pattern, text, re.IGNORECASE)
+    ]
+    assert not found, f"write: {WORDS[pattern]}"
