@@ -1,14 +1,14 @@
 """What must survive: records, their last events, the last valid catalogue, and what was counted.
 
 SQLite by default; by URL whatever SQLAlchemy knows and a driver is installed for, though only
-SQLite is tested. While the control plane runs, only its controller writes, and its log's
-follower its one note; once it has been taken down, whoever settles what its jobs left.
+SQLite is tested. While the control plane runs, its controller writes, and the follower of the
+access log writes the usage; after it was taken down, the command that cleans up after its jobs.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from pydantic import TypeAdapter
 
 from service_management.lifecycle.record import Record
 from service_management.store import upgrade
-from service_management.store.tables import EVENTS, NOTES, SERVICES
+from service_management.store.tables import EVENTS, NOTES, SERVICES, USAGE
 
 _RECORD = TypeAdapter(Record)
 EVENTS_KEPT = 50  # per service
+_POSITION = "access_log"  # the note that says how far the log was read
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,27 @@ class Store:
 
     def noted(self, key: str) -> Any:
         with self._engine.connect() as connection:
-            query = sa.select(NOTES.c.value).where(NOTES.c.key == key)
-            text = connection.execute(query).scalar_one_or_none()
-        return None if text is None else json.loads(text)
+            return _note(connection, key)
+
+    def load_usage(self) -> tuple[Any, dict[str, str]]:
+        """How far the log was read, and what was counted up to there, by service."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(USAGE.c.service, USAGE.c.counted))
+            return _note(connection, _POSITION), dict(rows.all())
+
+    def save_usage(
+        self, position: Any, changed: Mapping[str, str], forgotten: Iterable[str] = ()
+    ) -> None:
+        """Together or not at all: a crash repeats the reading, never the counting."""
+        gone = [{"name": name} for name in {*changed, *forgotten}]
+        rows = [{"service": name, "counted": counted} for name, counted in changed.items()]
+        with self._engine.begin() as connection:
+            if gone:
+                old = USAGE.c.service == sa.bindparam("name")
+                connection.execute(sa.delete(USAGE).where(old), gone)
+            if rows:
+                connection.execute(sa.insert(USAGE), rows)
+            _upsert(connection, NOTES, {"key": _POSITION}, {"value": json.dumps(position)})
 
     def close(self) -> None:
         self._engine.dispose()
@@ -102,6 +121,12 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
         # FULL: an intent must be on disk before `sbatch` runs, also when the power fails next.
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+
+
+def _note(connection: sa.Connection, key: str) -> Any:
+    query = sa.select(NOTES.c.value).where(NOTES.c.key == key)
+    text = connection.execute(query).scalar_one_or_none()
+    return None if text is None else json.loads(text)
 
 
 def _forget_all_but_last(connection: sa.Connection, route: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA = "0001"  # the last migration: a store that has it is opened without alembic, in no time
+SCHEMA = "0002"  # the last migration: a store that has it is opened without alembic, in no time
 METADATA = sa.MetaData()
 SERVICES = sa.Table(
     "services",
@@ -27,4 +27,10 @@ NOTES = sa.Table(
     METADATA,
     sa.Column("key", sa.String(32), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+)
+USAGE = sa.Table(
+    "usage",
+    METADATA,
+    sa.Column("service", sa.String(64), primary_key=True),  # empty: the gateway's own paths
+    sa.Column("counted", sa.Text, nullable=False),
 )

@@ -17,11 +17,10 @@ import structlog
 from service_management.gateway.gateway_settings import GatewaySettings
 from service_management.gateway.nginx_master import NginxMaster
 from service_management.store import Store
-from service_management.usage import access_log, rotation, totals
+from service_management.usage import access_log, rotation, saved_totals
 from service_management.usage.totals import UsageTotals
 
 _LOG = structlog.get_logger(__name__)
-NOTE = "access_log"
 PACE = 1.0  # seconds between two looks
 SHARE, SHARE_BEHIND = 0.01, 0.25  # of a core; the latter while there is more to read
 AFTER_TROUBLE = 5.0
@@ -41,7 +40,7 @@ class Follower:
         self._access, self._error = logs.settings.access_log, logs.settings.error_log
         self._master = NginxMaster(logs.settings)
         self._stopped, self._ended = threading.Event(), threading.Event()
-        self.usage = totals.load(store.noted(NOTE)) or UsageTotals()
+        self.usage = saved_totals.load(store)
         self._read_at = 0.0  # when the last look began that found nothing left to read
 
     def run(self) -> None:
@@ -92,7 +91,7 @@ class Follower:
         return step.behind
 
     def _save(self, after: UsageTotals) -> None:
-        self._store.note(NOTE, totals.dump(after))
+        saved_totals.save(self._store, self.usage, after)
         self.usage = after
 
     def _keep_bounded(self) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from service_management.usage.access_log import Request, Step, tally
 from service_management.usage.histogram import (
@@ -94,32 +91,3 @@ def _added(
             fresh[name] = before.copy() if before else ServiceUsage()
         fresh[name].add(request, times)
     return {**services, **fresh}
-
-
-_USAGE = TypeAdapter(UsageTotals)
-
-
-def dump(usage: UsageTotals) -> Any:
-    return _USAGE.dump_python(usage, mode="json")
-
-
-def load(noted: Any) -> UsageTotals | None:
-    """None: nothing was noted, or by a version that counted differently. Then the logs that are
-    still there are counted from their beginning, and nothing twice: the totals begin anew too."""
-    try:
-        usage = _USAGE.validate_python(noted)
-    except ValidationError:
-        return None
-    return usage if all(map(_fits, usage.services.values())) else None
-
-
-def _fits(service: ServiceUsage) -> bool:
-    kinds = (
-        (service.answer, ANSWER_SECONDS),
-        (service.cold, COLD_SECONDS),
-        (service.first_byte, PHASE_SECONDS),
-    )
-    return all(
-        histogram.bounds == bounds and len(histogram.counts) == len(bounds) + 1
-        for histogram, bounds in kinds
-    )

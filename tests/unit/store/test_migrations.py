@@ -23,7 +23,7 @@ from service_management.catalogue_source import last_catalogue
 from service_management.store import Store, StoreRefused, refuse_newer
 from service_management.store.tables import METADATA, SCHEMA
 from service_management.store.upgrade import MIGRATIONS, bring_up
-from service_management.usage import totals
+from service_management.usage import saved_totals
 from tests.stack.waiting import wait_for
 from tests.unit.store.test_store import FULL
 
@@ -100,9 +100,11 @@ def test_what_a_released_version_wrote_is_all_there(dump: Path, file: Path) -> N
         assert records["digits"] == FULL
         assert [entry.reason for entry in store.events("digits")] == ["ended_at_start", "healthy"]
         assert list(last_catalogue(store).services) == ["digits", "textgen"]
-        counted = totals.load(store.noted("access_log"))
-        assert counted is not None
-        assert counted.services["digits"].statuses == {"200": 41, "503": 1}
+        usage = saved_totals.load(store)
+        assert usage.services["digits"].statuses == {"200": 41, "503": 1}
+        assert usage.services["digits"].last == 9.5
+        assert usage.positions == {"1-2": 300}
+        assert store.noted("access_log").keys() == {"malformed", "lost", "positions"}
     finally:
         store.close()
     assert dumped(file.with_name(f"{file.name}.before-{SCHEMA}")) == before

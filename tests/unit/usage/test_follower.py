@@ -21,7 +21,7 @@ LONG = 3 * STEP // 2 // len(line("a"))  # lines: more than are read in one step
 class DiskFull(Store):
     """Cannot be written."""
 
-    def note(self, key: str, value: Any) -> None:
+    def save_usage(self, position: Any, changed: Any, forgotten: Any = ()) -> None:
         raise OSError("No space left on device")
 
 

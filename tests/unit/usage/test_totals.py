@@ -1,12 +1,9 @@
-"""What requests add up to, and that it survives being saved."""
+"""What requests add up to."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-
 from service_management.usage.access_log import Step
-from service_management.usage.totals import ServiceUsage, UsageTotals, dump, load
+from service_management.usage.totals import UsageTotals
 from tests.unit.usage.log_lines import line
 
 
@@ -52,16 +49,3 @@ def test_a_quiet_request_is_counted_and_is_no_activity() -> None:
     )
     assert usage.services["a"].statuses == {"200": 2}
     assert usage.services["a"].last == 5.0
-
-
-def test_it_comes_back_from_the_store_as_it_was() -> None:
-    usage = replace(after(UsageTotals(), line("a", cold=2), line("b")), lost=3)
-    assert load(json.loads(json.dumps(dump(usage)))) == usage
-
-
-def test_what_another_version_noted_is_not_taken_for_ours() -> None:
-    noted = dump(UsageTotals({"a": ServiceUsage()}))
-    noted["services"]["a"]["answer"]["bounds"] = [1.0]
-    assert load(noted) is None
-    assert load(None) is None
-    assert load({"services": 7}) is None
