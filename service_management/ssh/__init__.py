@@ -1,1 +1,1 @@
-"""The way to a cluster: logins, connections, tunnels. Two backends: OpenSSH and paramiko."""
+"""Logins, connections and tunnels to clusters, with two backends: OpenSSH and paramiko."""

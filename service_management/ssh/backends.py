@@ -1,11 +1,11 @@
-"""Which implementation of the seam to SSH is used."""
+"""Makes the SSH backend that SSH_BACKEND names."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from service_management.ssh.connection import SshBackend
-from service_management.ssh.openssh.openssh_backend import SOCKET_MASK, OpenSshBackend
+from service_management.ssh.connection import SOCKET_MASK, SshBackend
+from service_management.ssh.openssh.openssh_backend import OpenSshBackend
 
 
 def make_backend(
@@ -13,7 +13,7 @@ def make_backend(
 ) -> SshBackend:
     """`name` is the value of SSH_BACKEND."""
     if name == "paramiko":
-        # Half a second of every start otherwise, and few need it.
+        # Imported here: it takes half a second, and few installations need it.
         from service_management.ssh.paramiko.paramiko_backend import ParamikoBackend  # noqa: PLC0415
 
         return ParamikoBackend(state_dir, socket_mask)

@@ -1,4 +1,4 @@
-"""How often each login was asked for what, and how often in vain."""
+"""Counts calls and failed calls per login and kind of command, for the metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class CallCounts:
-    """Counts by (login as people write it, kind of command). Shared by threads."""
+    """By (user@host:port, kind of command). Shared by threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -23,7 +23,7 @@ class CallCounts:
 
     @contextmanager
     def counting(self, login: str, command: str) -> Iterator[None]:
-        """One call, that failed if it raises."""
+        """Count one call; it failed if it raises."""
         failed = True
         try:
             yield
@@ -36,11 +36,10 @@ class CallCounts:
             return dict(self._calls)
 
     def failures(self) -> dict[tuple[str, str], int]:
-        """Of every kind that was called: a counter that is there at 0 shows its first failure."""
+        """Includes zeros: a counter must exist before its first failure to show an increase."""
         with self._lock:
             return dict(self._failures)
 
 
-# One for the process: a login is made deep inside either backend, wherever a command or a tunnel
-# finds that there is no connection.
+# One for the process: either backend logs in where a command or a tunnel finds no connection.
 LOGINS = CallCounts()

@@ -1,11 +1,11 @@
-"""What can go wrong on the far side of SSH.
+"""The errors of SSH.
 
     ClusterError(kind, text)
     ├── LoginError      a login whose values cannot be written into an ssh_config
     └── SshError        no connection, or one that broke; `kind` is an SshProblem
 
-`kind` labels metrics, `text` is for people: what happened, then what to do. What Slurm answers
-is no exception: see outcomes.py.
+`kind` labels metrics. `text` is for people: what happened, then what to do. What Slurm answers
+is not an exception: see slurm/outcomes.py.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ class SshProblem(StrEnum):
     BUSY = "busy"
     FORWARD_FAILED = "forward_failed"
     COMMAND = "command"
+    OUTPUT = "output"
 
 
 class ClusterError(Exception):
-    """Anything that keeps us from the cluster."""
+    """The cluster could not be reached or used."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -38,7 +39,7 @@ class ClusterError(Exception):
 
 
 class LoginError(ClusterError):
-    """A value of the login that ssh would not take as it is meant."""
+    """A value of the login that ssh would misread."""
 
     def __init__(self, text: str) -> None:
         super().__init__("login", text)

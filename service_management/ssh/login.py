@@ -1,4 +1,4 @@
-"""One way into a cluster: who logs in where, with which key. Stored with each job."""
+"""A login: user, host, port and key. Stored with each job."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 
 @dataclass(frozen=True)
 class Login:
-    """Everything ssh needs to know, so that a job can be cancelled after its service is gone."""
+    """All that ssh needs, so that a job can be cancelled after its service was removed."""
 
     username: str
     host: str
@@ -39,15 +39,15 @@ class Login:
         require_path("ssh_key_file", self.key_file)
         if self.known_hosts_file is not None:
             require_path("known_hosts_file", self.known_hosts_file)
-        self.jumps  # noqa: B018  parsed for its errors: a bad jump is refused at the door
+        self.jumps  # noqa: B018  parsed for its errors: a bad proxy_jump is refused early
 
     def __str__(self) -> str:
         return f"{self.username}@{self.host}:{self.port}"
 
     @cached_property
     def id(self) -> str:
-        """Short and stable: names this login's files and metrics. Kept, since the controller
-        asks for it a thousand times in a pass."""
+        """Short and stable: names this login's files and metrics. Cached: the controller reads it
+        a thousand times in a pass."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
 
     @property
@@ -73,7 +73,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Jump:
-    """One host on the way to the login node."""
+    """A jump host on the way to the login node."""
 
     username: str
     host: str
@@ -82,7 +82,7 @@ class Jump:
 
 def require_user(value: str) -> None:
     if not _USER.fullmatch(value):
-        raise LoginError(f"{value!r} is not a login name: letters, digits and _ . - @ + only.")
+        raise LoginError(f"{value!r} is not a login name: use letters, digits and _ . - @ +.")
 
 
 def require_host(value: str) -> None:
@@ -96,11 +96,13 @@ def require_port(value: int) -> None:
 
 
 def require_path(key: str, value: str) -> None:
-    """ssh_config can quote everything but these: it expands ${NAME} wherever it stands."""
+    """Quotes protect everything in an ssh_config but these: ${NAME} is expanded inside them."""
     if not value.startswith("/"):
-        raise LoginError(f"{key} {value!r} must be an absolute path here.")
+        raise LoginError(f"{key} {value!r} must be an absolute path.")
     if "${" in value or any(ord(char) < 32 or ord(char) == 127 for char in value):
-        raise LoginError(f"{key} {value!r} has a control character or '${{', which ssh expands.")
+        raise LoginError(
+            f"{key} {value!r} contains a control character, or '${{', which ssh expands."
+        )
 
 
 def _parse_jump(text: str, username: str) -> Jump:

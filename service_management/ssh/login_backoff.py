@@ -1,4 +1,4 @@
-"""How soon to knock again: sites ban those who knock often at a door that does not open."""
+"""Growing pauses between failed logins: sites ban clients that keep trying."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_DELAY = 60.0
 
 
 class Backoff:
-    """Growing pauses after failures. Within a pause the last error is raised again at once."""
+    """Within a pause the last error is raised again at once, without a login."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

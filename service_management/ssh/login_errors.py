@@ -1,4 +1,4 @@
-"""What ssh wrote on failing to log in → the error, with what to do about it. Pure."""
+"""The output of a failed login → an error that says what to do about it. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from service_management.ssh.errors import SshError, SshProblem
 from service_management.ssh.login import Login
 
-_Say = Callable[[Login, str, str], str]  # the login, all that was said, the line that tells
+_Say = Callable[[Login, str, str], str]  # the login, all output, the line that matched
 
 
 def login_error(login: Login, said: str) -> SshError:
-    """The first rule that matches names the failure: the order is from certain to vague."""
+    """The first rule that matches decides: they are ordered from certain to vague."""
     for pattern, problem, say in _RULES:
         match = re.search(rf"^.*(?:{pattern}).*$", said, re.IGNORECASE | re.MULTILINE)
         if match:
@@ -25,13 +25,13 @@ def login_error(login: Login, said: str) -> SshError:
 def _changed(login: Login, said: str, _line: str) -> str:
     where = re.search(r"Offending .*?key in (.+?):(\d+)", said)
     fix = (
-        f"If the host really was set up anew, delete line {where[2]} of {where[1]}"
+        f"If the host was reinstalled, delete line {where[2]} of {where[1]}"
         if where
-        else "If the host really was set up anew, delete its line in the known_hosts file"
+        else "If the host was reinstalled, delete its line in the known_hosts file"
     )
     return (
-        f"The host key of {login.host} is not the one recorded earlier, so nothing was sent: "
-        f"somebody may be listening in. {fix}; otherwise ask the cluster's admin."
+        f"The host key of {login.host} has changed, so nothing was sent: the connection may be "
+        f"intercepted. {fix}; otherwise ask the cluster's admin."
     )
 
 
@@ -40,21 +40,21 @@ def _unknown(login: Login, said: str, _line: str) -> str:
     host = missing[1] if missing else login.host
     return (
         f"known_hosts_file {login.known_hosts_file} has no key of {host}. "
-        f"Get the host's key from the cluster's admin and add it there."
+        f"Get the host's key from the cluster's admin and add it to that file."
     )
 
 
 def _auth(login: Login, _said: str, line: str) -> str:
     return (
-        f"{login} does not accept the key {login.key_file} ({line}). Put its public "
-        f"half into ~/.ssh/authorized_keys of {login.username} there, or correct ssh_key_file."
+        f"{login} does not accept the key {login.key_file} ({line}). Add its public key to "
+        f"~/.ssh/authorized_keys of {login.username} on {login.host}, or correct ssh_key_file."
     )
 
 
 def _key_file(login: Login, _said: str, line: str) -> str:
     return (
         f"ssh cannot use the key {login.key_file} ({line}). It must be a private key "
-        f"without passphrase, readable by its owner only (chmod 600)."
+        f"without passphrase that only its owner can read (chmod 600)."
     )
 
 
@@ -64,21 +64,21 @@ def _name(login: Login, _said: str, line: str) -> str:
 
 def _refused(login: Login, _said: str, line: str) -> str:
     return (
-        f"{login.host} refused the connection at port {login.port} ({line}). "
-        f"Check remote_host and ssh_port, and whether sshd runs there."
+        f"{login.host} refused the connection to port {login.port} ({line}). "
+        f"Check remote_host and ssh_port, and whether sshd is running."
     )
 
 
 def _hung_up(login: Login, _said: str, line: str) -> str:
     return (
-        f"{login.host} hung up before the login ({line}): too many connections, a ban "
-        f"or a firewall. It is tried again ever less often; ask the cluster's admin if it stays."
+        f"{login.host} closed the connection before the login ({line}): too many connections, a "
+        f"ban or a firewall. Retries become rarer; ask the cluster's admin if this persists."
     )
 
 
 def _silent(login: Login, _said: str, line: str) -> str:
     return (
-        f"{login.host} does not answer at port {login.port} ({line}). "
+        f"{login.host} does not answer on port {login.port} ({line}). "
         f"Check remote_host, ssh_port, the network or VPN, and whether proxy_jump is needed."
     )
 

@@ -1,7 +1,7 @@
-"""A script's way there and its answer's way back, whatever the login shell prints around it.
+"""Frames a script and its output, whatever the login shell prints around them.
 
-The command line sent is constant, so no login shell (csh and fish included) parses a value of
-ours; the script comes on stdin. A begin and an end marker, new each time, frame what it writes.
+The command line is constant, so that no login shell (csh and fish included) parses a value; the
+script is sent to stdin. A begin and an end marker, random each time, frame its output.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ REMOTE_COMMAND = "exec /bin/sh -s"
 
 @dataclass(frozen=True)
 class Envelope:
-    """One script with its marker."""
+    """A script with its marker."""
 
     script: str
     mark: str
@@ -27,11 +27,11 @@ class Envelope:
         return cls(script, secrets.token_hex(16))
 
     def text(self) -> str:
-        """What goes to /bin/sh's stdin.
+        """The input of /bin/sh.
 
-        The script stands in one compound command, read whole before it runs, with a stdin of its
-        own: a command in it that reads stdin would otherwise eat the end marker. The marker is
-        sent in two halves, so that a shell echoing its input does not print it.
+        The script is one compound command, which the shell reads whole before it runs, with
+        another stdin: a command that reads stdin would otherwise consume the end marker. The
+        marker is sent in two halves, so that a shell that echoes its input does not print it.
         """
         say = f"printf '\\n%s%s %s\\n' {self.mark[:16]} {self.mark[16:]}"
         return (
@@ -44,7 +44,7 @@ class Envelope:
         return f"\n{self.mark} begin\n" in stdout
 
     def open(self, stdout: str, stderr: str) -> Result | None:
-        """The answer; None without an end marker, which leaves the outcome unknown."""
+        """The result; None without an end marker: the outcome is unknown."""
         out = self._between(stdout)
         if out is None:
             return None

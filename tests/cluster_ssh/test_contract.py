@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from service_management.ssh.connection import SshBackend
+from service_management.ssh.connection import OUTPUT_LIMIT, SshBackend
 from service_management.ssh.errors import SshError, SshProblem
 from service_management.ssh.login_backoff import FIRST_DELAY
 from tests.cluster_ssh.conftest import SshdMaker, logged_in
@@ -76,16 +76,16 @@ def heard_through(path: Path) -> bytes:
         return client.recv(100)
 
 
-def test_exit_code_and_both_streams_come_back_apart(backend, sshd: Sshd) -> None:
+def test_exit_code_and_both_streams_are_returned(backend, sshd: Sshd) -> None:
     result = backend.connection(sshd.login()).run("echo out; echo err >&2; exit 7", 10)
     assert (result.exit_code, result.stdout, result.stderr) == (7, "out\n", "err\n")
 
 
-def test_a_command_that_reads_stdin_does_not_swallow_the_script(backend, sshd: Sshd) -> None:
+def test_a_command_that_reads_stdin_does_not_eat_the_script(backend, sshd: Sshd) -> None:
     assert backend.connection(sshd.login()).run("cat; echo after", 10).stdout == "after\n"
 
 
-def test_output_without_a_last_newline_and_large_output_arrive_whole(backend, sshd: Sshd) -> None:
+def test_large_and_unterminated_output_arrives_whole(backend, sshd: Sshd) -> None:
     connection = backend.connection(sshd.login())
     assert connection.run("printf 'no newline'", 10).stdout == "no newline"
     assert len(connection.run("head -c 3000000 /dev/zero | tr '\\0' x", 20).stdout) == 3_000_000
@@ -98,113 +98,27 @@ def test_noise_before_a_commands_output_is_ignored(backend, make_sshd: SshdMaker
     assert (result.stdout, result.stderr) == ("out\n", "err\n")
 
 
-def test_a_tunnel_leads_to_the_port_until_it_is_closed(backend, sshd: Sshd, short_dir) -> None:
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_command_that_writes_too_much_is_ended(backend, sshd: Sshd, stream: str) -> None:
+    """One that writes to stdout ends at once over there, one that writes to stderr at its own
+    time limit: sshd keeps that pipe open."""
     connection = backend.connection(sshd.login())
-    path = short_dir / "tunnels" / "a.sock"
-    with greeter(b"hello") as port:
-        connection.open_tunnel(path, "127.0.0.1", port)
-        assert connection.tunnel_alive(path)
-        assert heard_through(path) == b"hello"
-        connection.close_tunnel(path)
-    assert not path.exists()
-    assert not connection.tunnel_alive(path)
-
-
-def test_two_tunnels_are_independent_and_opening_again_changes_nothing(
-    backend, sshd: Sshd, short_dir
-) -> None:
-    connection = backend.connection(sshd.login())
-    first, second = short_dir / "first.sock", short_dir / "second.sock"
-    with greeter(b"one") as one, greeter(b"two") as two:
-        for _ in range(2):
-            connection.open_tunnel(first, "127.0.0.1", one)
-            connection.open_tunnel(second, "127.0.0.1", two)
-        connection.close_tunnel(first)
-        connection.close_tunnel(first)
-        assert not connection.tunnel_alive(first)
-        assert heard_through(second) == b"two"
-
-
-def test_the_same_socket_can_be_led_elsewhere(backend, sshd: Sshd, short_dir: Path) -> None:
-    connection = backend.connection(sshd.login())
-    path = short_dir / "a.sock"
-    with greeter(b"one") as one, greeter(b"two") as two:
-        connection.open_tunnel(path, "127.0.0.1", one)
-        connection.open_tunnel(path, "127.0.0.1", two)
-        assert heard_through(path) == b"two"
-        connection.close_tunnel(path)
-        assert not connection.tunnel_alive(path)
-
-
-def test_a_tunnel_whose_socket_was_removed_is_opened_anew(backend, sshd: Sshd, short_dir) -> None:
-    connection = backend.connection(sshd.login())
-    path = short_dir / "a.sock"
-    with greeter(b"one") as one:
-        connection.open_tunnel(path, "127.0.0.1", one)
-        path.unlink()
-        assert not connection.tunnel_alive(path)
-        connection.open_tunnel(path, "127.0.0.1", one)
-        assert heard_through(path) == b"one"
-
-
-def test_looking_whether_a_tunnel_is_alive_opens_no_connection_through_it(
-    backend, sshd: Sshd, short_dir: Path
-) -> None:
-    connection = backend.connection(sshd.login())
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.3)
-        connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", server.getsockname()[1])
-        assert all(connection.tunnel_alive(short_dir / "a.sock") for _ in range(20))
-        with pytest.raises(TimeoutError):
-            server.accept()
-
-
-def test_further_connections_of_a_login_are_sessions_of_their_own(
-    backend, sshd: Sshd, short_dir: Path
-) -> None:
-    connections = [backend.connection(sshd.login(), number) for number in range(3)]
-    paths = [short_dir / f"{number}.sock" for number in range(3)]
-    with greeter(b"hello") as port:
-        for connection, path in zip(connections, paths, strict=True):
-            connection.open_tunnel(path, "127.0.0.1", port)
-            assert backend.connection(sshd.login(), paths.index(path)) is connection
-        assert len(sshd.children()) == 3
-        connections[1].close()
-        wait_until(lambda: not logged_in(connections[1]))
-        assert [logged_in(connection) for connection in connections] == [True, False, True]
-        assert heard_through(paths[0]) == heard_through(paths[2]) == b"hello"
-        connections[1].open_tunnel(paths[1], "127.0.0.1", port)
-        assert heard_through(paths[1]) == b"hello"
-
-
-def test_a_tunnel_is_closed_by_the_connection_that_opened_it_and_no_other(
-    backend, sshd: Sshd, short_dir: Path
-) -> None:
-    one, other = (backend.connection(sshd.login(), number) for number in range(2))
-    with greeter(b"hello") as port:
-        one.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
-        other.run("true", 10)
-        other.close_tunnel(short_dir / "a.sock")
-        assert heard_through(short_dir / "a.sock") == b"hello"
-
-
-@pytest.mark.parametrize("path", ["relative.sock", "/tmp/a:b.sock", "/tmp/$HOME.sock", "/" * 108])
-def test_a_path_that_ssh_would_misread_is_no_socket(backend, sshd: Sshd, path: str) -> None:
     with pytest.raises(SshError) as caught:
-        backend.connection(sshd.login()).open_tunnel(Path(path), "127.0.0.1", 80)
-    assert caught.value.problem is SshProblem.FORWARD_FAILED
+        connection.run(f"timeout 5 cat /dev/zero >&{stream}", 60)
+    assert (caught.value.problem, caught.value.maybe_ran) == (SshProblem.OUTPUT, True)
+    assert f"more than {OUTPUT_LIMIT >> 20} MB" in caught.value.text
+    wait_until(lambda: not sshd.commands("timeout 5 cat /dev/zero"))
+    assert connection.run("echo on", 10).stdout == "on\n"
 
 
-def test_thirty_commands_at_once_stay_within_the_sites_session_limit(
-    backend, make_sshd: SshdMaker
-) -> None:
+def test_thirty_commands_at_once_respect_max_sessions(backend, make_sshd: SshdMaker) -> None:
     connection = backend.connection(make_sshd("MaxSessions 10").login())
     with ThreadPoolExecutor(30) as pool:
         results = list(pool.map(lambda n: connection.run(f"sleep 0.1; echo {n}", 20), range(30)))
     assert [result.stdout for result in results] == [f"{n}\n" for n in range(30)]
 
 
-def test_a_silent_command_is_ended_at_its_time_limit(backend, sshd: Sshd) -> None:
+def test_a_silent_command_ends_at_its_time_limit(backend, sshd: Sshd) -> None:
     connection = backend.connection(sshd.login())
     connection.run("true", 10)
     with pytest.raises(SshError) as caught:
@@ -213,9 +127,7 @@ def test_a_silent_command_is_ended_at_its_time_limit(backend, sshd: Sshd) -> Non
     assert connection.run("echo on", 10).stdout == "on\n"
 
 
-def test_a_connection_lost_during_a_command_says_so_and_is_made_anew(
-    backend, sshd: Sshd, pass_time
-) -> None:
+def test_a_connection_lost_during_a_command_is_replaced(backend, sshd: Sshd, pass_time) -> None:
     connection = backend.connection(sshd.login())
     connection.run("true", 10)
     with ThreadPoolExecutor(1) as pool:
@@ -229,21 +141,7 @@ def test_a_connection_lost_during_a_command_says_so_and_is_made_anew(
     assert connection.run("echo again", 10).stdout == "again\n"
 
 
-def test_tunnels_of_a_lost_connection_are_dead_and_can_be_opened_again(
-    backend, sshd: Sshd, short_dir: Path
-) -> None:
-    connection = backend.connection(sshd.login())
-    path = short_dir / "a.sock"
-    with greeter(b"hello") as port:
-        connection.open_tunnel(path, "127.0.0.1", port)
-        sshd.hang_up()
-        wait_until(lambda: not logged_in(connection))
-        assert not connection.tunnel_alive(path)
-        connection.open_tunnel(path, "127.0.0.1", port)
-        assert heard_through(path) == b"hello"
-
-
-def test_after_close_nothing_is_alive_and_the_next_call_logs_in_again(backend, sshd) -> None:
+def test_after_close_the_next_call_logs_in_again(backend, sshd) -> None:
     connection = backend.connection(sshd.login())
     assert not logged_in(connection)
     connection.run("true", 10)
@@ -253,7 +151,7 @@ def test_after_close_nothing_is_alive_and_the_next_call_logs_in_again(backend, s
     assert connection.run("echo back", 10).stdout == "back\n"
 
 
-def test_first_contact_is_recorded_and_a_changed_key_refused_with_file_and_line(
+def test_a_changed_host_key_is_refused_with_file_and_line(
     backend, sshd: Sshd, short_dir: Path
 ) -> None:
     connection = backend.connection(sshd.login())
@@ -303,7 +201,7 @@ def test_a_wrong_key_is_an_auth_error_that_names_the_key(backend, sshd: Sshd, sh
 
 
 @pytest.mark.parametrize("kind", ["security", "ed448"])
-def test_a_key_of_a_type_that_cannot_be_used_is_an_auth_error(
+def test_an_unusable_key_type_is_an_auth_error(
     backend, sshd: Sshd, short_dir: Path, kind: str
 ) -> None:
     key = short_dir / kind
@@ -319,7 +217,7 @@ def test_a_key_file_others_can_read_is_an_auth_error(backend, sshd: Sshd) -> Non
     assert "chmod 600" in problem(backend, sshd.login()).text
 
 
-def test_nobody_listening_and_an_unknown_host_are_told_apart(backend, sshd: Sshd) -> None:
+def test_a_closed_port_and_an_unknown_host_are_distinguished(backend, sshd: Sshd) -> None:
     refused = problem(backend, sshd.login(port=free_port()))
     unknown = problem(backend, sshd.login(host="no-such-host.invalid"))
     assert refused.problem is SshProblem.REFUSED
@@ -332,9 +230,7 @@ def test_a_server_that_hangs_up_at_once_is_refused(backend, sshd: Sshd) -> None:
         assert problem(backend, sshd.login(port=port)).problem is SshProblem.REFUSED
 
 
-def test_after_a_failure_nobody_knocks_again_until_the_pause_is_over(
-    backend, make_sshd, pass_time
-) -> None:
+def test_no_login_is_tried_within_the_pause_after_a_failure(backend, make_sshd, pass_time) -> None:
     sshd = make_sshd("LogLevel VERBOSE")
     key = make_key(sshd.home / "other")
     login = sshd.login(key_file=str(key))
@@ -356,7 +252,7 @@ def test_jump_hosts_use_the_same_key_and_check_their_host_keys(backend, make_ssh
     assert jump.knocks() == before + 1
 
 
-def test_a_jump_hosts_refusal_is_told_as_it_is(backend, make_sshd: SshdMaker) -> None:
+def test_a_jump_hosts_refusal_is_an_auth_error(backend, make_sshd: SshdMaker) -> None:
     jump, target = make_sshd(), make_sshd()
     login = target.login(proxy_jump=f"127.0.0.1:{jump.port}")
     error = problem(backend, login)
@@ -372,7 +268,7 @@ def test_no_login_shell_parses_what_is_sent(backend, make_sshd: SshdMaker) -> No
     assert backend.connection(sshd.login()).run(hostile, 10).stdout.startswith("$(touch")
 
 
-def test_an_account_without_a_shell_is_told_from_a_broken_line(backend, make_sshd) -> None:
+def test_an_account_without_a_shell_is_recognised(backend, make_sshd) -> None:
     sshd = make_sshd("ForceCommand echo This account is currently not available.; exit 1")
     error = problem(backend, sshd.login())
     assert error.problem is SshProblem.COMMAND

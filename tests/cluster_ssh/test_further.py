@@ -28,7 +28,7 @@ def target(worker: LoginWorker, number: int, port: int) -> Target:
     return Target("s", job, spec, worker, "/", answers_wait=False)
 
 
-def test_a_further_login_that_hangs_leaves_the_other_threads_to_the_first(
+def test_a_further_login_that_hangs_leaves_threads_to_the_first(
     backend: SshBackend, sshd: Sshd, short_dir: Path
 ) -> None:
     workers = Workers(backend, CallCounts())
@@ -58,7 +58,7 @@ def test_a_further_login_that_hangs_leaves_the_other_threads_to_the_first(
     workers.close()
 
 
-def test_a_connection_for_tunnels_only_is_forgiven_its_failed_logins_once_one_is_open(
+def test_an_opened_tunnel_resets_the_pauses_between_logins(
     backend, sshd: Sshd, short_dir: Path, pass_time
 ) -> None:
     connection = backend.connection(sshd.login(), 1)

@@ -18,7 +18,7 @@ def sshd(make_sshd: SshdMaker) -> Sshd:
     return make_sshd("ListenAddress ::1")
 
 
-def test_its_key_is_recorded_under_address_and_port_and_a_changed_one_refused(
+def test_a_host_key_is_recorded_by_address_and_port(
     backend: SshBackend, sshd: Sshd, short_dir: Path
 ) -> None:
     login = sshd.login(host="::1")
@@ -44,7 +44,9 @@ def test_a_key_pinned_for_address_and_port_is_used(
     assert backend.connection(login).run("echo in", 10).stdout == "in\n"
 
 
-def test_it_can_be_jumped_over(backend: SshBackend, sshd: Sshd, make_sshd: SshdMaker) -> None:
+def test_an_ipv6_address_can_be_a_jump_host(
+    backend: SshBackend, sshd: Sshd, make_sshd: SshdMaker
+) -> None:
     target = make_sshd("ListenAddress ::1")
     (target.home / "authorized_keys").write_text((sshd.home / "client.pub").read_text())
     login = target.login(host="::1", key_file=str(sshd.client_key), proxy_jump=f"[::1]:{sshd.port}")

@@ -11,9 +11,7 @@ from tests.cluster_ssh.conftest import logged_in
 from tests.cluster_ssh.sshd import Sshd, make_key, wait_until
 
 
-def test_a_connection_that_stands_is_one_login_however_much_is_asked_of_it(
-    backend: SshBackend, sshd: Sshd
-) -> None:
+def test_many_commands_are_one_login(backend: SshBackend, sshd: Sshd) -> None:
     connection, key = backend.connection(sshd.login()), (str(sshd.login()), "login")
     for _ in range(3):
         connection.run("true", 10)
@@ -24,7 +22,7 @@ def test_a_connection_that_stands_is_one_login_however_much_is_asked_of_it(
     assert (LOGINS.calls()[key], LOGINS.failures()[key]) == (2, 0)
 
 
-def test_a_login_that_is_refused_is_counted_and_the_pause_after_it_is_none(
+def test_calls_within_the_pause_are_not_counted_as_logins(
     backend: SshBackend, sshd: Sshd, short_dir
 ) -> None:
     login = sshd.login(key_file=str(make_key(short_dir / "other")))

@@ -65,7 +65,7 @@ def test_a_socket_left_by_a_dead_process_is_replaced(backend, sshd: Sshd, short_
         assert heard_through(path) == b"new"
 
 
-def test_a_lost_sessions_sockets_are_gone_and_all_is_back_within_five_seconds(
+def test_a_lost_session_is_replaced_within_five_seconds(
     backend, sshd: Sshd, short_dir: Path
 ) -> None:
     connection = backend.connection(sshd.login())
@@ -78,9 +78,7 @@ def test_a_lost_sessions_sockets_are_gone_and_all_is_back_within_five_seconds(
         assert connection.run("echo on", 5).stdout == "on\n"
 
 
-def test_a_frozen_session_is_given_up_after_its_silence_and_made_anew(
-    sshd: Sshd, short_dir: Path
-) -> None:
+def test_a_frozen_session_is_replaced_after_its_silence(sshd: Sshd, short_dir: Path) -> None:
     """The kernel goes on answering for a stopped sshd."""
     backend = ParamikoBackend(short_dir / "state", silence=2.0)
     connection = backend.connection(sshd.login())
@@ -97,9 +95,7 @@ def test_a_frozen_session_is_given_up_after_its_silence_and_made_anew(
         backend.close_all()
 
 
-def test_a_session_that_answers_is_kept_however_long_nothing_is_sent(
-    sshd: Sshd, short_dir: Path
-) -> None:
+def test_an_idle_session_that_answers_is_kept(sshd: Sshd, short_dir: Path) -> None:
     backend = ParamikoBackend(short_dir / "state", silence=1.5)
     connection = backend.connection(sshd.login())
     try:
@@ -155,7 +151,7 @@ def test_descriptors_beyond_1024_are_no_limit(backend, sshd: Sshd, short_dir: Pa
         assert connection.run("echo on", 10).stdout == "on\n"
 
 
-def test_a_tunnel_of_a_session_that_has_just_ended_leaves_no_socket(
+def test_a_session_that_has_just_ended_leaves_no_socket(
     backend, sshd: Sshd, short_dir: Path
 ) -> None:
     """nginx would be taken on there, and answered by nobody."""
@@ -175,7 +171,7 @@ def test_a_directory_that_cannot_be_written_fails_the_tunnel(backend, sshd: Sshd
     assert caught.value.problem is SshProblem.FORWARD_FAILED
 
 
-def test_a_jump_host_that_cannot_reach_the_target_is_told(backend, make_sshd) -> None:
+def test_a_jump_host_that_cannot_reach_the_target_is_named(backend, make_sshd) -> None:
     jump = make_sshd()
     login = jump.login(port=1, proxy_jump=f"127.0.0.1:{jump.port}")
     error = problem(backend, login)
@@ -208,7 +204,7 @@ def test_a_key_of_another_type_is_a_changed_key(backend, sshd: Sshd, short_dir: 
     assert f"delete line 2 of {recorded}" in error.text
 
 
-def test_a_revoked_key_and_a_key_recorded_after_an_unfinished_line(backend, sshd, short_dir):
+def test_a_revoked_key_is_refused(backend, sshd, short_dir):
     recorded = short_dir / "state" / "known_hosts"
     recorded.parent.mkdir()
     recorded.write_text("elsewhere ssh-ed25519 AAAA")

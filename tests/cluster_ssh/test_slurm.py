@@ -116,7 +116,7 @@ def test_a_waiting_job_has_a_reason_and_perhaps_an_estimate(client: SlurmClient)
     wait_until(lambda: (job := view(client, waiting)) and job.estimated_start is not None)
 
 
-def test_a_crashed_job_leaves_exit_code_reason_and_its_last_lines(client, cluster) -> None:
+def test_a_crashed_job_leaves_its_exit_code_and_last_lines(client, cluster) -> None:
     cluster.write_script(
         "crash.sh", "#!/bin/sh\nseq 100\nprintf '\\033[31mred\\033[0m\\n'; echo oops >&2; exit 3\n"
     )
@@ -158,7 +158,7 @@ def test_hostile_values_reach_the_job_as_they_are(client, cluster) -> None:
     assert (cluster.home / "seen").read_text() == value
 
 
-def test_the_job_does_not_inherit_the_settings_of_our_questions(client, cluster) -> None:
+def test_a_job_does_not_inherit_the_settings_of_queries(client, cluster) -> None:
     cluster.write_script("env.sh", '#!/bin/sh\necho "[$TZ] [$LC_ALL] [$SLURM_TIME_FORMAT]"\n')
     assert ended(client, submitted(client, spec("env.sh"))).output == ("[] [] []",)
 
@@ -170,7 +170,7 @@ def test_a_script_that_arrives_too_late_submits_nothing(client, connection) -> N
     assert client.find(job.job_name) is None
 
 
-def test_a_job_nobody_knows_is_over_and_its_state_unknown(client: SlurmClient) -> None:
+def test_an_unknown_job_has_ended_with_an_unknown_state(client: SlurmClient) -> None:
     assert client.post_mortem("99999") == JobEnd("99999", "UNKNOWN")
     assert client.find("orc.none.0.1.x") is None
     assert client.cancel(["99999"]) is True
@@ -195,7 +195,7 @@ def test_a_node_on_the_login_host_is_reached_over_loopback(client: SlurmClient) 
     assert isinstance(client.node_address("nowhere"), Unknown)
 
 
-def test_login_noise_disturbs_no_answer(client: SlurmClient, cluster: Cluster) -> None:
+def test_login_noise_is_ignored(client: SlurmClient, cluster: Cluster) -> None:
     cluster.set_login_noise(True)
     try:
         job_id = submitted(client, spec())
@@ -205,7 +205,7 @@ def test_login_noise_disturbs_no_answer(client: SlurmClient, cluster: Cluster) -
         cluster.set_login_noise(False)
 
 
-def test_another_jobs_odd_name_spoils_no_line(client: SlurmClient, cluster: Cluster) -> None:
+def test_another_jobs_odd_name_is_parsed(client: SlurmClient, cluster: Cluster) -> None:
     cluster.run("sbatch --job-name='a|b|RUNNING %i' sleep.sh 1")
     job_id = submitted(client, spec())
     assert view(client, job_id) is not None
@@ -214,7 +214,7 @@ def test_another_jobs_odd_name_spoils_no_line(client: SlurmClient, cluster: Clus
     assert "a|b|RUNNING %i" in {job.name for job in jobs}
 
 
-def test_a_silent_controller_leaves_everything_unknown_and_find_settles_it(
+def test_a_silent_slurmctld_leaves_everything_unknown(
     client: SlurmClient, cluster: Cluster, connection
 ) -> None:
     hasty = SlurmClient(connection, timeout=3)
@@ -233,7 +233,7 @@ def test_a_silent_controller_leaves_everything_unknown_and_find_settles_it(
     wait_until(lambda: isinstance(client.find(job.job_name), JobView), 15)
 
 
-def test_a_silent_login_node_is_waited_for_with_the_same_connection(
+def test_a_silent_login_node_keeps_its_connection(
     client: SlurmClient, cluster: Cluster, connection
 ) -> None:
     hasty = SlurmClient(connection, timeout=1)
@@ -250,7 +250,7 @@ def test_a_silent_login_node_is_waited_for_with_the_same_connection(
     assert connection._master.pid() == master
 
 
-def test_a_stopped_controller_is_no_answer(
+def test_a_stopped_slurmctld_leaves_everything_unknown(
     client: SlurmClient, cluster: Cluster, connection
 ) -> None:
     hasty = SlurmClient(connection, timeout=6)
@@ -266,7 +266,7 @@ def test_a_stopped_controller_is_no_answer(
     assert running(client, job_id).job_id == job_id
 
 
-def test_a_login_that_cannot_be_reached_certainly_submits_nothing(cluster: Cluster) -> None:
+def test_an_unreachable_login_submits_nothing(cluster: Cluster) -> None:
     directory = Path(tempfile.mkdtemp(prefix="orc-"))
     backend = OpenSshBackend(directory / "run", directory / "state")
     login = Login("nobody-here", cluster.ssh_host, cluster.ssh_port, str(cluster.key_file))

@@ -22,22 +22,24 @@ from service_management.ssh.unix_sockets import somebody_listens
 
 START_TIMEOUT = 30.0  # ConnectTimeout is 10; slow directories and jump hosts take the rest
 CONTROL_TIMEOUT = 5.0  # -O commands only talk to the local process
+LOG_LIMIT = 1 << 16  # characters of ssh's log that an error is made from
 
 
 @dataclass
 class ControlMaster:
-    """Starts it when needed, one start at a time, and finds one already there."""
+    """Starts the master when needed, one start at a time, or uses one that is already running."""
 
     login: Login
     files: LoginFiles
     backoff: Backoff = field(default_factory=lambda: Backoff(time.monotonic))
     _starting: threading.Lock = field(default_factory=threading.Lock)
+    _known: tuple[tuple[int, int], int] | None = None  # a control socket, and its master's pid
 
     def alive(self) -> bool:
         return somebody_listens(self.files.control)
 
     def ensure(self) -> None:
-        """Return with a master that is logged in, or raise why there is none."""
+        """Return once a master is logged in, or raise the reason why none is."""
         if self.alive():
             return
         with self._one_start_at_a_time():
@@ -47,13 +49,25 @@ class ControlMaster:
             self._start()
 
     def pid(self) -> int | None:
-        if not self.alive():
+        """Asked once for each control socket: every question is an `ssh` process."""
+        socket = self._socket()
+        if socket is None or not self.alive():
             return None
-        match = re.search(r"pid=(\d+)", self.control("check").stderr)
-        return int(match[1]) if match else None
+        if self._known is None or self._known[0] != socket:
+            match = re.search(r"pid=(\d+)", self.control("check").stderr)
+            self._known = (socket, int(match[1])) if match else None
+        return self._known[1] if self._known else None
+
+    def _socket(self) -> tuple[int, int] | None:
+        """Tells one master's control socket from the next one's of the same name."""
+        try:
+            state = self.files.control.stat()
+        except OSError:
+            return None
+        return state.st_ino, state.st_mtime_ns
 
     def control(self, command: str, *arguments: str) -> Completed:
-        """`ssh -O <command>`: asks the local master process, which may in turn ask the far side."""
+        """`ssh -O <command>`: sent to the local master, which may in turn ask the login node."""
         argv = ["ssh", "-F", str(self.files.config), "-O", command, *arguments, SHARED]
         return run_process(argv, "", CONTROL_TIMEOUT)
 
@@ -67,9 +81,9 @@ class ControlMaster:
         self.files.log.write_text("", encoding="utf-8")
         argv = ["ssh", "-F", str(self.files.config), "-E", str(self.files.log), "-M", "-N", "-f"]
         code = run_detached([*argv, LOGIN], START_TIMEOUT)
-        stands = code == 0 and self.alive()
-        LOGINS.add(str(self.login), "login", failed=not stands)
-        if stands:
+        logged_in = code == 0 and self.alive()
+        LOGINS.add(str(self.login), "login", failed=not logged_in)
+        if logged_in:
             self._open_a_session()
             return
         error = self._failure(code)
@@ -77,21 +91,21 @@ class ControlMaster:
         raise error
 
     def _open_a_session(self) -> None:
-        """Only for a session does sshd set TCP_NODELAY, which then stays. Without it the small
-        answers that a tunnel carries wait for acknowledgements, up to 40 ms each."""
+        """sshd sets TCP_NODELAY only when a session begins; it then stays set. Without it the
+        small answers that a tunnel carries wait for acknowledgements, up to 40 ms each."""
         argv = ["ssh", "-F", str(self.files.config), "-T", SHARED, "true"]
         run_process(argv, "", CONTROL_TIMEOUT)
 
     def _failure(self, code: int | None) -> SshError:
-        said = self.files.log.read_text(encoding="utf-8", errors="replace")
         if code is None:
-            text = f"{self.login} did not complete the login within {START_TIMEOUT:.0f} s."
+            text = f"The login as {self.login} did not complete within {START_TIMEOUT:.0f} s."
             return SshError(SshProblem.TIMEOUT, text)
-        return login_error(self.login, said)
+        with self.files.log.open(encoding="utf-8", errors="replace") as log:
+            return login_error(self.login, log.read(LOG_LIMIT))
 
     @contextlib.contextmanager
     def _one_start_at_a_time(self) -> Iterator[None]:
-        """Threads queue at the lock; another process (an old control plane) at the file lock."""
+        """Threads wait for the lock; another process (an old control plane) for the file lock."""
         with self._starting:
             descriptor = os.open(self.files.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:

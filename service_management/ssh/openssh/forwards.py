@@ -4,90 +4,106 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service_management.ssh.errors import SshError, SshProblem
-from service_management.ssh.local_commands import Completed, write_private
+from service_management.ssh.connection import Forward
+from service_management.ssh.errors import ClusterError, SshError, SshProblem
+from service_management.ssh.local_commands import write_private
 from service_management.ssh.login import require_host, require_port
 from service_management.ssh.openssh.control_master import ControlMaster
-from service_management.ssh.unix_sockets import LONGEST_PATH, somebody_listens
+from service_management.ssh.unix_sockets import check_socket, make_parent, somebody_listens
 
-_SOCKET_PATH = re.compile(r"/[A-Za-z0-9_./@+=,~ -]+")  # no : \ % $ [ ], which -L reads its own way
+PER_CALL = 50  # forwards of one `ssh` process: it takes 10 ms for them
 
 
 @dataclass
 class Forwards:
-    """Live forwards, and a note of them: the master keeps its forwards when this program ends,
-    but tells nobody what they are, and cancelling one needs its target."""
+    """Live forwards, and notes of them. The master keeps its forwards when this program ends but
+    cannot list them, and to cancel one takes its target."""
 
     master: ControlMaster
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def open(self, socket: Path, host: str, port: int) -> None:
-        target = _target(host, port)
-        check_socket(socket)
+    def open(self, forwards: Sequence[Forward]) -> dict[Path, SshError]:
+        """The sockets that could not be opened, with the reason."""
         with self._lock:
             pid = self._pid()
-            known = self._load(pid)
-            if known.get(str(socket)) == target and somebody_listens(socket):
-                return
-            if str(socket) in known:
-                self._cancel(socket, known[str(socket)])
-            make_parent(socket)
-            # Noted first: a forward without a note could never be cancelled.
-            self._save(pid, {**known, str(socket): target})
-            self._forward(socket, target)
+            noted = self._load(pid)
+            valid, failed = _valid(forwards)
+            wanted = {
+                path: target
+                for path, target in valid.items()
+                if noted.get(path) != target or not somebody_listens(Path(path))
+            }
+            self._control("cancel", {path: noted[path] for path in wanted if path in noted})
+            # Noted before it exists: a forward without a note could never be cancelled.
+            self._save(pid, noted | wanted)
+            return failed | self._forward(wanted)
 
     def close(self, socket: Path) -> None:
         with self._lock:
-            pid = self.master.pid()
-            if pid is not None:
-                self._end(pid, socket)
+            if self.master.alive():
+                self._end(self._pid(), str(socket))
             if not somebody_listens(socket):
                 socket.unlink(missing_ok=True)
 
-    def _end(self, pid: int, socket: Path) -> None:
-        known = self._load(pid)
-        if target := known.pop(str(socket), ""):
-            self._cancel(socket, target)
-            self._save(pid, known)
+    def _end(self, pid: int, path: str) -> None:
+        noted = self._load(pid)
+        if path not in noted:
+            return
+        said = self._control("cancel", {path: noted[path]})
+        # ssh exits with 0 even where the master refused. The note is kept until the tunnel is
+        # closed: forgotten, it could never be cancelled.
+        if somebody_listens(Path(path)):
+            text = f"The tunnel {path} could not be closed ({said})."
+            raise SshError(SshProblem.FORWARD_FAILED, text)
+        del noted[path]
+        self._save(pid, noted)
 
     def _pid(self) -> int:
-        """Of the master; one too busy to tell it may have forwards, whose notes must stay."""
+        """A master too busy to tell its pid may have forwards, whose notes must stay."""
         pid = self.master.pid()
         if pid is None:
             text = f"The connection to {self.master.login} did not answer in time for a tunnel."
             raise SshError(SshProblem.TIMEOUT, text)
         return pid
 
-    def _forward(self, socket: Path, target: str) -> None:
-        done = self.master.control("forward", "-L", f"{socket}:{target}")
-        if done.exit_code == 0 and not somebody_listens(socket):
-            # The master has this forward, but its socket file was removed under it.
-            self._cancel(socket, target)
-            done = self.master.control("forward", "-L", f"{socket}:{target}")
-        if done.exit_code != 0 or not somebody_listens(socket):
-            raise self._failure(socket, target, done)
-
-    def _failure(self, socket: Path, target: str, done: Completed) -> SshError:
-        said = done.stderr.strip()
-        if not self.master.alive():
+    def _forward(self, wanted: Mapping[str, str]) -> dict[Path, SshError]:
+        said = self._control("forward", wanted)
+        if missing := _missing(wanted):
+            # The master may have the forward already, while its socket file was removed.
+            self._control("cancel", missing)
+            said = self._control("forward", missing)
+            missing = _missing(missing)
+        if missing and not self.master.alive():
             text = f"The connection to {self.master.login} ended while a tunnel was opened."
-            return SshError(SshProblem.MASTER_LOST, text)
+            raise SshError(SshProblem.MASTER_LOST, text)
+        return {Path(path): self._failure(path, missing[path], said) for path in missing}
+
+    def _failure(self, path: str, target: str, said: str) -> SshError:
         text = (
-            f"The tunnel {socket} → {target} could not be opened ({said or 'no answer'}): check "
-            f"that the directory can be written and that {self.master.login} allows forwarding."
+            f"The tunnel {path} → {target} could not be opened ({said}). Check that the "
+            f"directory is writable and that {self.master.login} allows forwarding."
         )
         return SshError(SshProblem.FORWARD_FAILED, text)
 
-    def _cancel(self, socket: Path, target: str) -> None:
-        self.master.control("cancel", "-L", f"{socket}:{target}")
+    def _control(self, command: str, tunnels: Mapping[str, str]) -> str:
+        """Returns what ssh printed. Of several forwards in a call ssh carries out what it can, and
+        its exit code tells nothing about a single one: look at the sockets."""
+        arguments = [f"-L{path}:{target}" for path, target in tunnels.items()]
+        said = ""
+        for first in range(0, len(arguments), PER_CALL):
+            done = self.master.control(command, *arguments[first : first + PER_CALL])
+            said = " ".join(done.stderr.split()) or said
+            if done.exit_code is None:
+                break  # it does not answer, and the next call would wait as long
+        return said or "no answer"
 
     def _load(self, pid: int) -> dict[str, str]:
-        """Only what this very master was told: a new one has no forwards."""
+        """The notes made for this very master: a new one has no forwards."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             noted = json.loads(self.master.files.tunnels.read_text(encoding="utf-8"))
             if noted["pid"] == pid:
@@ -98,27 +114,25 @@ class Forwards:
         write_private(self.master.files.tunnels, json.dumps({"pid": pid, "tunnels": tunnels}))
 
 
-def _target(host: str, port: int) -> str:
-    require_host(host)
-    require_port(port)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def _valid(forwards: Iterable[Forward]) -> tuple[dict[str, str], dict[Path, SshError]]:
+    """Socket → target, and what cannot be opened at all."""
+    valid, failed = {}, {}
+    for forward in forwards:
+        try:
+            check_socket(forward.socket)
+            make_parent(forward.socket)
+            valid[str(forward.socket)] = _target(forward)
+        except ClusterError as error:
+            failed[forward.socket] = SshError(SshProblem.FORWARD_FAILED, error.text)
+    return valid, failed
 
 
-def check_socket(socket: Path) -> None:
-    path = str(socket)
-    if len(path.encode()) > LONGEST_PATH or not _SOCKET_PATH.fullmatch(path):
-        text = (
-            f"{path!r} cannot be a tunnel's socket: an absolute path of at most "
-            f"{LONGEST_PATH} bytes, without colons, brackets, percent or dollar signs. "
-            f"Choose another run directory."
-        )
-        raise SshError(SshProblem.FORWARD_FAILED, text)
+def _missing(tunnels: Mapping[str, str]) -> dict[str, str]:
+    return {path: to for path, to in tunnels.items() if not somebody_listens(Path(path))}
 
 
-def make_parent(socket: Path) -> None:
-    """Others may pass through to a socket they are allowed to open, but not look around."""
-    try:
-        socket.parent.mkdir(mode=0o710, parents=True, exist_ok=True)
-    except OSError as error:
-        text = f"The directory of the tunnel's socket {socket} cannot be made: {error.strerror}."
-        raise SshError(SshProblem.FORWARD_FAILED, text) from error
+def _target(forward: Forward) -> str:
+    require_host(forward.host)
+    require_port(forward.port)
+    ipv6 = ":" in forward.host
+    return f"[{forward.host}]:{forward.port}" if ipv6 else f"{forward.host}:{forward.port}"

@@ -1,13 +1,20 @@
-"""The OpenSSH backend: a ControlMaster per connection, everything else goes through it."""
+"""The OpenSSH backend: one ControlMaster per connection, which carries everything else."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from service_management.ssh import failures
-from service_management.ssh.connection import Result
+from service_management.ssh import command_errors
+from service_management.ssh.connection import (
+    OUTPUT_LIMIT,
+    SESSIONS,
+    SOCKET_MASK,
+    Forward,
+    Result,
+)
 from service_management.ssh.errors import LoginError, SshError, SshProblem
 from service_management.ssh.local_commands import Completed, run_process, write_private
 from service_management.ssh.login import Login
@@ -17,15 +24,13 @@ from service_management.ssh.openssh.ssh_config import SHARED, LoginFiles, render
 from service_management.ssh.script_envelope import REMOTE_COMMAND, Envelope
 from service_management.ssh.unix_sockets import LONGEST_PATH, somebody_listens
 
-SESSIONS = 6  # sshd's MaxSessions is 10; forwards do not count, an operator's shell may
-SOCKET_MASK = 0o177
-# What ssh says when, finding no master, it fell back to the `ProxyCommand false` of that name.
+# What ssh prints when it found no master and fell back to `ProxyCommand false`.
 _NO_MASTER = "kex_exchange_identification"
 _DRAFT_SUFFIX = 17  # while binding it, ssh appends a dot and 16 characters to its control socket
 
 
 class OpenSshConnection:
-    """A login's Connection; one of several where its streams are spread."""
+    """One connection of a login."""
 
     def __init__(self, login: Login, files: LoginFiles) -> None:
         self._login = login
@@ -40,22 +45,28 @@ class OpenSshConnection:
 
     @property
     def config_file(self) -> Path:
-        """For an operator who wants to do the same by hand."""
+        """For operators who run ssh by hand on the same connection."""
         return self._files.config
 
     def run(self, script: str, timeout: float) -> Result:
         deadline = time.monotonic() + timeout
         if not self._sessions.acquire(timeout=timeout):
-            raise failures.none_free(self._login, SESSIONS)
+            raise command_errors.all_sessions_busy(self._login, SESSIONS)
         try:
             return self._run_on_live_master(script, deadline)
         finally:
             self._sessions.release()
 
-    def open_tunnel(self, socket: Path, host: str, port: int) -> None:
+    def open_tunnels(self, forwards: Sequence[Forward]) -> dict[Path, SshError]:
         self._master.ensure()
-        self._tunnels.open(socket, host, port)
-        self._master.backoff.succeeded()
+        failed = self._tunnels.open(forwards)
+        if len(failed) < len(forwards):
+            self._master.backoff.succeeded()
+        return failed
+
+    def open_tunnel(self, socket: Path, host: str, port: int) -> None:
+        for error in self.open_tunnels([Forward(socket, host, port)]).values():
+            raise error
 
     def close_tunnel(self, socket: Path) -> None:
         self._tunnels.close(socket)
@@ -67,7 +78,7 @@ class OpenSshConnection:
         self._master.stop()
 
     def _run_on_live_master(self, script: str, deadline: float) -> Result:
-        """Once more where the master turned out dead before the script started."""
+        """Try once more where the master had ended before the script started."""
         try:
             return self._run(script, self._ensure(deadline))
         except SshError as error:
@@ -76,7 +87,7 @@ class OpenSshConnection:
         return self._run(script, self._ensure(deadline))
 
     def _ensure(self, deadline: float) -> float:
-        """The seconds left for the script: logging in is not its time."""
+        """The seconds left for the script; logging in does not count."""
         left = deadline - time.monotonic()
         self._master.ensure()
         return max(left, 0.1)
@@ -84,7 +95,7 @@ class OpenSshConnection:
     def _run(self, script: str, timeout: float) -> Result:
         envelope = Envelope.around(script)
         argv = ["ssh", "-F", str(self._files.config), "-T", SHARED, REMOTE_COMMAND]
-        done = run_process(argv, envelope.text(), timeout)
+        done = run_process(argv, envelope.text(), timeout, OUTPUT_LIMIT)
         result = envelope.open(done.stdout, done.stderr)
         if result is None:
             raise self._failure(envelope, done)
@@ -92,24 +103,26 @@ class OpenSshConnection:
         return result
 
     def _failure(self, envelope: Envelope, done: Completed) -> SshError:
-        """There was no end marker: say how far it came."""
+        """There was no end marker: how far did the script come?"""
         said = done.stderr.strip()
+        if done.too_much:
+            return command_errors.too_much_output(self._login)
         began = envelope.began(done.stdout)
         if done.exit_code is None:
-            return failures.unanswered(self._login, maybe_ran=True)
+            return command_errors.unanswered(self._login, maybe_ran=True)
         if "session request failed" in said and not began:
-            return failures.session_refused(self._login)
+            return command_errors.session_refused(self._login)
         if not began and _NO_MASTER in said:
-            return failures.lost_before(self._login)
+            return command_errors.lost_before(self._login)
         if not self._master.alive():
-            error = failures.lost_during(self._login)
+            error = command_errors.lost_during(self._login)
             self._master.backoff.failed(error)
             return error
-        return failures.cut_off(self._login, envelope, done.stdout, done.stderr)
+        return command_errors.cut_off(self._login, envelope, done.stdout, done.stderr)
 
 
 class OpenSshBackend:
-    """Connections under one run directory, which a later process finds again."""
+    """Its masters are kept under `run_dir`, where a later process finds them again."""
 
     def __init__(self, run_dir: Path, state_dir: Path, socket_mask: int = SOCKET_MASK) -> None:
         self._run_dir = run_dir
@@ -126,7 +139,7 @@ class OpenSshBackend:
             return self._connections[login.id, number]
 
     def close_all(self) -> None:
-        """Log out everywhere, also where an earlier process logged in."""
+        """Log out everywhere, also from where an earlier process logged in."""
         for config in sorted((self._run_dir.absolute() / "ssh").glob("*.conf")):
             if somebody_listens(config.with_suffix(".ctl")):
                 run_process(["ssh", "-F", str(config), "-O", "exit", SHARED], "", 5.0)

@@ -1,7 +1,7 @@
-"""One ssh_config per connection: all options in one readable file, every call a short argv.
+"""One ssh_config per connection: all options in one readable file, and a short argv per call.
 
-By hand, as the orchestrator does it: `ssh -F <file> -M -N -f login` logs in (an operator may do so
-where a second factor is asked for), `ssh -F <file> shared <command>` uses what is logged in.
+By hand: `ssh -F <file> -M -N -f login` logs in (needed where the site asks for a second factor),
+`ssh -F <file> shared <command>` uses the connection that is logged in.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pathlib import Path
 
 from service_management.ssh.login import Jump, Login, require_path
 
-LOGIN = "login"  # logs in: only the master is started under this name
-SHARED = "shared"  # through the master or not at all: ssh must never fall back to a new login
+LOGIN = "login"  # only the master is started under this name
+SHARED = "shared"  # only through the master: ssh must never fall back to a new login
 
 
 @dataclass(frozen=True)
 class LoginFiles:
-    """Where the files of one login's connection are."""
+    """The files of one connection."""
 
     config: Path
     control: Path
@@ -90,8 +90,8 @@ def _hop_name(index: int) -> str:
 
 
 def _through(index: int, files: LoginFiles) -> str:
-    """ProxyJump with two faults mended: it neither quotes -F for the shell nor keeps the hop's
-    error text where the master persists."""
+    """Replaces ProxyJump, which does not quote -F for the shell and discards the hop's error text
+    where the master persists."""
     if index == 0:
         return "none"
     words = ("ssh", "-F", str(files.config), "-E", str(files.log))
@@ -129,11 +129,11 @@ _COMMON = (
     "IdentitiesOnly yes",
     "PreferredAuthentications publickey",
     "ConnectTimeout 10",
-    # 90 s: a network may be silent for a minute without the tunnels being cut.
+    # 90 s: tunnels survive a network that pauses for a minute.
     "ServerAliveInterval 10",
     "ServerAliveCountMax 9",
     "TCPKeepAlive yes",
-    # No DSCP marks: OpenSSH's own for non-interactive traffic asks networks for the slow lane.
+    # No DSCP marks: OpenSSH's default marks non-interactive traffic as low priority.
     "IPQoS none",
     "Ciphers ^aes128-gcm@openssh.com",
     "Compression no",

@@ -1,6 +1,6 @@
-"""Tunnels of the paramiko backend: sshtunnel's forward servers on a session that is there.
+"""Tunnels of the paramiko backend: sshtunnel's forward servers on an existing session.
 
-sshtunnel's own SSHTunnelForwarder makes a login per tunnel and never makes a lost one anew.
+sshtunnel's own SSHTunnelForwarder logs in once per tunnel and never replaces a lost session.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ from paramiko import Channel, SSHException, Transport
 
 from service_management.ssh.errors import SshError, SshProblem
 from service_management.ssh.login import require_host, require_port
-from service_management.ssh.openssh.forwards import check_socket, make_parent
-from service_management.ssh.unix_sockets import somebody_listens
+from service_management.ssh.unix_sockets import check_socket, make_parent, somebody_listens
 
-# For a connection through a tunnel to be opened. sshtunnel gives up after 10 s, but a network may
-# be silent for a minute, and what opens after being given up stays open over there.
+# Seconds for opening a connection through a tunnel. sshtunnel gives up after 10 s, but a network
+# may pause for a minute, and a channel that opens after that stays open on the login node.
 sshtunnel.TUNNEL_TIMEOUT = 90.0
 _CHUNK = 65536
 _log = logging.getLogger("service_management.tunnels")
 
 
 class _Handler(sshtunnel._ForwardHandler):  # type: ignore[misc]
-    """One connection through a tunnel. sshtunnel's own loop uses select(), which ends at 1,024
-    descriptors, and sends in the thread that receives, which locks up when both sides send."""
+    """One connection through a tunnel. sshtunnel's own loop uses select(), which is limited to
+    1,024 descriptors, and sends in the receiving thread, which deadlocks when both sides send."""
 
     def _redirect(self, channel: Channel) -> None:
         up = threading.Thread(target=self._up, args=(channel,), daemon=True)
@@ -40,7 +39,7 @@ class _Handler(sshtunnel._ForwardHandler):  # type: ignore[misc]
             while data := channel.recv(_CHUNK):
                 self.request.sendall(data)
         finally:
-            # Both wake the other thread; the descriptor must not be closed while it is used.
+            # Both wake the other thread; the descriptor must not be closed while it is in use.
             _hang_up(channel)
             with contextlib.suppress(OSError):
                 self.request.shutdown(socket.SHUT_RDWR)
@@ -55,28 +54,28 @@ class _Handler(sshtunnel._ForwardHandler):  # type: ignore[misc]
         _hang_up(channel)
 
     def _await_hang_up(self) -> None:
-        """After the client's last byte: until it has gone, too, or the answer is complete."""
+        """After the client's last byte: wait until it has hung up or the answer is complete."""
         poll = select.poll()
-        poll.register(self.request, 0)  # hanging up is always reported
+        poll.register(self.request, 0)  # a hang-up is always reported
         poll.poll()
 
 
 def _hang_up(channel: Channel) -> None:
-    """To close is to write, which a session that has just died does not take."""
+    """Closing writes to the session, which may just have died."""
     with contextlib.suppress(OSError, SSHException, EOFError):
         channel.close()
 
 
 class _Server(sshtunnel._ThreadingStreamForwardServer):  # type: ignore[misc]
-    """A listening unix socket; a thread per connection."""
+    """A listening unix socket, with one thread per connection."""
 
     request_queue_size = 4096
     daemon_threads = True
     mode = 0o600
 
     def server_bind(self) -> None:
-        """Bound under its name, by which the kernel's list counts connections. Nobody can connect
-        before `listen`, hence not before the mode is right either."""
+        """Bound under its final name, by which /proc/net/unix counts connections. Clients cannot
+        connect before `listen`, and so not before the mode is set."""
         super().server_bind()
         Path(self.server_address).chmod(self.mode)
 
@@ -104,7 +103,7 @@ class _Tunnel:
         return self.transport.is_active() and somebody_listens(self.socket)
 
     def close(self) -> None:
-        """What is connected goes on."""
+        """Stop listening; established connections go on."""
         self.closed = True
         with contextlib.suppress(OSError):
             self.server.socket.shutdown(socket.SHUT_RDWR)
@@ -121,7 +120,7 @@ class _Tunnel:
 
 @dataclass
 class ParamikoTunnels:
-    """The tunnels of one connection, whichever sessions it had."""
+    """The tunnels of one connection, over all sessions it has had."""
 
     socket_mask: int
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -138,7 +137,7 @@ class ParamikoTunnels:
             self._close(socket)
             make_parent(socket)
             self._open[socket] = self._listen(transport, socket, target)
-            # Looked at last: one that ends from here on has its tunnels dropped.
+            # Checked last: `drop` removes the tunnels of a session that ends after this.
             if not transport.is_active():
                 self._close(socket)
                 text = f"The connection ended while the tunnel {socket} was opened."
@@ -156,7 +155,7 @@ class ParamikoTunnels:
         return known is not None and known.alive()
 
     def drop(self, transport: Transport) -> None:
-        """Those of a session that ended: nginx must be refused, not kept waiting."""
+        """Close those of a session that has ended: nginx must be refused, not kept waiting."""
         with self._lock:
             for socket in [s for s, one in self._open.items() if one.transport is transport]:
                 self._close(socket)
@@ -166,7 +165,7 @@ class ParamikoTunnels:
             known.close()
 
     def _listen(self, transport: Transport, socket: Path, target: tuple[str, int]) -> _Tunnel:
-        """In place of whatever an earlier process left there."""
+        """Replaces a socket that an earlier process left."""
         handler = type("Handler", (_Handler,), _on(transport, target))
         server_class = type("Server", (_Server,), {"mode": 0o777 & ~self.socket_mask & 0o666})
         try:
@@ -174,10 +173,10 @@ class ParamikoTunnels:
             server = server_class(str(socket), handler, logger=_log)
             return _Tunnel(socket, target, transport, server, socket.lstat().st_ino)
         except OSError as error:
-            text = f"The tunnel's socket {socket} cannot be made: {error.strerror}."
+            text = f"The tunnel socket {socket} cannot be made: {error.strerror}."
             raise SshError(SshProblem.FORWARD_FAILED, text) from error
 
 
 def _on(transport: Transport, target: tuple[str, int]) -> dict[str, Any]:
-    """What sshtunnel's handlers read from their class."""
+    """The attributes that sshtunnel's handlers read from their class."""
     return {"ssh_transport": transport, "remote_address": target, "logger": _log}

@@ -1,7 +1,7 @@
-"""Host keys as OpenSSH keeps them: the same files, read and checked at least as strictly.
+"""Host keys in OpenSSH's files, checked at least as strictly.
 
-Where a host has a key on record, any other key is refused, also one of another type: OpenSSH
-would take that for a host not seen before.
+Where a host has a recorded key, any other key is refused, also one of another type, which OpenSSH
+would accept as a new host.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 
 from paramiko import HostKeys, PKey
 
-_RECORDING = threading.Lock()  # two first contacts must not write into one another's line
+_RECORDING = threading.Lock()  # two first contacts must not write into the same line
 
 
 class HostKeyRefused(Exception):
-    """In the words of ssh, from which `ssh_messages` makes the error."""
+    """Worded like ssh's own messages, so that login_errors.py explains it."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class _Entry:
 
 @dataclass(frozen=True)
 class KnownHosts:
-    """One known_hosts file; a pinned one is never written."""
+    """One known_hosts file; a pinned one is never written to."""
 
     file: Path
     pinned: bool
 
     def kinds(self, host: str, port: int) -> tuple[str, ...]:
-        """The types on record, which are to be asked for first."""
+        """The recorded key types, to be requested first."""
         return tuple(entry.kind for entry in self._of(host, port) if not entry.marker)
 
     def check(self, host: str, port: int, key: PKey) -> None:
@@ -98,7 +98,7 @@ def _name(host: str, port: int) -> str:
 
 
 def _matches(names: str, name: str) -> bool:
-    """A list of patterns, of which a negated one decides; or one hashed name."""
+    """`names` is a list of patterns, where a negated match wins, or one hashed name."""
     if names.startswith("|1|"):
         return _hash_matches(names, name)
     found = False

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from paramiko import Channel, ChannelException, SSHException
 
-from service_management.ssh import failures
-from service_management.ssh.connection import Result
-from service_management.ssh.errors import SshError, SshProblem
+from service_management.ssh import command_errors
+from service_management.ssh.connection import SESSIONS, SOCKET_MASK, Forward, Result
+from service_management.ssh.errors import ClusterError, SshError, SshProblem
 from service_management.ssh.login import Login
 from service_management.ssh.login_backoff import Backoff
-from service_management.ssh.openssh.openssh_backend import SESSIONS, SOCKET_MASK
 from service_management.ssh.paramiko.forward_servers import ParamikoTunnels
 from service_management.ssh.paramiko.known_hosts import KnownHosts
-from service_management.ssh.paramiko.remote_command import Heard, converse
+from service_management.ssh.paramiko.remote_command import Output, run_on_channel
 from service_management.ssh.paramiko.session import (
     SILENCE,
     Session,
@@ -27,11 +27,11 @@ from service_management.ssh.paramiko.session import (
 )
 from service_management.ssh.script_envelope import Envelope
 
-_END_SHOWS = 1.0  # a session that ends closes its channels a moment before it says so itself
+_END_SHOWS = 1.0  # s; a session that ends closes its channels a moment before it is marked as ended
 
 
 class ParamikoConnection:
-    """One login's Connection."""
+    """One connection of a login."""
 
     def __init__(
         self, login: Login, known_hosts: KnownHosts, socket_mask: int, silence: float
@@ -51,15 +51,28 @@ class ParamikoConnection:
     def run(self, script: str, timeout: float) -> Result:
         deadline = time.monotonic() + timeout
         if not self._sessions.acquire(timeout=timeout):
-            raise failures.none_free(self._login, SESSIONS)
+            raise command_errors.all_sessions_busy(self._login, SESSIONS)
         try:
             return self._run_on_live_session(script, deadline)
         finally:
             self._sessions.release()
 
+    def open_tunnels(self, forwards: Sequence[Forward]) -> dict[Path, SshError]:
+        transport, failed = self._ensure().transport, {}
+        for forward in forwards:
+            try:
+                self._tunnels.open(transport, forward.socket, (forward.host, forward.port))
+            except ClusterError as error:
+                if error.kind == SshProblem.MASTER_LOST:
+                    raise
+                failed[forward.socket] = SshError(SshProblem.FORWARD_FAILED, error.text)
+        if len(failed) < len(forwards):
+            self._backoff.succeeded()
+        return failed
+
     def open_tunnel(self, socket: Path, host: str, port: int) -> None:
-        self._tunnels.open(self._ensure().transport, socket, (host, port))
-        self._backoff.succeeded()
+        for error in self.open_tunnels([Forward(socket, host, port)]).values():
+            raise error
 
     def close_tunnel(self, socket: Path) -> None:
         self._tunnels.close(socket)
@@ -73,7 +86,7 @@ class ParamikoConnection:
             self._tunnels.drop(session.transport)
 
     def _ensure(self) -> Session:
-        """A session that stands, or the reason why there is none. One login at a time."""
+        """A live session, or the reason why there is none. One login at a time."""
         with self._starting:
             if self._session is None or not self._session.alive():
                 self._backoff.guard()
@@ -95,7 +108,7 @@ class ParamikoConnection:
         session.close()
 
     def _run_on_live_session(self, script: str, deadline: float) -> Result:
-        """Once more where the session turned out dead before the script started."""
+        """Try once more where the session had ended before the script started."""
         try:
             return self._run(script, deadline)
         except SshError as error:
@@ -104,14 +117,14 @@ class ParamikoConnection:
         return self._run(script, deadline)
 
     def _run(self, script: str, deadline: float) -> Result:
-        left = max(deadline - time.monotonic(), 0.1)  # logging in is not the script's time
+        left = max(deadline - time.monotonic(), 0.1)  # logging in does not count
         session, envelope = self._ensure(), Envelope.around(script)
         deadline = time.monotonic() + left
         channel = self._open(session, left)
-        heard = converse(channel, envelope.text(), deadline)
-        result = envelope.open(heard.stdout, heard.stderr)
+        output = run_on_channel(channel, envelope.text(), deadline)
+        result = envelope.open(output.stdout, output.stderr)
         if result is None:
-            raise self._failure(session, envelope, heard)
+            raise self._failure(session, envelope, output)
         self._backoff.succeeded()
         return result
 
@@ -119,32 +132,34 @@ class ParamikoConnection:
         try:
             return open_session(session.transport, timeout)
         except TimeoutError as error:
-            raise failures.unanswered(self._login, maybe_ran=False) from error
+            raise command_errors.unanswered(self._login, maybe_ran=False) from error
         except ChannelException as error:
-            raise failures.session_refused(self._login) from error
+            raise command_errors.session_refused(self._login) from error
         except (SSHException, EOFError, OSError) as error:
             session.transport.join(_END_SHOWS)
-            raise failures.lost_before(self._login) from error
+            raise command_errors.lost_before(self._login) from error
 
-    def _failure(self, session: Session, envelope: Envelope, heard: Heard) -> SshError:
-        """There was no end marker: say how far it came."""
-        if heard.timed_out:
-            return failures.unanswered(self._login, maybe_ran=True)
+    def _failure(self, session: Session, envelope: Envelope, output: Output) -> SshError:
+        """There was no end marker: how far did the script come?"""
+        if output.too_much:
+            return command_errors.too_much_output(self._login)
+        if output.timed_out:
+            return command_errors.unanswered(self._login, maybe_ran=True)
         session.transport.join(_END_SHOWS)
         if not session.alive():
-            error = failures.lost_during(self._login)
+            error = command_errors.lost_during(self._login)
             self._backoff.failed(error)
             return error
-        return failures.cut_off(self._login, envelope, heard.stdout, heard.stderr)
+        return command_errors.cut_off(self._login, envelope, output.stdout, output.stderr)
 
 
 class ParamikoBackend:
-    """Connections of this process; first contacts are recorded where OpenSSH's backend does."""
+    """Host keys of new hosts are recorded in the same file as by the OpenSSH backend."""
 
     def __init__(
         self, state_dir: Path, socket_mask: int = SOCKET_MASK, silence: float = SILENCE
     ) -> None:
-        # It logs tracebacks of what is raised to us anyway, and told in a sentence.
+        # It logs tracebacks of errors that it raises as well, and that we report in a sentence.
         logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
         self._known_hosts = state_dir.absolute() / "known_hosts"
         self._socket_mask, self._silence = socket_mask, silence

@@ -1,57 +1,67 @@
-"""One /bin/sh on a channel: the script goes in, both streams come out, within a time limit."""
+"""One /bin/sh on a channel: send the script, read both streams, with limits on time and output."""
 
 from __future__ import annotations
 
 import contextlib
 import select
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from paramiko import Channel, SSHException
 
+from service_management.ssh.connection import OUTPUT_LIMIT
 from service_management.ssh.script_envelope import REMOTE_COMMAND
 
 _CHUNK = 65536
 
 
-@dataclass(frozen=True)
-class Heard:
-    stdout: str
-    stderr: str
-    timed_out: bool
+@dataclass
+class Output:
+    """What the command has written so far."""
+
+    out: bytearray = field(default_factory=bytearray)
+    err: bytearray = field(default_factory=bytearray)
+    timed_out: bool = False
+
+    @property
+    def stdout(self) -> str:
+        return self.out.decode("utf-8", errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        return self.err.decode("utf-8", errors="replace")
+
+    @property
+    def too_much(self) -> bool:
+        return len(self.out) + len(self.err) > OUTPUT_LIMIT
+
+    def drain(self, channel: Channel) -> None:
+        while channel.recv_ready() and not self.too_much:
+            self.out += channel.recv(_CHUNK)
+        while channel.recv_stderr_ready() and not self.too_much:
+            self.err += channel.recv_stderr(_CHUNK)
 
 
-def converse(channel: Channel, script: str, deadline: float) -> Heard:
-    """Ends when the far side is through, or the time is."""
+def run_on_channel(channel: Channel, script: str, deadline: float) -> Output:
+    """Returns when the remote side is done or a limit is reached; closes the channel."""
     with channel:
-        # A command that ended unasked takes no script; what it said is read all the same.
+        # A command that has ended takes no more of the script; its output is read all the same.
         with contextlib.suppress(SSHException, EOFError, OSError):
             channel.settimeout(max(deadline - time.monotonic(), 0.1))
             channel.exec_command(REMOTE_COMMAND)
             channel.sendall(script.encode())
             channel.shutdown_write()
-        return _listen(channel, deadline)
+        return _read(channel, deadline)
 
 
-def _listen(channel: Channel, deadline: float) -> Heard:
-    out, err = bytearray(), bytearray()
+def _read(channel: Channel, deadline: float) -> Output:
+    output, done = Output(), False
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
-    over = False
-    while not over and (left := deadline - time.monotonic()) > 0:
+    while not (done or output.too_much) and (left := deadline - time.monotonic()) > 0:
         poll.poll(left * 1000)
-        # Read before looking: what came before the end is then in `out`.
-        over = bool(channel.eof_received) or channel.closed
-        _drain(channel, out, err)
-    return Heard(_text(out), _text(err), timed_out=not over)
-
-
-def _drain(channel: Channel, out: bytearray, err: bytearray) -> None:
-    while channel.recv_ready():
-        out += channel.recv(_CHUNK)
-    while channel.recv_stderr_ready():
-        err += channel.recv_stderr(_CHUNK)
-
-
-def _text(data: bytearray) -> str:
-    return data.decode("utf-8", errors="replace")
+        # Checked before reading: whatever was sent before the end is then in `output`.
+        done = bool(channel.eof_received) or channel.closed
+        output.drain(channel)
+    output.timed_out = not done
+    return output

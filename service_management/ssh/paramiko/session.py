@@ -1,6 +1,6 @@
-"""Logging in with paramiko: the chain of jump hosts, host keys, the key, and what went wrong.
+"""Logging in with paramiko: jump hosts, host keys, the key, and failures.
 
-Failures are put into ssh's words, so that both backends explain them with the same sentences.
+Failures are worded like ssh's, so that login_errors.py explains those of both backends.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from service_management.ssh.login import Jump, Login
 from service_management.ssh.login_errors import login_error
 from service_management.ssh.paramiko.known_hosts import HostKeyRefused, KnownHosts
 
-STEP_TIMEOUT = 10.0  # for each of: connecting, the key exchange, logging in
-KEEPALIVE = 10  # of the jump hosts' sessions too
-SILENCE = 90.0  # a network may be silent for a minute without the tunnels being cut
-QUESTIONS = 9  # in that time, as with OpenSSH
+STEP_TIMEOUT = 10.0  # s, for each of: connecting, the key exchange, authentication
+KEEPALIVE = 10  # s, also on the sessions of jump hosts
+SILENCE = 90.0  # s; tunnels survive a network that pauses for a minute
+CHECKS = 9  # within that time, as with OpenSSH
 LATE_OPENING = 90.0
 
 
 class _Refused(Exception):
-    """In ssh's words."""
+    """Worded like ssh's own messages."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """A login that stands: its transport, and those of the jump hosts before it."""
+    """A completed login: its transport, after those of the jump hosts."""
 
     chain: tuple[Transport, ...]
 
@@ -51,7 +51,7 @@ class Session:
 
     def close(self) -> None:
         for transport in reversed(self.chain):
-            # To close is to write, which a session that has just died does not take.
+            # Closing writes to the session, which may just have died.
             with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                 transport.close()
 
@@ -74,26 +74,27 @@ def _log_in(login: Login, known_hosts: KnownHosts) -> Session:
 
 
 def attend(transport: Transport, silence: float) -> None:
-    """Return once the session is over, and end it after as long a silence: paramiko's own
-    keep-alives expect no answer, and the kernel over there answers for a process that hangs."""
+    """Return when the session has ended; end it if the server does not answer for `silence`
+    seconds. paramiko's own keep-alives expect no answer, and TCP's are answered by the kernel of
+    a login node whose sshd hangs."""
     while transport.is_active():
         answered = threading.Event()
         threading.Thread(target=_ask, args=(transport, answered), daemon=True).start()
         if not answered.wait(silence):
             transport.close()
-        transport.join(silence / QUESTIONS)
+        transport.join(silence / CHECKS)
 
 
 def _ask(transport: Transport, answered: threading.Event) -> None:
-    """Answered by a refusal, too; and by the session's end."""
+    """A refusal is an answer as well; so is the end of the session."""
     with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
         transport.global_request("keepalive@openssh.com", wait=True)
     answered.set()
 
 
 def open_session(transport: Transport, timeout: float) -> Channel:
-    """A channel for a command. One that opens too late is closed: given up, as paramiko does, it
-    would stay open over there and count against MaxSessions."""
+    """A channel for a command. One that opens too late is closed: paramiko would forget it, and on
+    the login node it would stay open and count against MaxSessions."""
     opened: Future[Channel] = Future()
     threading.Thread(target=_open_into, args=(opened, transport), daemon=True).start()
     try:
@@ -106,7 +107,7 @@ def open_session(transport: Transport, timeout: float) -> Channel:
 def _open_into(opened: Future[Channel], transport: Transport) -> None:
     try:
         opened.set_result(transport.open_session(timeout=LATE_OPENING))
-    except Exception as error:  # whatever it is, the waiting thread raises it
+    except Exception as error:  # raised by the waiting thread
         opened.set_exception(error)
 
 
@@ -116,7 +117,7 @@ def _close_late(opened: Future[Channel]) -> None:
 
 
 def _join(made: list[Transport], hop: Jump, key: PKey, known_hosts: KnownHosts) -> None:
-    """Add a logged-in transport, through the last one where there is one."""
+    """Append a logged-in transport, connected through the last one if there is one."""
     wire: Any = _through(made[-1], hop) if made else _connect(hop)
     transport = Transport(wire)
     made.append(transport)
@@ -163,7 +164,7 @@ def _through(jump: Transport, hop: Jump) -> Channel:
 
 
 def _prefer(transport: Transport, kinds: tuple[str, ...]) -> None:
-    """The types on record first, as a host may have several keys."""
+    """Recorded key types first, as a host may have several keys."""
     options = transport.get_security_options()
     names = {name for kind in kinds for name in _algorithms(kind)}
     options.key_types = tuple(sorted(options.key_types, key=lambda name: name not in names))
@@ -186,7 +187,7 @@ def _handshake_words(hop: Jump, error: Exception) -> str:
 
 
 def _load_key(file: str) -> PKey:
-    """As strict about who may read it as ssh is."""
+    """As strict about the file's permissions as ssh."""
     try:
         state = Path(file).stat()
         if state.st_uid == os.getuid() and state.st_mode & 0o077:

@@ -45,7 +45,7 @@ def test_logins_that_differ_in_anything_have_different_ids() -> None:
     assert len({login.id for login in others}) == len(others)
 
 
-def test_key_paths_start_in_the_key_directory_also_those_of_the_container(tmp_path: Path) -> None:
+def test_key_paths_are_relative_to_the_key_directory(tmp_path: Path) -> None:
     relative = Login.from_service(service(known_hosts_file="known"), tmp_path)
     container = Login.from_service(service(ssh_key_file="/app/ssh/sub/id"), tmp_path)
     absolute = Login.from_service(service(ssh_key_file="/etc/id"), tmp_path)

@@ -61,13 +61,13 @@ P = SshProblem
         ("ssh: connect to host x port 22: Connection timed out", P.UNREACHABLE, "VPN"),
         ("Connection timed out during banner exchange", P.UNREACHABLE, "does not answer"),
         ("ssh: connect to host x port 22: No route to host", P.UNREACHABLE, "network"),
-        ("kex_exchange_identification: Connection reset by peer", P.REFUSED, "hung up"),
+        ("kex_exchange_identification: Connection reset by peer", P.REFUSED, "before the login"),
         ("Not allowed at this time", P.REFUSED, "ban"),
         ("", P.UNREACHABLE, "ssh gave no reason"),
         ("something new", P.UNREACHABLE, "something new"),
     ],
 )
-def test_each_message_of_ssh_has_a_kind_and_says_what_to_do(said, kind, advice) -> None:
+def test_each_message_of_ssh_has_a_kind_and_advice(said, kind, advice) -> None:
     error = login_error(LOGIN, said)
     assert (error.problem, error.kind) == (kind, kind.value)
     assert advice in error.text
@@ -91,7 +91,7 @@ def test_pauses_double_up_to_a_minute_and_a_success_ends_them() -> None:
     assert not blocked(backoff)
 
 
-def test_within_a_pause_the_last_error_is_told() -> None:
+def test_within_a_pause_the_last_error_is_raised_again() -> None:
     backoff = Backoff(lambda: 0.0)
     backoff.failed(SshError(P.AUTH, "the key"))
     with pytest.raises(SshError, match="the key"):
@@ -143,7 +143,7 @@ def test_without_an_end_marker_there_is_no_result() -> None:
     assert envelope.open("", "") is None
 
 
-def test_a_program_past_its_time_is_ended_with_its_children() -> None:
+def test_a_program_past_its_time_limit_ends_with_its_children() -> None:
     done = run_process(["/bin/sh", "-c", "sleep 60 & echo $!; wait"], "", 0.3)
     assert done.exit_code is None
     child = Path(f"/proc/{int(done.stdout)}/stat")
