@@ -3,7 +3,7 @@
 from typing import Any
 
 from service_management import settings
-from service_management.host import logs
+from service_management.host import logs, parent_death
 
 _CHOSEN = settings.read()
 
@@ -24,6 +24,12 @@ accesslog = None  # nginx has the access log
 errorlog = "-"
 loglevel = "warning"
 logconfig_dict = logs.gunicorn_config(_CHOSEN.log_format)
+
+
+def post_fork(_arbiter: Any, worker: Any) -> None:
+    """An orphaned worker would keep the lock and the port until its last held request ends, a
+    minute or more, and the next control plane would wait for it."""
+    parent_death.end_with_parent(worker.ppid)
 
 
 def worker_exit(_arbiter: Any, worker: Any) -> None:

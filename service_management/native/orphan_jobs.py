@@ -56,25 +56,33 @@ class Left:
 
 
 def cancel(chosen: Settings, say: Say) -> list[Left]:
-    """Cancel what the store says may exist, and settle its records."""
-    store = Store(chosen.database_url)
-    records = [record for record in store.load().values() if record.active]
-    if not records:
-        return []
+    """Cancel every job that the store says may exist, and settle the records."""
+    # The lock comes first: a control plane that is just ending may still store a submission, and
+    # opening a store may migrate it.
     lock.take(chosen.state_dir / "controller.lock", LOCK_SECONDS)
+    store = Store(chosen.database_url)
+    try:
+        records = [record for record in store.load().values() if record.active]
+        return _cancel_recorded(chosen, store, records, say) if records else []
+    finally:
+        store.close()
+
+
+def _cancel_recorded(
+    chosen: Settings, store: Store, records: Sequence[Record], say: Say
+) -> list[Left]:
+    say(f"cancelling over SSH, from the store's records: {', '.join(r.route for r in records)}")
     backend = make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir)
     logins = _by_login(records)
-    say(f"cancelling by the store's records, over SSH: {', '.join(r.route for r in records)}")
-    with ThreadPoolExecutor(max(1, len(logins))) as pool:
-        left = [
-            *pool.map(
-                lambda pair: _at(backend, chosen.identity, pair[0], pair[1], say), logins.items()
-            )
-        ]
-    stuck = {record.route for one in left if one for record in one.records}
+
+    def cancel_at(login: Login) -> Left | None:
+        return _cancel_at_login(backend, chosen.identity, login, logins[login], say)
+
+    with ThreadPoolExecutor(len(logins)) as pool:
+        left = [one for one in pool.map(cancel_at, logins) if one]
+    stuck = {record.route for one in left for record in one.records}
     _settle(store, [record for record in records if record.route not in stuck])
-    store.close()
-    return [one for one in left if one]
+    return left
 
 
 def _by_login(records: Sequence[Record]) -> dict[Login, tuple[Record, ...]]:
@@ -86,7 +94,7 @@ def _by_login(records: Sequence[Record]) -> dict[Login, tuple[Record, ...]]:
     return found
 
 
-def _at(
+def _cancel_at_login(
     backend: SshBackend, identity: str, login: Login, records: tuple[Record, ...], say: Say
 ) -> Left | None:
     jobs = [record.job for record in records if record.job]

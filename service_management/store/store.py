@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +17,7 @@ from pydantic import TypeAdapter
 
 from service_management.lifecycle.record import Record
 from service_management.store import upgrade
+from service_management.store.engine import make_engine
 from service_management.store.tables import EVENTS, NOTES, SERVICES, USAGE
 
 _RECORD = TypeAdapter(Record)
@@ -40,9 +40,7 @@ class Store:
     """Opening it brings it to this version's schema: only who may write opens it."""
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            _prepare_sqlite(self._engine)
+        self._engine = make_engine(url)
         upgrade.bring_up(self._engine)
 
     def load(self) -> dict[str, Record]:
@@ -110,17 +108,6 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
-
-
-def _prepare_sqlite(engine: sa.Engine) -> None:
-    if engine.url.database and engine.url.database != ":memory:":
-        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-
-    @sa.event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _record: Any) -> None:
-        # FULL: an intent must be on disk before `sbatch` runs, also when the power fails next.
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
 
 
 def _note(connection: sa.Connection, key: str) -> Any:

@@ -348,7 +348,7 @@ def test_down_ends_what_a_killed_supervisor_left_and_cancels_jobs_by_the_store(
     assert fresh.jobs(route)
     down = run(fresh, "down")
     assert down.returncode == 0, down
-    assert "by the store's records" in down.stdout
+    assert "from the store's records" in down.stdout
     assert not fresh.jobs(route)
     assert nothing_left(fresh)
     run(fresh, "up")

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from demo.processes import stat_fields
-from tests.stack.clients import KeepAlive, Streams, fetch_until_served
+from tests.stack.clients import Background, KeepAlive, Streams, fetch_until_served
 from tests.stack.gates import Gates
 from tests.stack.ssh import lose_connections
 from tests.stack.stack import ROOT, Stack
@@ -146,6 +146,23 @@ def test_control_plane_restarted_in_order_keeps_services_streams_and_clients(
     client.assert_untouched_by_control_plane()
     assert _job(stack, route) == job
     assert stack.submissions(route) == 1
+
+
+def test_a_worker_ends_at_once_when_its_master_is_killed(stack: Stack, route: str) -> None:
+    """Also while it holds a request, which would keep its lock and its port for a minute."""
+    stack.configure(stack.entry(route, sbatch_args=["--hold"]))
+    background = Background(1)
+    try:
+        headers = {"Prefer": "wait=60"}
+        held = background.start(lambda: stack.client.get(f"/{route}/echo", headers=headers))
+        wait_for("it is held", lambda: stack.info(route)["held"], 10)
+        before = set(stack.control_pids())
+        os.kill(_arbiter(stack), signal.SIGKILL)
+        wait_for("both have ended", lambda: not before & set(stack.control_pids()), 5)
+        assert held.result(10).status_code == 503
+        stack.wait_until_alive()
+    finally:
+        background.close()
 
 
 def _arbiter(stack: Stack) -> int:

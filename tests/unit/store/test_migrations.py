@@ -1,16 +1,9 @@
-"""Stores of released versions are opened with all that is in them; a crash in between loses
-nothing; a store of a later version is left alone."""
+"""Stores of released versions are opened with all that is in them; a store of a later version is
+left alone. tests/local has what takes several processes."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,29 +17,8 @@ from service_management.store import Store, StoreRefused, refuse_newer
 from service_management.store.tables import METADATA, SCHEMA
 from service_management.store.upgrade import MIGRATIONS, bring_up
 from service_management.usage import saved_totals
-from tests.stack.waiting import wait_for
+from tests.stack.stores import RELEASED, copies, dumped, next_migrations, restore
 from tests.unit.store.test_store import FULL
-
-ROOT = Path(__file__).resolve().parents[3]
-RELEASED = sorted((Path(__file__).parent / "released").glob("*.sql"))
-# A table made anew with other columns, its rows moved; it waits half-way where it is told to.
-NEXT = """
-import time
-from pathlib import Path
-import sqlalchemy as sa
-from alembic import op
-revision, down_revision = "next", "{last}"
-
-def upgrade():
-    with op.batch_alter_table("services") as table:
-        table.add_column(sa.Column("state", sa.String(16), server_default="?"))
-    op.execute("UPDATE services SET state = json_extract(record, '$.state')")
-    op.rename_table("notes", "remarks")
-    gate = Path("{gate}")
-    if gate.exists():
-        gate.write_text("half-way")
-        time.sleep(60)
-"""
 
 
 @pytest.fixture
@@ -63,26 +35,7 @@ def engine(file: Path) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def migrations(tmp_path: Path) -> Path:
-    """What the next version will have: one step more."""
-    directory = tmp_path / "migrations"
-    shutil.copytree(MIGRATIONS, directory)
-    text = NEXT.format(last=SCHEMA, gate=tmp_path / "gate")
-    (directory / "versions" / "schema_next.py").write_text(text)
-    return directory
-
-
-def restore(dump: Path, file: Path) -> None:
-    with closing(sqlite3.connect(file)) as database:
-        database.executescript(dump.read_text())
-
-
-def dumped(file: Path) -> list[str]:
-    with closing(sqlite3.connect(file)) as database:
-        return sorted(database.iterdump())
-
-
-def copies(file: Path) -> list[str]:
-    return sorted(path.name for path in file.parent.glob(f"{file.name}.before-*"))
+    return next_migrations(tmp_path)
 
 
 @pytest.mark.parametrize("dump", RELEASED, ids=lambda dump: dump.stem)
@@ -146,17 +99,6 @@ def test_a_new_store_is_not_copied_and_one_that_is_up_to_date_neither(
     assert copies(file) == []
 
 
-def test_an_up_to_date_store_is_opened_without_alembic(file: Path) -> None:
-    """It takes a third of a second to import, which a restart need not wait."""
-    Store(f"sqlite:///{file}").close()
-    code = (
-        "import sys; from service_management.store import Store, refuse_newer\n"
-        f"Store('sqlite:///{file}').close(); refuse_newer('sqlite:///{file}')\n"
-        "assert 'alembic' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-
 @pytest.mark.parametrize("dump", RELEASED, ids=lambda dump: dump.stem)
 def test_the_next_versions_step_keeps_what_was_there(
     dump: Path, file: Path, engine: sa.Engine, migrations: Path
@@ -186,44 +128,6 @@ def test_a_step_that_fails_changes_nothing(file: Path, engine: sa.Engine, migrat
         bring_up(engine, migrations, "next")
     engine.dispose()
     assert dumped(file) == before
-
-
-def _in_a_process(file: Path, migrations: Path) -> subprocess.Popen[bytes]:
-    code = (
-        "import sys, pathlib, sqlalchemy as sa\n"
-        "from service_management.store.upgrade import bring_up\n"
-        "engine = sa.create_engine('sqlite:///' + sys.argv[1])\n"
-        "engine.connect().exec_driver_sql('PRAGMA journal_mode=WAL')\n"
-        "bring_up(engine, pathlib.Path(sys.argv[2]), 'next')"
-    )
-    return subprocess.Popen([sys.executable, "-c", code, file, migrations], cwd=ROOT)
-
-
-def test_killed_half_way_it_has_changed_nothing_and_the_next_start_goes_on(
-    file: Path, engine: sa.Engine, migrations: Path, tmp_path: Path
-) -> None:
-    restore(RELEASED[-1], file)
-    bring_up(engine)
-    before, gate = dumped(file), tmp_path / "gate"
-    gate.touch()
-    process = _in_a_process(file, migrations)
-    try:
-        wait_for("it is half-way", gate.read_text)
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait(10)
-    assert dumped(file) == before
-    gate.unlink()
-    bring_up(engine, migrations, "next")
-    assert "remarks" in sa.inspect(engine).get_table_names()
-    assert dumped(file.with_name(f"{file.name}.before-next")) == before
-
-
-def test_two_that_open_it_at_once_migrate_it_once(file: Path, migrations: Path) -> None:
-    restore(RELEASED[-1], file)
-    both = [_in_a_process(file, migrations) for _ in range(2)]
-    assert [process.wait(30) for process in both] == [0, 0]
-    assert copies(file) == [f"{file.name}.before-next"]
 
 
 @pytest.mark.parametrize("opened", [Store, refuse_newer], ids=["to write", "to look"])

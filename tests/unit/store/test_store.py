@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -183,3 +185,19 @@ def test_notes_survive_and_are_replaced(opened) -> None:
 def test_the_files_directory_is_made(opened, tmp_path: Path) -> None:
     opened()
     assert stat.S_ISDIR((tmp_path / "state").stat().st_mode)
+
+
+def test_a_fresh_store_that_another_process_is_writing_is_waited_for(tmp_path: Path) -> None:
+    """SQLite refuses the switch to WAL at once then, whatever its `busy_timeout`."""
+    other = sqlite3.connect(
+        tmp_path / "state.db", isolation_level=None, check_same_thread=False, timeout=0
+    )
+    other.execute("CREATE TABLE other (x)")
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.2, other.execute, ("COMMIT",))
+    done.start()
+    store = Store(f"sqlite:///{tmp_path / 'state.db'}")
+    assert store.load() == {}
+    done.join()
+    store.close()
+    other.close()

@@ -1,0 +1,39 @@
+"""`orchestrator down` and a control plane that is still ending. The login refuses connections."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
+from pathlib import Path
+
+import pytest
+
+from service_management import settings
+from service_management.controller.job_spec import JobSpec
+from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.states import State
+from service_management.native import orphan_jobs
+from service_management.ssh.login import Login
+from service_management.store import Store
+from tests.stack.stack import free_port
+
+
+def test_down_reads_the_store_once_it_has_the_lock(tmp_path: Path) -> None:
+    """A submission that the ending control plane stores meanwhile is cancelled too."""
+    key = tmp_path / "key"
+    key.touch(0o600)
+    places = {name: str(tmp_path / name[0]) for name in ("RUN_DIR", "STATE_DIR", "SPOOL_DIR")}
+    chosen = settings.parse({**settings.DEFAULTS, **places}, tmp_path)
+    store = Store(chosen.database_url)
+    login = Login("alice", "127.0.0.1", free_port(), str(key))
+    job = Job("io-x.r.0.8000.abc", 8000, time.time(), JobSpec(login, "run.sh", 8000).dump(), "7")
+    with (chosen.state_dir / "controller.lock").open("w") as held, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        cancelling = pool.submit(orphan_jobs.cancel, chosen, print)
+        with pytest.raises(TimeoutError):
+            cancelling.result(0.3)
+        store.save([Record("r", State.QUEUED, job=job)])
+        fcntl.flock(held, fcntl.LOCK_UN)
+        assert [str(left).count("7 (io-x.r.0.8000.abc)") for left in cancelling.result(60)] == [1]
+    store.close()
