@@ -102,6 +102,11 @@ def table(lines: Sequence[Line]) -> str:
         ("case", "what", "ratio: median (range)", "must", "", "measured", "baseline")
     ]
     rows += [_row(line) for line in lines]
+    return markdown(rows)
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first row is its head."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     text = [_join(row, widths) for row in rows]
     return "\n".join([text[0], _join(["-" * width for width in widths], widths), *text[1:]])

@@ -18,6 +18,7 @@ class Scale:
     stream_rounds: int = 3
     starts: int = 4  # cold ones, of which the mean is taken
     crowd: int = 1000
+    peers_crowd: int = 200
     services: int = 1000
     ready: int = 50
     steady_seconds: float = 60
@@ -36,6 +37,7 @@ SMOKE = Scale(
     stream_rounds=1,
     starts=1,
     crowd=30,
+    peers_crowd=20,
     services=20,
     ready=2,
     steady_seconds=2,

@@ -52,6 +52,9 @@ class ByHand:
     def _clean_up(self, job: str, forward: str) -> None:
         self.ssh("-O", "cancel", "-L", forward, "login")
         self.ssh("login", "scancel", job)
+        self.wait_until_gone(job)
+
+    def wait_until_gone(self, job: str) -> None:
         wait_for("the job is gone", lambda: job not in self._jobs(), 20)
 
     def _jobs(self) -> list[str]:

@@ -61,6 +61,6 @@ def nginx(directory: Path, http: str) -> list[str]:
 
 def listens(port: int) -> bool:
     wanted = f":{port:04X} "
-    return any(
-        wanted in line and " 0A " in line for line in Path("/proc/net/tcp").read_text().splitlines()
-    )
+    tables = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+    lines = [line for table in tables for line in table.read_text().splitlines()]
+    return any(wanted in line and " 0A " in line for line in lines)

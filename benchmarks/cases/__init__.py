@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from benchmarks.bed import Bed
-from benchmarks.cases import cold, crowd, failure, far, many, parts, ssh, streams, transfer, warm
+from benchmarks.cases import (
+    beside_streams,
+    cold,
+    crowd,
+    failure,
+    far,
+    many,
+    parts,
+    peers,
+    ssh,
+    streams,
+    transfer,
+    warm,
+)
 from benchmarks.results import Line
 from benchmarks.scale import Scale
 
@@ -16,10 +29,12 @@ CASES: Mapping[str, Case] = {
     "parts": parts.measure,
     "transfer": transfer.measure,
     "streams": streams.measure,
+    "beside-streams": beside_streams.measure,
     "cold": cold.measure,
     "crowd": crowd.measure,
     "far": far.measure,
     "ssh": ssh.measure,
     "naive": failure.measure,
+    "peers": peers.measure,
     "many": many.measure,  # last: it ends what the others made
 }

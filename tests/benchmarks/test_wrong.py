@@ -11,6 +11,7 @@ import pytest
 from benchmarks.endpoint import Endpoint, Wrong
 from benchmarks.load.bulk import bulk
 from benchmarks.load.burst import burst
+from benchmarks.load.held_streams import held_streams
 from benchmarks.load.open_loop import open_loop
 from benchmarks.load.streams import streams
 from benchmarks.load.wrk import wrk
@@ -23,6 +24,7 @@ LOADS: dict[str, Load] = {
     "body up": lambda way: bulk(way, "up", 100_000),
     "crowd": lambda way: burst(way, 3, patience=10),
     "streams": lambda way: streams(way, 2, chunks=3, interval=0.01),
+    "held streams": lambda way: held_streams(way, 2).__enter__(),
 }
 
 
