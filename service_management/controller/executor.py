@@ -65,7 +65,6 @@ class Executor:
         self._service, self._listens = service, listens
         self._targets = TunnelTargets()
         self._not_before: dict[tuple[str, type], float] = {}
-        self._submitted: set[str] = set()
         self._work: dict[type, Callable[[Target], None]] = {
             Submit: self._submit,
             Find: self._find,
@@ -80,10 +79,6 @@ class Executor:
         kind, job = type(action), action.job
         if now < self._not_before.get((job.name, kind), 0.0) or self._needless(action):
             return
-        if kind is Submit:
-            if job.name in self._submitted:
-                return  # its pass failed after this point and is repeated
-            self._submitted.add(job.name)
         pause = probe_interval(record, now) if kind is Probe else PAUSES[kind]
         target = self._target(record.route, job, answers_wait=record.state is State.READY)
         if self._run(target, kind, self._work[kind]):
@@ -119,7 +114,6 @@ class Executor:
         for key in [key for key in self._not_before if key[0] not in names]:
             del self._not_before[key]
         self._targets.forget_jobs_except(names)
-        self._submitted &= names
 
     # -- whether, and where -----------------------------------------------------------
 

@@ -28,6 +28,7 @@ def probe(tunnel: Path, health_path: str, patience: float = PATIENCE) -> Health:
     try:
         connection.connect()
     except OSError:
+        connection.close()
         return Health.SILENT
     try:
         connection.request("GET", health_path, headers={"User-Agent": "orchestrator-health"})

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -20,18 +21,18 @@ import structlog
 from service_management.controller.config_watcher import CatalogueWatcher
 from service_management.controller.effects import Effects
 from service_management.controller.inbox import Happened, Inbox, Item, Suspected
+from service_management.controller.isolation import Isolation
 from service_management.controller.polling import Polling
 from service_management.controller.publishing import RoutePublisher, Routes
 from service_management.controller.reconcile import Reconciler
-from service_management.controller.records import Changes, Records
+from service_management.controller.records import Changes, Records, RecordStore
 from service_management.controller.snapshot import Snapshot
 from service_management.controller.socket_paths import sockets
 from service_management.gateway.inflight import InflightSampler
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import routed
+from service_management.lifecycle.actions import Action, required_actions, routed
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
-from service_management.store import Store
 
 _LOG = structlog.get_logger(__name__)
 _UNDER_WAY = (State.QUEUED, State.STARTING, State.READY)
@@ -42,7 +43,7 @@ BUSY, STEADY, QUIET = 0.1, 0.2, 0.5  # longest wait for the next pass, seconds
 class Dependencies:
     """Everything outside that the controller uses."""
 
-    store: Store
+    store: RecordStore
     snapshot: Snapshot
     inbox: Inbox
     records: Records
@@ -72,6 +73,7 @@ class Controller:
         self._stopped, self._ended = threading.Event(), threading.Event()
         self._arrived: deque[Item] = deque()
         self._done: list[threading.Event] = []
+        self._acting = Isolation("an action of a service could not be started")
         self._began = 0.0
         self._restored = False
 
@@ -109,8 +111,6 @@ class Controller:
     def run(self) -> None:
         while not self._stopped.is_set():
             try:
-                if not self._restored:
-                    self._restore()
                 self.step(self._inbox.take(self._patience()))
             except Exception:
                 # The next pass starts from the same records: better late than never again.
@@ -122,6 +122,8 @@ class Controller:
         """One pass."""
         now = self._clock()
         self._arrived += items
+        if not self._restored:
+            self._restore(now)
         while self._arrived:  # an item that fails is not tried again, and does not cost the others
             self._process(self._arrived.popleft(), now)
         self._uses.watcher.look(now)
@@ -131,9 +133,9 @@ class Controller:
             self._effects.poll_queue(login, now)
         self._snapshot.last_pass = now
 
-    def _restore(self) -> None:
+    def _restore(self, now: float) -> None:
         """Take over. Nothing is idle before the log of the downtime has been read."""
-        now = self._began = self._clock()
+        self._began = now
         since = self._uses.open_since()
         for record in self._records.active():
             resumed = ev.Resumed(now if since is None else min(since, now))
@@ -156,10 +158,10 @@ class Controller:
         if not isinstance(item, Happened):
             self._reconciler.process(item, now)
             return
-        self._records.apply(item.route, item.event, now)
+        applied = self._records.apply_safely(item.route, item.event, now)
         if isinstance(item.event, ev.Submitted):
             self._polling.learned[item.event.job_name] = now
-        if item.done:
+        if item.done and applied:
             self._done.append(item.done)
 
     # -- time -----------------------------------------------------------------------
@@ -249,8 +251,17 @@ class Controller:
         self._effects.forget_jobs_except({record.job.name for record in active if record.job})
 
     def _act(self, changes: Changes, now: float) -> None:
-        for route, action in changes.actions:
+        """Not repeated: an action that could not be started follows from the record again."""
+        for route, submission in changes.submissions.items():
             record = self._records.get(route)
             # A later event of the same pass may have replaced the job.
-            if record and record.job and record.job.name == action.job.name:
-                self._effects.start(record, action, now)
+            if record and record.job and record.job.name == submission.job.name:
+                self._start(record, submission, now)
+        for route in changes.touched:
+            if record := self._records.get(route):
+                for action in required_actions(record):
+                    self._start(record, action, now)
+
+    def _start(self, record: Record, action: Action, now: float) -> None:
+        start = partial(self._effects.start, record, action, now)
+        self._acting.attempt(record.route, start)

@@ -18,7 +18,7 @@ from service_management.controller.inbox import (
 )
 from service_management.controller.job_spec import JobSpec, spec_of
 from service_management.controller.polling import Polling, login_of
-from service_management.controller.records import Records
+from service_management.controller.records import Records, RecordStore
 from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.job_views import JobPhase, JobView
@@ -26,7 +26,6 @@ from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import State
 from service_management.slurm.job_names import JobName, parse_job_name
 from service_management.ssh.login import Login
-from service_management.store import Store
 
 _LOG = structlog.get_logger(__name__)
 
@@ -48,7 +47,12 @@ class Match:
 
 class Reconciler:
     def __init__(
-        self, records: Records, effects: Effects, snapshot: Snapshot, store: Store, polling: Polling
+        self,
+        records: Records,
+        effects: Effects,
+        snapshot: Snapshot,
+        store: RecordStore,
+        polling: Polling,
     ) -> None:
         self._records, self._effects = records, effects
         self._snapshot, self._store = snapshot, store

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import structlog
+from typing import Any, Protocol
 
 from service_management.config import Service
+from service_management.controller.isolation import Isolation
 from service_management.controller.job_spec import JobSpec
-from service_management.lifecycle.actions import Action
+from service_management.lifecycle.actions import Submit
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed
 from service_management.lifecycle.policy import Policy
@@ -24,7 +24,6 @@ from service_management.slurm.job_names import job_name
 from service_management.store import LogEntry
 from service_management.usage.start_counters import StartCounters
 
-_LOG = structlog.get_logger(__name__)
 # For a service that is not in the configuration (yet): nothing ends by itself.
 _UNCONFIGURED = Policy(math.inf, math.inf, math.inf, drain_timeout=60.0)
 _JOB_ENDED = (JobOver, SubmitFailed, JobAbsent)  # the job has ended, or never existed
@@ -32,15 +31,30 @@ OUTPUT_LINES = 10  # of a failed attempt's output, stored with its event
 SOFT_SAVE = 5.0  # seconds of activity that a crash may forget; never a lifecycle change
 
 
+class RecordStore(Protocol):
+    """What the controller writes."""
+
+    def save(
+        self,
+        records: Iterable[Record],
+        forgotten: Iterable[str] = (),
+        entries: Sequence[LogEntry] = (),
+    ) -> None: ...
+
+    def note(self, key: str, value: Any) -> None: ...
+
+
 @dataclass
 class Changes:
-    """What one pass changed. `durable` are the routes whose record has to reach the disk now."""
+    """What changed since the last commit. Bounded by the number of services, however often a commit
+    fails: of the actions only submissions are kept, all others follow from the records."""
 
     records: dict[str, Record] = field(default_factory=dict)
     forgotten: set[str] = field(default_factory=set)
     entries: list[LogEntry] = field(default_factory=list)
-    durable: set[str] = field(default_factory=set)
-    actions: list[tuple[str, Action]] = field(default_factory=list)
+    durable: set[str] = field(default_factory=set)  # whose record has to reach the disk now
+    submissions: dict[str, Submit] = field(default_factory=dict)  # by route
+    touched: set[str] = field(default_factory=set)  # whose required actions are due
 
 
 class Records:
@@ -54,7 +68,7 @@ class Records:
         self._policies: dict[str, Policy] = {}
         self._saved_at: dict[str, float] = {}
         self._changes = Changes()
-        self._failing: set[str] = set()
+        self._isolation = Isolation("an event of a service could not be applied")
         self.start_counters = StartCounters()
 
     def configure(self, services: Mapping[str, Service]) -> None:
@@ -88,20 +102,14 @@ class Records:
         if after is None:
             self._forget(route, record, now)
             return
-        self._changes.actions += [(route, action) for action in decision.actions]
+        self._changes.touched.add(route)
+        if decision.submission is not None:
+            self._changes.submissions[route] = decision.submission
         if after != record:
             self._keep(record, after, event, now)
 
-    def apply_safely(self, route: str, event: Event, now: float) -> None:
-        """For one event of many: an error about one service must not stop the others. It is logged
-        once."""
-        try:
-            self.apply(route, event, now)
-            self._failing.discard(route)
-        except Exception:
-            if route not in self._failing:
-                _LOG.exception("an event of a service could not be applied", route=route)
-            self._failing.add(route)
+    def apply_safely(self, route: str, event: Event, now: float) -> bool:
+        return self._isolation.attempt(route, lambda: self.apply(route, event, now))
 
     def _context(self, record: Record, event: Event, now: float) -> Context:
         """A name for a new job is needed only where none may exist yet: rarely."""
@@ -128,12 +136,13 @@ class Records:
         return changes
 
     def put_back(self, changes: Changes) -> None:
-        """They could not be committed: the next pass tries again."""
+        """They could not be committed, and are tried again with the next pass. Newer changes win."""
         changes.records |= self._changes.records
         changes.forgotten |= self._changes.forgotten
         changes.entries += self._changes.entries
         changes.durable |= self._changes.durable
-        changes.actions += self._changes.actions
+        changes.submissions |= self._changes.submissions
+        changes.touched |= self._changes.touched
         self._changes = changes
 
     def _forget(self, route: str, record: Record, now: float) -> None:

@@ -1,8 +1,8 @@
-"""What a decision asks of the world.
+"""What is to be done about a service's job.
 
-Only `Submit` is an edge: it is returned once, by the decision that wrote the intent.
-Everything else is a duty, derived from the record alone, and so is asked for again at
-every tick until the record says otherwise: an action that got lost costs a tick.
+A `Submit` is returned once, by the decision that wrote the intent. All other actions follow from
+the record alone and are asked for again until the record says otherwise: an action that was lost
+costs a tick, and nothing has to be remembered while it cannot be carried out.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Find:
 
 @dataclass(frozen=True)
 class Tunnel:
-    """Lead the job's sockets to its node."""
+    """Open the tunnels from the job's sockets to its node."""
 
     job: Job
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Ask the health path, through the tunnel."""
+    """Request the health path through the tunnel."""
 
     job: Job
 
@@ -47,8 +47,8 @@ class Cancel:
 Action = Submit | Find | Tunnel | Probe | Cancel
 
 
-def duties(record: Record) -> tuple[Action, ...]:
-    """What is owed for as long as the record stays as it is."""
+def required_actions(record: Record) -> tuple[Action, ...]:
+    """To be repeated for as long as the record stays as it is."""
     job = record.job
     if job is None:
         return ()
@@ -62,5 +62,5 @@ def duties(record: Record) -> tuple[Action, ...]:
 
 
 def routed(record: Record) -> bool:
-    """Routed means healthy: exactly the ready ones are published."""
+    """Exactly the ready services are published: what is routed is healthy."""
     return record.state is State.READY

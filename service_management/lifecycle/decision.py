@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service_management.lifecycle.actions import Action
+from service_management.lifecycle.actions import Submit
 from service_management.lifecycle.policy import Policy
 from service_management.lifecycle.record import Job, Record
 
 
 @dataclass(frozen=True)
 class Context:
-    """The clock, the configuration's word, and the job to use if one is needed: None where
-    none can be, and while nobody knows how one would be submitted."""
+    """The time, what the configuration says, and the job to submit if one is needed. No job where
+    none may be submitted: one exists already, or the service is not in the configuration."""
 
     now: float
     policy: Policy
@@ -22,4 +22,4 @@ class Context:
 @dataclass(frozen=True)
 class Decision:
     record: Record | None  # None: forget the service
-    actions: tuple[Action, ...] = ()
+    submission: Submit | None = None  # set once: by the decision that wrote the intent

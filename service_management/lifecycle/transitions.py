@@ -1,7 +1,6 @@
-"""The decision table: `(record, event, context) → (record', actions)`, without I/O.
+"""The decision table: `(record, event, context) → (record', submission)`, without I/O.
 
-`TABLE` has an entry for every state × event; `_stay` is a decision too. The handlers
-for one kind of event stand together in `demand`, `slurm`, `clock` and `operator`.
+`TABLE` has an entry for every state × event; `_stay` is a decision too.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from service_management.lifecycle import demand, job_events, operator_requests, ticks
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Action, Submit, duties
+from service_management.lifecycle.actions import Submit
 from service_management.lifecycle.decision import Context, Decision
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
@@ -50,13 +49,11 @@ TABLE: Mapping[tuple[State, type], Handler] = {
 
 def decide(record: Record, event: ev.Event, context: Context) -> Decision:
     after = TABLE[record.state, type(event)](record, event, context)
-    if after is None:
-        return Decision(None)
-    return Decision(after, _submission(record, after) + duties(after))
+    return Decision(after, _submission(record, after) if after else None)
 
 
-def _submission(before: Record, after: Record) -> tuple[Action, ...]:
-    """A job the record did not know before is an intent: the one thing asked for once."""
+def _submission(before: Record, after: Record) -> Submit | None:
+    """A job that the record did not have before, and that has no id yet, is an intent."""
     job = after.job
     known = before.job.name if before.job else ""
-    return (Submit(job),) if job and not job.job_id and job.name != known else ()
+    return Submit(job) if job and not job.job_id and job.name != known else None

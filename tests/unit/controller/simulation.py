@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from service_management.controller.inbox import QueueAnswer
 from service_management.controller.reconcile import match
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Cancel, Find, Probe, Submit
+from service_management.lifecycle.actions import Cancel, Find, Probe, required_actions
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.lifecycle.policy import Policy
@@ -74,7 +74,7 @@ class Simulation:
     record: Record | None = field(default_factory=lambda: Record("s"))
     slurm: Slurm = field(default_factory=Slurm)
     to_submit: list[Job] = field(default_factory=list)
-    owed: tuple[object, ...] = ()
+    required: tuple[object, ...] = ()
     underway: dict[str, Sequence[ev.Event] | QueueAnswer] = field(default_factory=dict)
     learned: dict[str, float] = field(default_factory=dict)
     submitted: list[str] = field(default_factory=list)
@@ -86,11 +86,11 @@ class Simulation:
             return
         fresh = Job(f"io.s.0.1.n{len(self.submitted)}", 1, self.now)
         decision = decide(self.record, event, Context(self.now, POLICY, fresh))
-        self.record, self.owed = decision.record, decision.actions
-        for action in decision.actions:
-            if isinstance(action, Submit):
-                self.to_submit.append(action.job)
-                self.submitted.append(action.job.name)
+        self.record = decision.record
+        self.required = required_actions(self.record) if self.record else ()
+        if decision.submission is not None:
+            self.to_submit.append(decision.submission.job)
+            self.submitted.append(decision.submission.job.name)
         if isinstance(event, ev.Submitted):
             self.learned[event.job_name] = self.now
 
@@ -106,7 +106,7 @@ class Simulation:
         self.to_submit.clear()
         self.underway.clear()
         self.learned.clear()
-        self.owed = ()
+        self.required = ()
 
     # -- what it asks of the cluster
 
@@ -131,7 +131,7 @@ class Simulation:
             views = [job.view() for job in self.slurm.live()]
             self.underway[kind] = QueueAnswer("login", views, self.now)
             return
-        for action in self.owed:
+        for action in self.required:
             if type(action).__name__.lower() == kind:
                 self.underway[kind] = self._answer(action)
 

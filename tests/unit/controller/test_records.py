@@ -10,7 +10,7 @@ import pytest
 from service_management.controller.job_spec import spec_of
 from service_management.controller.records import SOFT_SAVE, Records
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Find, Submit
+from service_management.lifecycle.actions import Find, Submit, required_actions
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.lifecycle.policy import SPEAKS_FOR
 from service_management.lifecycle.record import Record
@@ -63,7 +63,7 @@ def test_an_intent_is_durable_and_its_submission_is_the_action() -> None:
     changes = kept.take_changes()
     job = changes.records["digits"].job
     assert changes.durable == {"digits"}
-    assert changes.actions == [("digits", Submit(job)), ("digits", Find(job))]
+    assert changes.submissions == {"digits": Submit(job)}
 
 
 def test_a_jobs_name_says_whose_it_is_and_its_spec_how_it_was_submitted() -> None:
@@ -133,7 +133,7 @@ def test_what_changed_nothing_is_not_written() -> None:
     kept.apply("digits", ev.Ticked(None), NOW)
     changes = kept.take_changes()
     assert (changes.records, changes.durable, changes.entries) == ({}, set(), [])
-    assert changes.actions  # its duties are asked for all the same
+    assert changes.touched == {"digits"}  # its actions are repeated all the same
 
 
 def test_a_line_is_logged_where_a_state_is_entered_or_a_job_is_named_and_nowhere_else() -> None:
@@ -184,7 +184,7 @@ def test_changes_that_could_not_be_committed_are_in_the_next_pass() -> None:
     changes = kept.take_changes()
     assert changes.records["digits"].job.job_id == "7"
     assert changes.durable == {"digits"}
-    assert changes.actions[0] == ("digits", Submit(job))
+    assert changes.submissions == {"digits": Submit(job)}
     assert [entry.state for entry in changes.entries] == ["queued", "queued"]
 
 
@@ -234,8 +234,8 @@ def test_a_process_killed_between_saving_and_acting_finds_its_job_and_submits_no
     after = given(store.load())
     after.apply("digits", ev.Demanded(), NOW + 1)
     after.apply("digits", ev.Ticked(0, held=300), NOW + 1)
-    [action, *_] = [action for _, action in after.take_changes().actions]
-    assert action == Find(before.get("digits").job)
+    assert after.take_changes().submissions == {}
+    assert required_actions(after.get("digits")) == (Find(before.get("digits").job),)
     assert after.get("digits").job == before.get("digits").job
 
 

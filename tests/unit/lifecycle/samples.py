@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from service_management.lifecycle import events as ev
+from service_management.lifecycle.actions import Action, required_actions
 from service_management.lifecycle.decision import Context, Decision
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.lifecycle.policy import Policy
@@ -65,6 +66,12 @@ def context(now: float = NOW, policy: Policy = POLICY, fresh: Job | None = FRESH
 
 def decided(record: Record, event: ev.Event, **circumstances: Any) -> Decision:
     return decide(record, event, context(**circumstances))
+
+
+def actions(decision: Decision) -> tuple[Action, ...]:
+    """What the loop does about it, if the next pass brings nothing else."""
+    submission = (decision.submission,) if decision.submission else ()
+    return submission + (required_actions(decision.record) if decision.record else ())
 
 
 def after(record: Record, event: ev.Event, **circumstances: Any) -> Record:

@@ -11,7 +11,7 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.states import State
 from service_management.lifecycle.transitions import TABLE
 
-from .samples import EXAMPLES, RECORDS, decided
+from .samples import EXAMPLES, RECORDS, actions, decided
 
 C, Q, S, R, D, F, X = State  # cold, queued, starting, ready, draining, failed, disabled
 
@@ -193,7 +193,7 @@ def outcome(state: State, event: type) -> str:
     if record is None:
         return "forgotten"
     what = "." if record == before else f"{record.state} {record.reason}"
-    return " ".join([what, *(type(action).__name__ for action in decision.actions)])
+    return " ".join([what, *(type(action).__name__ for action in actions(decision))])
 
 
 def test_every_state_and_event_has_an_entry() -> None:

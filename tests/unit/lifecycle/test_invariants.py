@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hypothesis import given
 
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Cancel, Submit, duties, routed
+from service_management.lifecycle.actions import Cancel, Submit, routed
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.job_views import JobPhase
 from service_management.lifecycle.policy import Policy
@@ -16,6 +16,7 @@ from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import Reason, State
 from service_management.lifecycle.transitions import decide
 
+from .samples import actions
 from .strategies import History, histories
 
 POLICY = Policy(timeout=30.0, startup_timeout=100.0, queue_timeout=500.0, drain_timeout=50.0)
@@ -46,7 +47,7 @@ def steps(history: History, policy: Policy = POLICY) -> Iterator[Step]:
         event = make(int(record.job.name[1:]) if record.job else number - 1)
         fresh = Job(f"j{number}", 8080, now)
         decision = decide(record, event, Context(now, policy, fresh))
-        yield Step(record, event, now, decision.record, decision.actions)
+        yield Step(record, event, now, decision.record, actions(decision))
         if decision.record is None:
             return
         record = decision.record
@@ -189,18 +190,3 @@ def test_a_service_is_forgotten_only_when_removed_and_without_a_job(history) -> 
             assert removed
             assert certainly_over(step)
             assert step.actions == ()
-
-
-@given(histories)
-def test_all_that_is_asked_for_but_a_submission_is_owed_by_the_record(history) -> None:
-    for step in steps(history):
-        if step.after is not None:
-            rest = tuple(a for a in step.actions if not isinstance(a, Submit))
-            assert rest == duties(step.after)
-
-
-@given(histories)
-def test_a_service_that_is_kept_running_is_never_given_up_for_lack_of_demand(history) -> None:
-    for step in steps(history, replace(POLICY, always_on=True)):
-        if step.after is not None:
-            assert step.after.reason not in (Reason.IDLE, Reason.QUEUE_TIMEOUT)

@@ -23,6 +23,7 @@ from .samples import (
     RECORDS,
     STARTING,
     SUBMITTING,
+    actions,
     after,
     cancelled,
     decided,
@@ -60,8 +61,8 @@ def test_a_refused_submission_fails_with_slurms_words_and_the_command() -> None:
 
 
 def test_a_submission_without_an_answer_is_looked_for_and_not_repeated() -> None:
-    actions = decided(SUBMITTING, ev.Ticked(0, held=3)).actions
-    assert actions == (Find(SUBMITTING.job),)
+    waiting = decided(SUBMITTING, ev.Ticked(0, held=3))
+    assert actions(waiting) == (Find(SUBMITTING.job),)
 
 
 def test_one_denial_of_a_job_proves_nothing() -> None:
@@ -87,9 +88,9 @@ def test_a_stopped_submission_that_failed_is_simply_gone() -> None:
 
 def test_a_stopped_submission_is_cancelled_once_its_id_is_known() -> None:
     unknown = cancelled(draining(Reason.STOPPED, job=SUBMITTING.job))
-    assert {type(a) for a in decided(unknown, ev.Ticked(0)).actions} == {Find}
+    assert {type(a) for a in actions(decided(unknown, ev.Ticked(0)))} == {Find}
     known = decided(unknown, ev.Submitted(OLD, "7"))
-    assert {type(a) for a in known.actions} == {Cancel}
+    assert {type(a) for a in actions(known)} == {Cancel}
 
 
 # -- what squeue shows
@@ -130,7 +131,7 @@ def test_a_job_seen_by_its_name_is_known_before_sbatch_answered() -> None:
 def test_an_ending_job_is_no_longer_routed_and_not_yet_over() -> None:
     ending = after(READY, seen(JobPhase.ENDING))
     assert (ending.state, ending.reason, ending.job.job_id) == (State.DRAINING, Reason.ENDED, "7")
-    assert Cancel not in {type(a) for a in decided(ending, ev.Ticked(0), now=NOW + 9).actions}
+    assert Cancel not in {type(a) for a in actions(decided(ending, ev.Ticked(0), now=NOW + 9))}
 
 
 @pytest.mark.parametrize("record", [STARTING, READY])
@@ -161,7 +162,7 @@ def test_a_job_that_runs_on_another_node_has_to_become_healthy_there(record) -> 
 
 def test_a_cancelled_job_that_was_put_back_is_still_being_cancelled() -> None:
     requeued = decided(cancelled(), seen(JobPhase.WAITING))
-    assert {type(a) for a in requeued.actions} == {Cancel}
+    assert {type(a) for a in actions(requeued)} == {Cancel}
 
 
 # -- the end
@@ -232,7 +233,7 @@ def test_the_health_of_an_older_job_routes_nothing() -> None:
 
 def test_a_start_does_not_wait_for_the_backoff() -> None:
     started = decided(FAILED, ev.StartAsked())
-    assert Submit(FRESH) in started.actions
+    assert Submit(FRESH) == started.submission
     assert started.record is not None
     assert started.record.failures == 0
 
@@ -243,7 +244,7 @@ def test_what_an_operator_starts_while_it_is_on_its_way_to_failed_starts_then(ev
     asked = after(failing, event)
     assert (asked.state, asked.job) == (State.DRAINING, failing.job)
     started = decided(cancelled(asked), over())
-    assert Submit(FRESH) in started.actions
+    assert Submit(FRESH) == started.submission
     assert started.record is not None
     assert started.record.failures == 0
 
@@ -251,7 +252,7 @@ def test_what_an_operator_starts_while_it_is_on_its_way_to_failed_starts_then(ev
 def test_a_restart_waits_for_the_old_jobs_end() -> None:
     restarting = after(READY, ev.RestartAsked())
     assert restarting.job == READY.job
-    assert Submit(FRESH) in decided(cancelled(restarting), over()).actions
+    assert Submit(FRESH) in actions(decided(cancelled(restarting), over()))
 
 
 def test_a_restart_while_draining_is_not_undone_by_a_request() -> None:
@@ -279,7 +280,7 @@ def test_enabling_while_it_drains_leads_to_cold() -> None:
 
 def test_an_edit_restarts_what_was_wanted_with_the_new_entry() -> None:
     changing = after(READY, ev.Changed())
-    assert Submit(FRESH) in decided(cancelled(changing), over()).actions
+    assert Submit(FRESH) in actions(decided(cancelled(changing), over()))
 
 
 def test_an_edit_of_a_failed_service_may_be_its_repair() -> None:

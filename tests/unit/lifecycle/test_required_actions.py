@@ -1,4 +1,4 @@
-"""What is owed for a record as it stands: asked for again until the record says otherwise."""
+"""The actions that follow from a record, repeated until the record says otherwise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from service_management import lifecycle
-from service_management.lifecycle.actions import Cancel, Find, Probe, Tunnel, duties, routed
+from service_management.lifecycle.actions import (
+    Cancel,
+    Find,
+    Probe,
+    Tunnel,
+    required_actions,
+    routed,
+)
 from service_management.lifecycle.events import EVENTS
 from service_management.lifecycle.states import TEXT, Reason, State
 
@@ -18,36 +25,36 @@ JOB = READY.job
 
 
 @pytest.mark.parametrize("state", [State.COLD, State.FAILED, State.DISABLED])
-def test_nothing_is_owed_without_a_job(state) -> None:
-    assert duties(RECORDS[state]) == ()
+def test_without_a_job_no_action_is_required(state) -> None:
+    assert required_actions(RECORDS[state]) == ()
 
 
-def test_a_job_without_an_id_is_looked_for_whatever_is_wanted_with_it() -> None:
+def test_a_job_without_an_id_is_looked_for_in_every_state() -> None:
     for record in (SUBMITTING, cancelled(draining(Reason.STOPPED, job=SUBMITTING.job))):
-        assert duties(record) == (Find(record.job),)
+        assert required_actions(record) == (Find(record.job),)
 
 
 def test_a_queued_job_needs_no_tunnel() -> None:
-    assert duties(QUEUED) == ()
+    assert required_actions(QUEUED) == ()
 
 
 @pytest.mark.parametrize("record", [STARTING, READY])
-def test_a_running_job_is_owed_a_tunnel_and_health_checks(record) -> None:
-    assert duties(record) == (Tunnel(JOB), Probe(JOB))
+def test_a_running_job_requires_a_tunnel_and_health_checks(record) -> None:
+    assert required_actions(record) == (Tunnel(JOB), Probe(JOB))
 
 
-def test_a_running_job_whose_node_is_not_known_yet_is_owed_nothing() -> None:
-    assert duties(STARTING.with_job(node="")) == ()
+def test_without_a_known_node_no_tunnel_is_opened() -> None:
+    assert required_actions(STARTING.with_job(node="")) == ()
 
 
-def test_the_tunnel_stays_until_draining_has_decided_to_cancel() -> None:
-    assert duties(DRAINING) == (Tunnel(JOB),)
+def test_the_tunnel_stays_open_until_the_job_is_cancelled() -> None:
+    assert required_actions(DRAINING) == (Tunnel(JOB),)
     job = cancelled().job
-    assert duties(cancelled()) == (Cancel(job),)
+    assert required_actions(cancelled()) == (Cancel(job),)
 
 
 @pytest.mark.parametrize("state", State)
-def test_exactly_the_ready_ones_are_routed(state) -> None:
+def test_exactly_the_ready_services_are_routed(state) -> None:
     assert routed(RECORDS[state]) == (state is State.READY)
 
 

@@ -1,0 +1,130 @@
+"""A controller whose store, routes and effects only write down what was done, into one list, so
+that a test can see the order within a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from service_management.config import Catalogue, Service
+from service_management.controller.config_watcher import CatalogueWatcher, Source
+from service_management.controller.effects import RecordingEffects
+from service_management.controller.inbox import Happened, Inbox, Item
+from service_management.controller.loop import Controller, Dependencies
+from service_management.controller.records import Records
+from service_management.controller.snapshot import Snapshot
+from service_management.gateway.inflight import InflightSampler, Sample
+from service_management.lifecycle import events as ev
+from service_management.lifecycle.record import Record
+from service_management.store import LogEntry
+from tests.unit.controller.samples import KEY_DIR, configured
+
+Calls = list[tuple[Any, ...]]
+START = 1000.0
+
+
+class Refused(Exception):
+    """The disk is full."""
+
+
+@dataclass
+class RecordingStore:
+    calls: Calls
+    refuses: bool = False
+    records: dict[str, Record] = field(default_factory=dict)
+    entries: list[LogEntry] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def save(
+        self,
+        records: Iterable[Record],
+        forgotten: Iterable[str] = (),
+        entries: Sequence[LogEntry] = (),
+    ) -> None:
+        if self.refuses:
+            raise Refused
+        for route in forgotten:
+            self.records.pop(route, None)
+        saved = {record.route: record for record in records}
+        self.records |= saved
+        self.entries += entries
+        self.calls.append(("save", {route: record.state for route, record in saved.items()}))
+
+    def note(self, key: str, value: Any) -> None:
+        if self.refuses:
+            raise Refused
+        self.notes[key] = value
+
+
+@dataclass
+class RecordingRoutes:
+    calls: Calls
+    routes: set[str] = field(default_factory=set)
+
+    def published(self) -> Iterable[str]:
+        return list(self.routes)
+
+    def publish(self, route: str, tunnels: tuple[Path, ...], quiet: Path) -> None:
+        self.routes.add(route)
+        self.calls.append(("publish", route))
+
+    def unpublish(self, route: str) -> None:
+        self.routes.discard(route)
+        self.calls.append(("unpublish", route))
+
+
+class Harness:
+    """`now` and `sample` may be changed between two passes."""
+
+    def __init__(self, run_dir: Path, *records: Record, services: Sequence[Service] = ()) -> None:
+        self.calls: Calls = []
+        self.now = START
+        self.sample = Sample(known=True)
+        self.last_request: float | None = 0.0
+        self.store = RecordingStore(self.calls)
+        self.routes = RecordingRoutes(self.calls)
+        self.effects = RecordingEffects(self.calls)
+        self.snapshot, self.inbox = Snapshot(), Inbox()
+        self.records = Records("io", KEY_DIR, {record.route: record for record in records})
+        self.records.configure({s.route_name: s for s in services or [configured()]})
+        source = Source(run_dir / "absent", lambda _: [], lambda _: None, Catalogue.of([]))
+        self.watcher = CatalogueWatcher(source, lambda _: None)
+        uses = Dependencies(
+            store=self.store,
+            snapshot=self.snapshot,
+            inbox=self.inbox,
+            records=self.records,
+            effects=self.effects,
+            routes=self.routes,
+            inflight=InflightSampler(lambda: self.sample),
+            watcher=self.watcher,
+            run_dir=run_dir,
+            last_request=lambda _route, _since: self.last_request,
+            open_since=lambda: None,
+        )
+        self.controller = Controller(uses, clock=lambda: self.now)
+
+    def restore(self) -> Harness:
+        """Take over the records, in a pass of its own."""
+        self.step(after=0.0)
+        return self
+
+    def step(self, *items: Item, after: float = 1.0) -> Calls:
+        """One pass, some time after the one before it. Returns its calls."""
+        self.now += after
+        self.calls.clear()
+        self.controller.step(items)
+        return list(self.calls)
+
+    def happen(self, event: ev.Event, route: str = "digits", after: float = 1.0) -> Calls:
+        return self.step(Happened(route, event), after=after)
+
+    def record(self, route: str = "digits") -> Record:
+        found = self.records.get(route)
+        assert found is not None
+        return found
+
+    def close(self) -> None:
+        self.watcher.close()
