@@ -32,7 +32,7 @@ class Variable:
 VARIABLES: tuple[Variable, ...] = (
     Variable("NGINX_PORT", "8090", "port at which clients reach the gateway"),
     Variable("NGINX_LISTEN_PORT", "80", "port nginx listens on inside the container"),
-    Variable("ML_SERVICE_FLASK_PORT", "5001", "loopback port of the control plane"),
+    Variable("ML_SERVICE_FLASK_PORT", "5001", "loopback port for reading /info and /metrics"),
     Variable("ML_SERVICE_SSH_BIND_MOUNT", "./ssh_bind_mnt", "directory of the SSH keys"),
     Variable("TLS_CERT", "", "certificate with its chain, PEM; then the gateway speaks HTTPS"),
     Variable("TLS_KEY", "", "the certificate's private key, PEM"),

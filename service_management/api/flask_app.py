@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service_management import __version__
 from service_management.api import admin, held_request, hold, info, problems
+from service_management.api.access import Access
 from service_management.api.metrics import service_metrics
 from service_management.api.problems import problem
 from service_management.controller.job_output import JobOutputs
@@ -40,9 +41,8 @@ def create_app(parts: Parts) -> Flask:
     app = Flask(__name__, static_folder=None)
     _inner(app, parts)
     _pages(app, parts)
-    app.register_blueprint(
-        admin.blueprint(parts.controller, parts.snapshot, parts.outputs, parts.admin_token)
-    )
+    app.before_request(Access(parts.admin_token).check)
+    app.register_blueprint(admin.blueprint(parts.controller, parts.snapshot, parts.outputs))
     _errors(app)
     return app
 

@@ -63,7 +63,7 @@ class Hold:
             return self._broke_off(route, held)
         if not self._places.acquire(blocking=False):
             text = "As many requests are being held as the gateway has room for (HOLD_THREADS)."
-            return problem(problems.BUSY, text, retry_after=5, service=route)
+            return problem(problems.BUSY, text, retry_after=problems.HOLD_FULL, service=route)
         try:
             return self._held(route, held, client, started)
         finally:
@@ -75,7 +75,7 @@ class Hold:
         with self._snapshot.waiters.holding(route):
             if not self._controller.ask(route, Demanded(held.request_id)):
                 text = "No decision within 5 s; the control plane is overloaded or starting."
-                return problem(problems.BUSY, text, retry_after=2, service=route)
+                return problem(problems.BUSY, text, retry_after=problems.RESTARTING, service=route)
             view = self._snapshot.of(route)
             if view is None:
                 return _unknown(route)
@@ -124,7 +124,7 @@ class Hold:
         view = self._snapshot.of(route)
         text = _MAYBE_EXECUTED if held.sent else _NOT_EXECUTED
         about = problems.about(view) if view else {"service": route}
-        return problem(problems.BROKE_OFF, text, retry_after=1, **about)
+        return problem(problems.BROKE_OFF, text, retry_after=problems.SENT_AND_LOST, **about)
 
 
 def _time_left(view: ServiceSnapshot, held: Held) -> float:

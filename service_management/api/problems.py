@@ -14,6 +14,15 @@ from service_management.config.config_problem import nearest
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State
 
+# Every Retry-After of the control plane, in seconds. nginx has one of its own, the same RESTARTING
+# for the time in which the control plane does not answer (nginx/snippets/error_documents.conf).
+RESTARTING = 2.0  # also: no decision within 5 s
+HOLD_FULL = 5.0
+SENT_AND_LOST = 1.0
+NOT_READY_YET = 5.0
+BACKOFF_LEAST = 1.0  # else what is left of the back-off
+ESTIMATE_LEAST, ESTIMATE_MOST = 5.0, 300.0  # bounds of Slurm's estimate
+
 PREFIX = "urn:inference-orchestrator:problem:"
 
 
@@ -33,6 +42,7 @@ BROKE_OFF = Kind("broke-off", 502, "The service broke off while answering")
 UNKNOWN_SERVICE = Kind("unknown-service", 404, "No such service")
 NOT_FOUND = Kind("not-found", 404, "No such path")
 UNAUTHORIZED = Kind("unauthorized", 401, "The admin token is missing or wrong")
+TOO_MANY_TOKENS = Kind("too-many-tokens", 429, "Too many wrong admin tokens")
 CONFLICT = Kind("conflict", 409, "That cannot be done now")
 BAD_REQUEST = Kind("bad-request", 400, "The request cannot be understood")
 NOT_ALLOWED = Kind("method-not-allowed", 405, "This path does not take that method")
@@ -48,6 +58,7 @@ KINDS = (
     UNKNOWN_SERVICE,
     NOT_FOUND,
     UNAUTHORIZED,
+    TOO_MANY_TOKENS,
     CONFLICT,
     BAD_REQUEST,
     NOT_ALLOWED,
@@ -134,7 +145,7 @@ def retry_after(view: ServiceSnapshot, now: float) -> float | None:
     if record.state is State.DISABLED:
         return None
     if record.state is State.FAILED:
-        return max(record.retry_at - now, 1.0)
+        return max(record.retry_at - now, BACKOFF_LEAST)
     if record.state is State.QUEUED and job and job.estimated_start:
-        return min(max(job.estimated_start - now, 5.0), 300.0)
-    return 5.0
+        return min(max(job.estimated_start - now, ESTIMATE_LEAST), ESTIMATE_MOST)
+    return NOT_READY_YET

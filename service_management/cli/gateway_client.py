@@ -17,7 +17,8 @@ class GatewayError(Exception):
 
 class Gateway:
     def __init__(self, chosen: Settings) -> None:
-        self._url, self._session = chosen.gateway_url, loopback.session(chosen)
+        self._url = chosen.gateway_url
+        self._gateway = loopback.control_plane(chosen)
 
     def info(self, route: str = "") -> dict[str, Any]:
         return self._json("GET", f"/info/{quote(route, safe='')}" if route else "/info")
@@ -40,7 +41,10 @@ class Gateway:
 
     def _ask(self, method: str, path: str) -> requests.Response:
         try:
-            answer = self._session.request(method, self._url + path, timeout=60)
+            url = self._gateway.url + path
+            answer = self._gateway.session.request(method, url, timeout=60)
+        except loopback.StrangerListens as error:
+            raise GatewayError(str(error)) from None
         except requests.RequestException as error:
             raise GatewayError(
                 f"no gateway answers at {self._url}: is it running (./start.cmd), and is "

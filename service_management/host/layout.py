@@ -59,12 +59,22 @@ def socket_mask(chosen: Settings) -> int:
     return OWNER_AND_GROUP if nginx_user(chosen) else OWNER_ONLY
 
 
+def control_socket(chosen: Settings) -> Path:
+    """Where nginx and the command line reach the control plane: in a directory that only this user
+    can write, so nobody else can take its place while it restarts.
+
+    Inside nginx/, because an older version refuses a RUN_DIR with a name that it does not know. Not
+    called *.sock: in the access log that means a service.
+    """
+    return chosen.run_dir / "nginx" / "control_plane"
+
+
 def gateway_settings(chosen: Settings) -> GatewaySettings:
     try:
         return GatewaySettings(
             run_dir=chosen.run_dir,
             listen=default_listen(chosen.listen_port),
-            flask=f"127.0.0.1:{chosen.flask_port}",
+            flask=f"unix:{control_socket(chosen)}",
             tls_cert=chosen.tls_cert,
             tls_key=chosen.tls_key,
             nginx_user=nginx_user(chosen),

@@ -47,18 +47,33 @@ def sentence(host: str, port: int, error: OSError) -> str:
     return f"{host} port {port} cannot be listened at: {error.strerror}"
 
 
+def listening_users(port: int) -> set[int]:
+    """Whose processes listen at the port: this much of others' processes everybody may see."""
+    return {int(columns[7]) for columns in _listening(port)}
+
+
 def holders(port: int) -> list[Process]:
     """Processes that listen at the port, as far as this user may see them."""
-    wanted = {f"socket:[{inode}]" for inode in _listening(port)}
+    return _that_have({columns[9] for columns in _listening(port)})
+
+
+def socket_holders(place: Path) -> list[Process]:
+    """Processes that listen at this unix socket, or are connected to a listener there."""
+    lines = (line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:])
+    return _that_have({columns[6] for columns in lines if columns[7:] == [str(place)]})
+
+
+def _that_have(inodes: set[str]) -> list[Process]:
+    wanted = {f"socket:[{inode}]" for inode in inodes}
     return [process for process in _processes() if wanted & _descriptors(process.pid)]
 
 
-def _listening(port: int) -> Iterator[str]:
+def _listening(port: int) -> Iterator[list[str]]:
     for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
         lines = table.read_text().splitlines()[1:] if table.exists() else []
         for columns in (line.split() for line in lines):
             if columns[3] == _LISTENING and int(columns[1].rpartition(":")[2], 16) == port:
-                yield columns[9]
+                yield columns
 
 
 def _processes() -> Iterator[Process]:

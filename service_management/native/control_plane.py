@@ -16,28 +16,28 @@ START_SECONDS = 60.0
 
 
 def wait_until_healthy(chosen: Settings, say: Say) -> None:
-    session, url = loopback.session(chosen), chosen.gateway_url
-    found = wait(lambda: _alive(session, url), START_SECONDS, "the control plane", say)
+    found = wait(lambda: _alive(chosen), START_SECONDS, "the control plane", say)
     if not found:
         raise NativeError(
             f"not healthy after {START_SECONDS:.0f} s; its logs:\n"
             + _tail(chosen, "control")
             + _tail(chosen, "nginx")
         )
-    say(f"the gateway answers at {url}/")
+    say(f"the gateway answers at {chosen.gateway_url}/")
     if found["config_error"]:
         say(f"{chosen.config_file} is not valid; {_served(len(found['services']))}:")
         say(found["config_error"]["text"])
 
 
-def _alive(session: requests.Session, url: str) -> dict[str, Any] | None:
+def _alive(chosen: Settings) -> dict[str, Any] | None:
     """Once everything answers, and the configuration has been read."""
+    nginx, control = loopback.through_nginx(chosen), loopback.control_plane(chosen)
     try:
         paths = ("/healthz", "/healthz/nginx")
-        alive = all(session.get(url + path, timeout=2).ok for path in paths)
+        alive = all(nginx.session.get(nginx.url + path, timeout=2).ok for path in paths)
     except requests.RequestException:
         return None
-    found = info(session, url) if alive else None
+    found = info(control.session, control.url) if alive else None
     return found if found and (found["config_version"] or found["config_error"]) else None
 
 

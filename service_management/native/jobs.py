@@ -15,7 +15,8 @@ STOP_SECONDS = 30.0
 def stop(chosen: Settings, say: Say) -> None:
     """A request may start a new one meanwhile: these are not waited for, but cancelled once no
     controller is left."""
-    session, url = loopback.session(chosen), f"http://127.0.0.1:{chosen.flask_port}"
+    gateway = loopback.control_plane(chosen)
+    session, url = gateway.session, gateway.url
     mine = known(session, url)
     for name, route in mine.items():
         say(f"cancelling the job of {route}" + (f" ({name})" if name else ""))

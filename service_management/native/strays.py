@@ -7,6 +7,7 @@ import signal
 from service_management.gateway.nginx import Nginx
 from service_management.gateway.processes import is_here, parent, title
 from service_management.host import ports
+from service_management.host.layout import control_socket
 from service_management.native import supervisor
 from service_management.settings import Settings
 
@@ -16,7 +17,7 @@ def find(chosen: Settings, nginx: Nginx) -> dict[int, signal.Signals]:
     or another nginx, at our port."""
     control = {
         process.pid: signal.SIGTERM
-        for process in _holders(chosen.flask_port)
+        for process in _control_planes(chosen)
         if supervisor.CONTROL[-1] in process.command
         and not _is_below(process.pid, supervisor.CONFIG)
     }
@@ -28,6 +29,12 @@ def find(chosen: Settings, nginx: Nginx) -> dict[int, signal.Signals]:
         and not _is_below(process.pid, "nginx: master")
     }
     return control | ({master: signal.SIGQUIT} if master else {}) | orphans
+
+
+def _control_planes(chosen: Settings) -> list[ports.Process]:
+    """At the port too: one that an older version left has no socket."""
+    found = [*ports.socket_holders(control_socket(chosen)), *ports.holders(chosen.flask_port)]
+    return [process for process in found if is_here(process.pid)]
 
 
 def _holders(port: int) -> list[ports.Process]:
