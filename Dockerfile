@@ -13,7 +13,7 @@ RUN awk -f /gateway_lock.awk /requirements.lock > /gateway.lock \
 FROM python AS gateway
 RUN apt-get update -qq \
  && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    nginx-light=1.22.* openssh-client=1:9.2* socat=1.7.* tini=0.19.* \
+    nginx-light=1.22.* libnginx-mod-http-lua=1:0.10.* openssh-client=1:9.2* socat=1.7.* tini=0.19.* \
  && apt-get clean && rm -rf /var/lib/apt/lists/*
 COPY --from=gateway_packages /opt/venv /opt/venv
 # ssh runs for known users only.

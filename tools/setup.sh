@@ -7,12 +7,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 say()  { printf '• %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-# packages PROGRAM=PACKAGE ...: install the packages whose programs are missing.
+# packages PROGRAM=PACKAGE ...: install the packages whose programs (or files, by their whole path) are missing.
 packages() {
     local missing=() pair program
     for pair in "$@"; do
         program=${pair%%=*}
-        PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null 2>&1 || missing+=("${pair#*=}")
+        if [[ $program == /* ]]; then
+            [ -e "$program" ] || missing+=("${pair#*=}")
+        else
+            PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null 2>&1 || missing+=("${pair#*=}")
+        fi
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     local names
@@ -74,5 +78,5 @@ environment() {
     printf '%s %s %s' "$lock" "$wanted" "$PWD" > "$stamp"
 }
 
-GATEWAY_PACKAGES="nginx=nginx-light ssh=openssh-client"
+GATEWAY_PACKAGES="nginx=nginx-light /usr/lib/nginx/modules/ngx_http_lua_module.so=libnginx-mod-http-lua ssh=openssh-client"
 DEMO_PACKAGES="slurmctld=slurmctld slurmd=slurmd sbatch=slurm-client munged=munge sshd=openssh-server ip=iproute2 nsenter=util-linux"

@@ -8,6 +8,7 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from service_management.gateway import nginx_program
 from service_management.gateway.quote import bare
 
 TEMPLATE_DIR = Path(__file__).resolve().parents[2] / "nginx"
@@ -101,6 +102,11 @@ class GatewaySettings:
     def error_log(self) -> Path:
         """Also where a refused reload is explained."""
         return self.log_dir / "error.log"
+
+    @property
+    def modules(self) -> tuple[Path, ...]:
+        """In the order in which nginx must load them."""
+        return tuple(nginx_program.modules_dir() / name for name in nginx_program.MODULES)
 
     @property
     def worker_connections(self) -> int:

@@ -12,6 +12,7 @@ from service_management.gateway.errors import NginxRefused
 from service_management.gateway.files import symlink_atomically
 from service_management.gateway.gateway_settings import GatewaySettings
 from service_management.gateway.nginx_master import NginxMaster, complaints
+from service_management.gateway.nginx_program import binary
 from service_management.gateway.render import MAIN, generation_of, render
 
 _CHECK_SECONDS = 60
@@ -80,8 +81,7 @@ class Nginx:
             raise NginxRefused(words.replace(f"{directory}/", ""))
 
     def _program(self) -> list[str]:
-        binary = shutil.which("nginx") or "/usr/sbin/nginx"
-        return [binary, "-p", f"{self.settings.nginx_dir}/", "-e", str(self.settings.error_log)]
+        return [binary(), "-p", f"{self.settings.nginx_dir}/", "-e", str(self.settings.error_log)]
 
     def _current(self) -> str | None:
         link = self.settings.current

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from service_management.catalogue_source import last_catalogue, read_catalogue
 from service_management.config import Catalogue
-from service_management.gateway import foreground
+from service_management.gateway import foreground, nginx_program
 from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
 from service_management.host import layout, ports, tls
@@ -66,6 +66,8 @@ class Native:
                     f"{program} is not installed: run ./start.cmd, which installs it, or install "
                     "the packages nginx-light and openssh-client"
                 )
+        if missing := nginx_program.missing_modules():
+            raise NativeError(missing)
         self._end_processes()  # of a supervisor that was killed
         self._check_tls()
         places = self.nginx.settings.listen

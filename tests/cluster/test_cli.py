@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from typer.testing import CliRunner
 
 from demo.cluster import Cluster
 from service_management.cli import commands as cli
+from service_management.gateway.nginx_program import binary, modules_dir
 from service_management.host import layout
 from service_management.native.env_file import make_secrets
 from service_management.slurm.job_names import parse_job_name
@@ -151,10 +151,10 @@ def test_a_setting_that_cannot_be_used_is_named(
     assert all(word in said for word in words), said
 
 
-def test_without_nginx_it_is_said_how_to_get_it(fresh: Stack) -> None:
-    """In a mount namespace where nginx is no program."""
-    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    inner = f"mount --bind /dev/null {nginx} && exec {sys.executable} -m service_management.cli up"
+@pytest.mark.parametrize("hidden", [binary(), f"{modules_dir()}/ngx_http_lua_module.so"])
+def test_what_is_missing_of_nginx_is_named(fresh: Stack, hidden: str) -> None:
+    """In a mount namespace where it is hidden behind a device."""
+    inner = f"mount --bind /dev/null {hidden} && {sys.executable} -m service_management.cli up"
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", inner],
         env=fresh.environment,
@@ -163,7 +163,7 @@ def test_without_nginx_it_is_said_how_to_get_it(fresh: Stack) -> None:
         capture_output=True,
         check=False,
     )
-    assert "nginx is not installed" in refused(done)
+    assert "is not installed" in refused(done)
 
 
 def test_a_zombie_is_not_taken_for_a_running_process(tmp_path: Path) -> None:

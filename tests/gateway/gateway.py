@@ -66,7 +66,7 @@ class Gateway:
             return False
 
     def call(self, target: str, *args: Any, **kwargs: Any) -> client.Answer:
-        return client.call(self.port, target, *args, trust=self.trust, **kwargs)
+        return client.call(self.port, target, *args, **{**kwargs, "trust": self.trust})
 
     @property
     def trust(self) -> ssl.SSLContext | None:

@@ -231,3 +231,12 @@ def test_a_renewed_certificate_is_taken_up_and_a_broken_one_is_not(
         gateway.nginx.reload()
     assert serial(gateway, trust) == renewed
     assert gateway.call("/whole/x").status == 200
+
+
+@pytest.mark.parametrize("raw", [b"HTTP/1.1 103 Early Hints\r\n\r\nforged", b"no status line"])
+def test_over_http2_an_invalid_answer_is_a_502_too(gateway: Gateway, raw: bytes) -> None:
+    gateway.warm("whole").script.raw = raw
+    assert gateway.trust
+    headers = [(":method", "GET"), (":path", "/whole/raw"), (":scheme", "https")]
+    status, body = ask(gateway.port, gateway.trust, [*headers, (":authority", "localhost")])
+    assert (status, json.loads(body)["status"]) == (502, 502)

@@ -35,6 +35,7 @@ class Script:
     release: threading.Event = field(default_factory=threading.Event)
     headers: list[tuple[str, str]] = field(default_factory=list)
     status: int = 200
+    raw: bytes = b""  # what the path "raw" answers with; its connection stays open
 
 
 class Upstream:
@@ -120,6 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
             "ws": self._upgrade,
             "silent": self._silent,
             "drop": self._drop,
+            "raw": self._raw,
         }
         special.get(last, self._echo)()
 
@@ -187,3 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _drop(self) -> None:
         self.close_connection = True
+
+    def _raw(self) -> None:
+        """Byte for byte, and then nothing more until released."""
+        self.close_connection = True
+        self.wfile.write(self.service.script.raw)
+        self.service.script.release.wait(30)
