@@ -26,6 +26,8 @@ from service_management.gateway.inflight import InflightSampler, look
 from service_management.gateway.nginx import Nginx
 from service_management.gateway.nginx_master import NginxMaster
 from service_management.host import layout, lock, logs
+from service_management.host.steady_clock import SteadyClock
+from service_management.lifecycle.record import Record
 from service_management.settings import Settings
 from service_management.ssh.backends import make_backend
 from service_management.store import Store
@@ -69,8 +71,11 @@ def _stop(parts: Parts) -> None:
 
 
 def build(chosen: Settings) -> Parts:
-    store, snapshot, inbox = Store(chosen.database_url), Snapshot(), Inbox()
-    records = Records(chosen.identity, chosen.key_dir, store.load())
+    store, inbox = Store(chosen.database_url), Inbox()
+    stored = store.load()
+    clock = _clock(store, stored.values())
+    snapshot = Snapshot(clock)
+    records = Records(chosen.identity, chosen.key_dir, stored)
     last_good = last_catalogue(store)
     records.configure(last_good.services)
     snapshot.services, snapshot.start_counters = records.services, records.start_counters
@@ -81,11 +86,14 @@ def build(chosen: Settings) -> Parts:
     workers = Workers(backend, snapshot.calls)
     inflight = InflightSampler(lambda: look(chosen.run_dir / "tunnels"))
     uses = Dependencies(
+        clock=clock,
         store=store,
         snapshot=snapshot,
         inbox=inbox,
         records=records,
-        effects=Executor(workers, chosen.run_dir, inbox.put, records.service, inflight.listens),
+        effects=Executor(
+            workers, chosen.run_dir, inbox.put, records.service, inflight.listens, clock.now
+        ),
         routes=PublishedRoutes(chosen.run_dir),
         inflight=inflight,
         watcher=_watcher(chosen, inbox, last_good),
@@ -102,6 +110,15 @@ def build(chosen: Settings) -> Parts:
         admin_token=chosen.admin_token,
         most_held=chosen.hold_threads,
     )
+
+
+def _clock(store: Store, records: Iterable[Record]) -> SteadyClock:
+    latest = max((max(r.since, r.last_activity, r.last_demand) for r in records), default=0.0)
+    stored = store.noted("clock")
+    clock = SteadyClock.resume(stored, latest)
+    if clock.to_store() != stored:
+        store.note("clock", clock.to_store())
+    return clock
 
 
 def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueWatcher:

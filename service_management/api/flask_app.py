@@ -87,7 +87,7 @@ def _pages(app: Flask, parts: Parts) -> None:
 
     @app.get("/healthz")
     def healthz() -> Response:
-        age = time.time() - parts.snapshot.last_pass
+        age = parts.snapshot.since_last_pass()
         alive = age < STALLED
         status, seconds = "ok" if alive else "stalled", round(age, 3)
         body = jsonify(status=status, controller_seconds=seconds, version=__version__)

@@ -6,13 +6,14 @@ trouble, shown to people: unknown is not gone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from service_management.config import Service
-from service_management.controller.health_check import probe
+from service_management.controller.health_check import Check, probe
 from service_management.controller.inbox import Happened, Item, LoginState, QueueAnswer
 from service_management.controller.job_spec import JobSpec, spec_of
 from service_management.controller.socket_paths import (
@@ -24,8 +25,13 @@ from service_management.controller.socket_paths import (
 from service_management.controller.workers import LoginWorker, Workers
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, Cancel, Find, Probe, Submit, Tunnel
+from service_management.lifecycle.intervals import (
+    CANCEL_EVERY,
+    FIND_EVERY,
+    TUNNEL_EVERY,
+    probe_interval,
+)
 from service_management.lifecycle.job_views import JobEnd
-from service_management.lifecycle.policy import probe_interval
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import Reason, State
 from service_management.slurm import outcomes
@@ -33,9 +39,15 @@ from service_management.slurm.sbatch import SubmitSpec, submit_command
 from service_management.ssh.errors import ClusterError
 from service_management.ssh.login import Login
 
-# The same action for the same job is not started again within this many seconds. A submission
-# is started once.
-PAUSES: dict[type, float] = {Submit: 0.0, Find: 1.0, Tunnel: 0.5, Cancel: 5.0}
+PAUSES: dict[type, float] = {
+    Submit: 0.0,  # started only once
+    Find: FIND_EVERY,
+    Tunnel: TUNNEL_EVERY,
+    Cancel: CANCEL_EVERY,
+}
+# Seconds between two probes for which the earlier one speaks: a control plane that hung meanwhile
+# has seen nothing.
+PROBE_COVERS = 2.0
 
 
 @dataclass(frozen=True)
@@ -50,21 +62,22 @@ class Target:
     answers_wait: bool  # a probe's answer may wait for the next pass
 
 
+@dataclass
 class Executor:
-    """The real `Effects`. `listens`: whether a tunnel's socket was there at the last look."""
+    """The real `Effects`."""
 
-    def __init__(
-        self,
-        workers: Workers,
-        run_dir: Path,
-        put: Callable[[Item], None],
-        service: Callable[[str], Service | None],
-        listens: Callable[[Path], bool],
-    ) -> None:
-        self._workers, self._run_dir, self._put = workers, run_dir, put
-        self._service, self._listens = service, listens
-        self._targets = TunnelTargets()
-        self._not_before: dict[tuple[str, type], float] = {}
+    workers: Workers
+    run_dir: Path
+    put: Callable[[Item], None]
+    service: Callable[[str], Service | None]
+    listens: Callable[[Path], bool]  # whether a tunnel's socket was there at the last look
+    clock: Callable[[], float]
+    _targets: TunnelTargets = field(default_factory=TunnelTargets)
+    _not_before: dict[tuple[str, type], float] = field(default_factory=dict)
+    _reached: dict[str, float] = field(default_factory=dict)  # job name → last probe of its node
+    _troubled: set[str] = field(default_factory=set)  # logins that did not answer the last time
+
+    def __post_init__(self) -> None:
         self._work: dict[type, Callable[[Target], None]] = {
             Submit: self._submit,
             Find: self._find,
@@ -85,22 +98,22 @@ class Executor:
             self._not_before[job.name, kind] = now + pause
 
     def poll_queue(self, login: Login, now: float) -> None:
-        worker = self._workers.of(login)
+        worker = self.workers.of(login)
         worker.do("queue", lambda: self._ask_queue(worker, now))
 
     def fetch_end(self, route: str, job: Job) -> None:
         self._run(self._target(route, job), "end", self._ask_end)
 
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
-        if worker := self._workers.known(login_id):
+        if worker := self.workers.known(login_id):
             worker.do(("orphan", job_id), lambda: worker.client.cancel([job_id]))
 
     def close_tunnels_except(self, jobs: Iterable[Job], listening: frozenset[str]) -> None:
         """Whoever opened them, and when: only its own connection can close a tunnel, and which one
         that is, only an earlier process knew. A dead tunnel's socket file goes as well."""
-        kept = {str(path) for job in jobs for path in sockets(self._run_dir, job).all}
-        for path in (listening | on_disk(self._run_dir)) - kept:
-            for worker in self._workers.all():
+        kept = {str(path) for job in jobs for path in sockets(self.run_dir, job).all}
+        for path in (listening | on_disk(self.run_dir)) - kept:
+            for worker in self.workers.all():
                 worker.do((path, "close"), partial(_close_tunnel, worker, Path(path)))
 
     def probe_soon(self, record: Record) -> None:
@@ -108,18 +121,20 @@ class Executor:
             self._not_before.pop((record.job.name, Probe), None)
 
     def tunnel_is_up(self, job: Job, socket: Path) -> bool:
-        return self._targets.node(socket) == job.node and self._listens(socket)
+        return self._targets.node(socket) == job.node and self.listens(socket)
 
     def forget_jobs_except(self, names: set[str]) -> None:
         for key in [key for key in self._not_before if key[0] not in names]:
             del self._not_before[key]
         self._targets.forget_jobs_except(names)
+        for name in self._reached.keys() - names:
+            self._reached.pop(name, None)
 
     # -- whether, and where -----------------------------------------------------------
 
     def _needless(self, action: Action) -> bool:
         job = action.job
-        paths = sockets(self._run_dir, job)
+        paths = sockets(self.run_dir, job)
         if isinstance(action, Tunnel):
             return all(self.tunnel_is_up(job, socket) for socket in paths.all)
         if isinstance(action, Probe):
@@ -128,12 +143,12 @@ class Executor:
         return isinstance(action, Find) and self._is_submitting(job)
 
     def _is_submitting(self, job: Job) -> bool:
-        return self._workers.of(spec_of(job).login).busy((job.name, Submit))
+        return self.workers.of(spec_of(job).login).busy((job.name, Submit))
 
     def _target(self, route: str, job: Job, *, answers_wait: bool = False) -> Target:
-        spec, service = spec_of(job), self._service(route)
+        spec, service = spec_of(job), self.service(route)
         path = service.check_health_path if service else "/"
-        return Target(route, job, spec, self._workers.of(spec.login), path, answers_wait)
+        return Target(route, job, spec, self.workers.of(spec.login), path, answers_wait)
 
     def _run(self, target: Target, kind: object, work: Callable[[Target], None]) -> bool:
         start = target.worker.probe if kind is Probe else target.worker.do
@@ -148,14 +163,15 @@ class Executor:
             self._trouble(target.worker, error.text)
 
     def _trouble(self, worker: LoginWorker, text: str) -> None:
-        self._put(LoginState(worker.login.id, text))
+        self._troubled.add(worker.login.id)
+        self.put(LoginState(worker.login.id, text))
 
     def _report(self, target: Target, event: ev.Event) -> None:
-        self._put(Happened(target.route, event))
+        self.put(Happened(target.route, event))
 
     def _submit(self, target: Target) -> None:
         spec, job = submission(target.spec, target.job), target.job
-        outcome = target.worker.client.submit(spec, job.intended_at)
+        outcome = target.worker.client.submit(spec, self.clock() - job.intended_at)
         if isinstance(outcome, outcomes.Submitted):
             self._report(target, ev.Submitted(job.name, outcome.job_id))
         elif isinstance(outcome, outcomes.Unknown):
@@ -181,7 +197,7 @@ class Executor:
         if isinstance(address, outcomes.Unknown):
             self._trouble(worker, address.message)
             return
-        paths = sockets(self._run_dir, job)
+        paths = sockets(self.run_dir, job)
         for socket in (paths.quiet, paths.main):
             self._open_tunnel(target, socket, address)
         for socket in paths.further:
@@ -201,9 +217,22 @@ class Executor:
 
     def _probe(self, target: Target) -> None:
         """Many services are ready, and nearly always well: their answers cause no pass each."""
-        health = probe(sockets(self._run_dir, target.job).quiet, target.health_path)
-        event = ev.Probed(target.job.name, health)
-        self._put(Happened(target.route, event, waits=target.answers_wait))
+        began = time.monotonic()
+        check = probe(sockets(self.run_dir, target.job).quiet, target.health_path)
+        event = ev.Probed(target.job.name, check.health, self._watched(target, check, began))
+        self.put(Happened(target.route, event, waits=target.answers_wait))
+
+    def _watched(self, target: Target, check: Check, began: float) -> float:
+        """The seconds for which this probe speaks, if it reached the node. A tunnel takes
+        connections also while its login is cut off: no answer at all then says nothing."""
+        name, ended = target.job.name, time.monotonic()
+        cut_off = check.health is ev.Health.SILENT and target.worker.login.id in self._troubled
+        if not check.connected or cut_off:
+            self._reached.pop(name, None)
+            return 0.0
+        before = max(self._reached.get(name, began), began - PROBE_COVERS)
+        self._reached[name] = ended
+        return ended - before
 
     def _cancel(self, target: Target) -> None:
         outcome = target.worker.client.cancel([target.job.job_id])
@@ -225,8 +254,9 @@ class Executor:
         if isinstance(views, outcomes.Unknown):
             self._trouble(worker, views.message)
             return
-        self._put(LoginState(worker.login.id))
-        self._put(QueueAnswer(worker.login.id, views, now))
+        self._troubled.discard(worker.login.id)
+        self.put(LoginState(worker.login.id))
+        self.put(QueueAnswer(worker.login.id, views, now))
 
 
 def submission(spec: JobSpec, job: Job) -> SubmitSpec:

@@ -1,9 +1,11 @@
-"""One health check: GET over the quiet tunnel."""
+"""One health check: GET through the tunnel that no client uses."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 from service_management.lifecycle.events import Health
@@ -22,14 +24,23 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def probe(tunnel: Path, health_path: str, patience: float = PATIENCE) -> Health:
-    """No tunnel is no answer; a tunnel whose far end refuses is one."""
-    connection = _UnixConnection(tunnel, patience)
-    try:
-        connection.connect()
-    except OSError:
-        connection.close()
-        return Health.SILENT
+@dataclass(frozen=True)
+class Check:
+    health: Health
+    connected: bool  # a tunnel was there
+
+
+def probe(tunnel: Path, health_path: str, patience: float = PATIENCE) -> Check:
+    """Without a tunnel there is no answer. A tunnel whose far end refuses is an answer."""
+    with contextlib.closing(_UnixConnection(tunnel, patience)) as connection:
+        try:
+            connection.connect()
+        except OSError:
+            return Check(Health.SILENT, connected=False)
+        return Check(_ask(connection, health_path), connected=True)
+
+
+def _ask(connection: http.client.HTTPConnection, health_path: str) -> Health:
     try:
         connection.request("GET", health_path, headers={"User-Agent": "orchestrator-health"})
         status = connection.getresponse().status
@@ -37,6 +48,4 @@ def probe(tunnel: Path, health_path: str, patience: float = PATIENCE) -> Health:
         return Health.SILENT
     except (OSError, http.client.HTTPException):
         return Health.UNHEALTHY
-    finally:
-        connection.close()
     return Health.HEALTHY if 200 <= status < 300 else Health.UNHEALTHY

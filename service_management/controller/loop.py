@@ -9,7 +9,6 @@ records again by the next pass, or the next process.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,20 +28,22 @@ from service_management.controller.records import Changes, Records, RecordStore
 from service_management.controller.snapshot import Snapshot
 from service_management.controller.socket_paths import sockets
 from service_management.gateway.inflight import InflightSampler
+from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, required_actions, routed
+from service_management.lifecycle.intervals import PASS_BUSY, PASS_QUIET, PASS_STEADY
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 
 _LOG = structlog.get_logger(__name__)
 _UNDER_WAY = (State.QUEUED, State.STARTING, State.READY)
-BUSY, STEADY, QUIET = 0.1, 0.2, 0.5  # longest wait for the next pass, seconds
 
 
 @dataclass(frozen=True)
 class Dependencies:
     """Everything outside that the controller uses."""
 
+    clock: SteadyClock
     store: RecordStore
     snapshot: Snapshot
     inbox: Inbox
@@ -59,8 +60,8 @@ class Dependencies:
 
 
 class Controller:
-    def __init__(self, uses: Dependencies, clock: Callable[[], float] = time.time) -> None:
-        self._uses, self._clock = uses, clock
+    def __init__(self, uses: Dependencies) -> None:
+        self._uses, self._clock = uses, uses.clock.now
         self._records, self._snapshot, self._inbox = uses.records, uses.snapshot, uses.inbox
         self._effects, self._inflight = uses.effects, uses.inflight
         self._publisher = RoutePublisher(
@@ -131,12 +132,14 @@ class Controller:
         self._commit_or_put_back(self._records.take_changes(), now)
         for login in self._polling.due(self._records.active(), now):
             self._effects.poll_queue(login, now)
-        self._snapshot.last_pass = now
+        self._snapshot.pass_completed(now)
 
     def _restore(self, now: float) -> None:
         """Take over. Nothing is idle before the log of the downtime has been read."""
         self._began = now
-        since = self._uses.open_since()
+        since = self._uses.open_since()  # a file's time, by the wall clock
+        if since is not None:
+            since -= self._uses.clock.ahead()
         for record in self._records.active():
             resumed = ev.Resumed(now if since is None else min(since, now))
             self._records.apply(record.route, resumed, now)
@@ -151,8 +154,8 @@ class Controller:
     def _patience(self) -> float:
         states = {record.state for record in self._records.active()}
         if states & {State.QUEUED, State.STARTING, State.DRAINING}:
-            return BUSY
-        return STEADY if states else QUIET
+            return PASS_BUSY
+        return PASS_STEADY if states else PASS_QUIET
 
     def _process(self, item: Item, now: float) -> None:
         if not isinstance(item, Happened):

@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from service_management.controller.job_spec import JobSpec, spec_of
-from service_management.lifecycle.policy import watch_interval
+from service_management.lifecycle.intervals import IDLE_EVERY, TROUBLED_EVERY, queue_interval
 from service_management.lifecycle.record import Record
 from service_management.ssh.login import Login
-
-# Without a job of ours, a login is asked for strays: a submission given up as lost may still
-# arrive. Sooner where it never answered, or is in trouble; sites ban those who knock often.
-TROUBLED_EVERY, IDLE_EVERY = 60.0, 600.0
 
 
 class Polling:
     def __init__(self) -> None:
         self.trouble: dict[str, str] = {}  # login id → why it cannot be asked just now
-        self.learned: dict[str, float] = {}  # job name → when Slurm told its id
+        self.learned: dict[str, float] = {}  # job name → when its id became known
         self._asked: dict[str, float] = {}  # login id → when it was last asked
         self._logins: dict[str, Login] = {}  # those of the configuration
         self._answered: set[str] = set()
 
     def configure(self, logins: Iterable[Login]) -> None:
-        """Every login is looked at for jobs that no record knows: the store may be lost."""
+        """Also logins without a job are asked: the store may have been lost."""
         self._logins = {login.id: login for login in logins}
 
     def due(self, active: Iterable[Record], now: float) -> list[Login]:
@@ -37,7 +33,7 @@ class Polling:
         }
         for record in active:
             login = login_of(record)
-            if now - self._asked.get(login.id, 0.0) >= watch_interval(record, now):
+            if now - self._asked.get(login.id, 0.0) >= queue_interval(record, now):
                 wanted[login.id] = login
         self._asked |= dict.fromkeys(wanted, now)
         return list(wanted.values())
@@ -50,7 +46,7 @@ class Polling:
         return IDLE_EVERY if fine else TROUBLED_EVERY
 
     def troubles(self, specs: Mapping[str, JobSpec], active: Iterable[Record]) -> dict[str, str]:
-        """By route. A service with a job is troubled by the login its job was submitted with."""
+        """By route. For a service with a job, the login is the one its job was submitted with."""
         if not any(self.trouble.values()):
             return {}
         logins = {route: spec.login.id for route, spec in specs.items()}

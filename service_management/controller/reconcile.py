@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -123,7 +124,8 @@ class Reconciler:
         self._polling.configure(spec.login for spec in self._records.specs.values())
         self._snapshot.services, self._snapshot.config_error = services, ()
         if self._snapshot.version != item.catalogue.version:
-            self._snapshot.version, self._snapshot.version_since = item.catalogue.version, now
+            self._snapshot.version = item.catalogue.version
+            self._snapshot.version_since = time.time()
         # Last: the catalogue is in force, whether the disk has room for it or not.
         self._store.note("catalogue", [s.model_dump_json() for s in services.values()])
 

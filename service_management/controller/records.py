@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from service_management.usage.start_counters import StartCounters
 _UNCONFIGURED = Policy(math.inf, math.inf, math.inf, drain_timeout=60.0)
 _JOB_ENDED = (JobOver, SubmitFailed, JobAbsent)  # the job has ended, or never existed
 OUTPUT_LINES = 10  # of a failed attempt's output, stored with its event
-SOFT_SAVE = 5.0  # seconds of activity that a crash may forget; never a lifecycle change
+SOFT_SAVE = 5.0  # seconds of activity that a crash may lose; never a lifecycle change
 
 
 class RecordStore(Protocol):
@@ -136,7 +137,7 @@ class Records:
         return changes
 
     def put_back(self, changes: Changes) -> None:
-        """They could not be committed, and are tried again with the next pass. Newer changes win."""
+        """They could not be committed: the next pass tries again. Newer changes win."""
         changes.records |= self._changes.records
         changes.forgotten |= self._changes.forgotten
         changes.entries += self._changes.entries
@@ -157,7 +158,7 @@ class Records:
         route = after.route
         self.start_counters.note(before, after)
         self._set(after)
-        if (entry := _entry(before, after, event, now)) is not None:
+        if (entry := _entry(before, after, event)) is not None:
             self._changes.entries.append(entry)
         soft = _without_activity(before) == _without_activity(after)
         if not soft or now - self._saved_at.get(route, 0.0) >= SOFT_SAVE:
@@ -184,15 +185,17 @@ def _policy(service: Service) -> Policy:
 
 
 def _without_activity(record: Record) -> Record:
-    return replace(record, last_demand=0.0, last_activity=0.0, busy=False)
+    return replace(record, last_demand=0.0, last_activity=0.0, busy=False, startup_used=0.0)
 
 
-def _entry(before: Record, after: Record, event: Event | None, now: float) -> LogEntry | None:
+def _entry(before: Record, after: Record, event: Event | None) -> LogEntry | None:
     """An entry for each new state, and one when Slurm has given the job its id."""
     named = bool(after.job and after.job.job_id) and not (before.job and before.job.job_id)
     if before.state is after.state and not named:
         return None
-    return LogEntry(after.route, now, after.state.value, after.reason.value, _line(after, event))
+    return LogEntry(
+        after.route, time.time(), after.state.value, after.reason.value, _line(after, event)
+    )
 
 
 def _line(record: Record, event: Event | None) -> str:

@@ -1,4 +1,5 @@
-"""What all other threads may read: immutable values, replaced by the controller alone.
+"""What all other threads may read: immutable values, replaced by the controller alone. The times in
+them are wall times.
 
 Reads are advisory. Whatever is decided on them is decided in the controller.
 """
@@ -10,9 +11,12 @@ from dataclasses import dataclass
 
 from service_management.config import Problem, Service
 from service_management.controller.waiters import Waiters
+from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle.record import Record
 from service_management.ssh.call_counts import CallCounts
 from service_management.usage.start_counters import StartCounters
+
+NOTICEABLE = 1.0  # seconds by which somebody has set the clock
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class ServiceSnapshot:
 
 
 class Snapshot:
-    def __init__(self) -> None:
+    def __init__(self, clock: SteadyClock | None = None) -> None:
+        self._clock = clock or SteadyClock.resume(None, 0.0)
         self.records: Mapping[str, Record] = {}
         self.services: Mapping[str, Service] = {}
         self.version = ""
@@ -37,11 +42,11 @@ class Snapshot:
         self.config_error: tuple[Problem, ...] = ()
         self.inflight: Mapping[str, int | None] = {}
         self.trouble: Mapping[str, str] = {}
-        self.last_pass = 0.0  # when the controller last completed a pass
+        self._passed_at = 0.0
         self.waiters = Waiters()
 
     def of(self, route: str) -> ServiceSnapshot | None:
-        service, record = self.services.get(route), self.records.get(route)
+        service, record = self.services.get(route), self._record(route)
         if service is None or record is None:
             return None
         inflight, trouble = self.inflight.get(route, 0), self.trouble.get(route, "")
@@ -49,6 +54,12 @@ class Snapshot:
 
     def all(self) -> list[ServiceSnapshot]:
         return [found for route in self.services if (found := self.of(route))]
+
+    def pass_completed(self, now: float) -> None:
+        self._passed_at = now
+
+    def since_last_pass(self) -> float:
+        return self._clock.now() - self._passed_at
 
     def replace(self, changed: Mapping[str, Record], forgotten: set[str]) -> None:
         """The controller's side: show these records, and wake those who wait for a new state."""
@@ -65,4 +76,8 @@ class Snapshot:
 
     def wait(self, route: str, settled: Callable[[Record | None], bool], timeout: float) -> bool:
         """Wait until the record is as wanted."""
-        return self.waiters.wait(route, lambda: settled(self.records.get(route)), timeout)
+        return self.waiters.wait(route, lambda: settled(self._record(route)), timeout)
+
+    def _record(self, route: str) -> Record | None:
+        record, ahead = self.records.get(route), self._clock.ahead()
+        return record.moved(ahead) if record and abs(ahead) >= NOTICEABLE else record

@@ -1,4 +1,4 @@
-"""Somebody asked."""
+"""A request asks for the service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from service_management.lifecycle import moves
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Demanded
-from service_management.lifecycle.policy import SPEAKS_FOR
+from service_management.lifecycle.policy import DEMAND_COVERS
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import Reason, State
 
@@ -18,7 +18,7 @@ def _start(record: Record, _event: Demanded, context: Context) -> Record:
 
 def _keep(record: Record, _event: Demanded, context: Context) -> Record:
     now = context.now
-    return replace(record, last_demand=now, last_activity=now + SPEAKS_FOR)
+    return replace(record, last_demand=now, last_activity=now + DEMAND_COVERS)
 
 
 def _retry(record: Record, event: Demanded, context: Context) -> Record:
@@ -27,7 +27,7 @@ def _retry(record: Record, event: Demanded, context: Context) -> Record:
 
 
 def reopen(record: Record, event: Demanded, context: Context) -> Record:
-    """Demand that arrives while draining wins, as long as the job is still wanted by us."""
+    """Demand that arrives while draining wins, as long as the job is not being cancelled."""
     asked = _keep(record, event, context)
     if record.after is not State.COLD:
         return asked

@@ -19,7 +19,7 @@ class Health(Enum):
 
 @dataclass(frozen=True)
 class Demanded:
-    """A request asked for the service."""
+    """A request asks for the service."""
 
     request_id: str = ""
 
@@ -28,13 +28,13 @@ class Demanded:
 class Ticked:
     """Time passed. `inflight` is None where it could not be counted: then nothing is idle.
 
-    `heard` is when the last request ended, as nginx's log has it; None while what happened
-    before this control plane began has not been read yet: then nothing is idle either.
+    `last_request` is when the last request ended, from nginx's log; None until the part of the log
+    from before this control plane began has been read: then nothing is idle either.
     """
 
     inflight: int | None
     held: int = 0
-    heard: float | None = 0.0
+    last_request: float | None = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Submitted:
 
 @dataclass(frozen=True)
 class SubmitFailed:
-    """The job certainly does not exist: Slurm refused it, or it was never asked."""
+    """The job certainly does not exist: Slurm refused it, or was never asked."""
 
     job_name: str
     reason: Reason
@@ -62,7 +62,7 @@ class SubmitFailed:
 
 @dataclass(frozen=True)
 class JobAbsent:
-    """Slurm answered, and knows no job of this name. Only weighed while its id is unknown."""
+    """Slurm answered: it has no job of this name. Matters only while the id is unknown."""
 
     job_name: str
 
@@ -74,7 +74,7 @@ class JobSeen:
 
 @dataclass(frozen=True)
 class JobOver:
-    """Positive word that the job is over. A job merely missing from a list is not over."""
+    """Slurm says that the job is over. A job merely missing from a list is not over."""
 
     end: JobEnd
     command: str = ""
@@ -82,15 +82,19 @@ class JobOver:
 
 @dataclass(frozen=True)
 class Adopted:
-    """A job that carries our prefix, and that no record knows: the store was lost."""
+    """A job that carries this orchestrator's prefix and is in no record: the store was lost."""
 
     job: Job
 
 
 @dataclass(frozen=True)
 class Probed:
+    """`watched`: the seconds for which this and the probe before it show that the service was not
+    healthy; 0 where the node could not be reached."""
+
     job_name: str
     health: Health
+    watched: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from service_management.lifecycle.states import Reason, State
 
 
 def _named(record: Record, job_id: str, context: Context) -> Record:
-    """Slurm knows it, by this id. An adopted job came with one, and without a time."""
+    """Slurm has the job, under this id. An adopted job has one already, and no time."""
     if record.job is not None and not record.job.job_id:
         record = record.with_job(submitted_at=context.now)
     return record.with_job(job_id=job_id, absent_since=None)
@@ -38,7 +38,7 @@ SUBMITTED = dict.fromkeys((State.QUEUED, State.DRAINING), _submitted)
 
 
 def _submit_failed(record: Record, event: SubmitFailed, context: Context) -> Record | None:
-    """No job exists. Where we were draining, that is all that was wanted."""
+    """No job exists. A draining service wanted nothing else."""
     if record.job is None or record.job.name != event.job_name or record.job.job_id:
         return record
     if record.state is State.DRAINING:
@@ -51,7 +51,7 @@ SUBMIT_FAILED = dict.fromkeys((State.QUEUED, State.DRAINING), _submit_failed)
 
 
 def _absent(record: Record, event: JobAbsent, context: Context) -> Record | None:
-    """A lost submission may still arrive: it is given up late, and only when denied twice."""
+    """A lost submission may still arrive: it is given up late, and only on the second denial."""
     job = record.job
     if job is None or job.name != event.job_name or job.job_id:
         return record
@@ -65,8 +65,8 @@ def _absent(record: Record, event: JobAbsent, context: Context) -> Record | None
 JOB_ABSENT = dict.fromkeys((State.QUEUED, State.DRAINING), _absent)
 
 
-def _ours(record: Record, event: JobSeen) -> bool:
-    """By its id; by its unique name for as long as the id is not known."""
+def _is_about(record: Record, event: JobSeen) -> bool:
+    """By the job's id; by its unique name while the id is not known."""
     job, view = record.job, event.view
     if job is None:
         return False
@@ -87,7 +87,7 @@ def _noted(record: Record, event: JobSeen, context: Context) -> Record:
 
 def _seen(record: Record, event: JobSeen, context: Context) -> Record:
     phase = event.view.phase
-    if not _ours(record, event) or phase is JobPhase.UNKNOWN:
+    if not _is_about(record, event) or phase is JobPhase.UNKNOWN:
         return record
     if phase in (JobPhase.ENDING, JobPhase.ENDED):
         return _ending(record, event, context)
@@ -95,7 +95,7 @@ def _seen(record: Record, event: JobSeen, context: Context) -> Record:
 
 
 def _ending(record: Record, event: JobSeen, context: Context) -> Record:
-    """It is over but for the cleaning; why, `JobOver` will say. No request goes there now."""
+    """Over but for the cleanup; `JobOver` will say why. No request may go there now."""
     known = _named(record, event.view.job_id, context)
     marked = known.with_job(slurm_state=event.view.state, ending=True)
     return moves.drain(marked, Reason.ENDED, context) if record.state is State.READY else marked
@@ -112,20 +112,22 @@ def _waiting(before: Record, noted: Record, context: Context) -> Record:
 
 def _running(before: Record, noted: Record, context: Context) -> Record:
     if noted.state is State.QUEUED or _moved(before, noted) or _revived(before):
-        started = noted.to(State.STARTING, Reason.LOADING, context.now, strikes=0, again=False)
+        started = noted.to(
+            State.STARTING, Reason.LOADING, context.now, strikes=0, startup_used=0.0, again=False
+        )
         return started.with_job(started_at=context.now)
     return noted
 
 
 def _moved(before: Record, noted: Record) -> bool:
-    """Put back and started elsewhere between two looks: its health must be shown anew."""
+    """Requeued and started elsewhere between two looks: it must be probed again."""
     was, now = before.job, noted.job
     elsewhere = bool(was and now and was.node and was.node != now.node)
     return elsewhere and noted.state in (State.STARTING, State.READY)
 
 
 def _revived(before: Record) -> bool:
-    """It was ending by itself, and Slurm put it back instead: it is still wanted."""
+    """It was ending by itself, and Slurm requeued it instead: it is still wanted."""
     return before.state is State.DRAINING and before.reason is Reason.ENDED
 
 
@@ -146,23 +148,23 @@ def _over(record: Record, event: JobOver, context: Context) -> Record | None:
         return record
     if record.state is State.DRAINING and record.reason is not Reason.ENDED:
         return _drained(_blamed(record, event, context), context)
-    return _ended(moves.forgive(record, context), event, context)
+    stable = policy.served_long(record, context.now)
+    return _ended(moves.forgive(record) if stable else record, event, context)
 
 
 def _ended(record: Record, event: JobOver, context: Context) -> Record | None:
-    """Nobody of ours ended it. One that served for a while is simply gone; any other failed."""
+    """It ended by itself. One that served for a while is simply gone; any other failed."""
     served = record.ready_since is not None
     reason = Reason.ENDED if served else Reason.ENDED_AT_START
     failure = _failure(record, event, reason, context)
-    stable = served and context.now - (record.ready_since or 0) >= policy.STABLE_AFTER
-    if not stable:
+    if not policy.served_long(record, context.now):
         return moves.fail(record, failure, context)
     gone = replace(moves.cold(record, Reason.ENDED, context), last_failure=failure)
     return moves.submit(gone, context) if record.again else gone
 
 
 def _blamed(record: Record, event: JobOver, context: Context) -> Record:
-    """Draining because its start took too long: the job's last words belong to the failure."""
+    """Draining because its start took too long: the job's last output belongs to the failure."""
     if record.after is not State.FAILED:
         return record
     return replace(record, last_failure=_failure(record, event, record.reason, context))
@@ -176,6 +178,9 @@ def _drained(record: Record, context: Context) -> Record | None:
     if record.after is State.FAILED:
         failure = record.last_failure or Failure(context.now, record.reason, "")
         return moves.fail(record, failure, context)
+    if record.ready_since is not None:
+        # It became ready and was then ended on purpose: that start, however short, succeeded.
+        record = moves.forgive(record)
     gone = moves.cold(record, record.reason, context)
     return moves.submit(gone, context) if record.again else gone
 

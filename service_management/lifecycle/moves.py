@@ -1,11 +1,11 @@
-"""The few moves that several events share."""
+"""Changes of a record that several events share."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from service_management.lifecycle.decision import Context
-from service_management.lifecycle.policy import STABLE_AFTER, backoff
+from service_management.lifecycle.policy import backoff
 from service_management.lifecycle.record import Failure, Record
 from service_management.lifecycle.states import Reason, State
 
@@ -21,6 +21,7 @@ def submit(record: Record, context: Context) -> Record:
         job=context.fresh,
         last_demand=context.now,
         ready_since=None,
+        startup_used=0.0,
         strikes=0,
         after=State.COLD,
         again=False,
@@ -61,7 +62,6 @@ def fail(record: Record, failure: Failure, context: Context) -> Record:
     )
 
 
-def forgive(record: Record, context: Context) -> Record:
-    """A service that has served for a while did start: earlier failures do not count."""
-    stable = record.ready_since is not None and context.now - record.ready_since >= STABLE_AFTER
-    return replace(record, failures=0, retry_at=0.0) if stable else record
+def forgive(record: Record) -> Record:
+    """Earlier failures no longer count: the service has started and served."""
+    return replace(record, failures=0, retry_at=0.0)

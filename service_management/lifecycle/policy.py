@@ -1,26 +1,26 @@
-"""Budgets and paces, as functions of the record and the clock it is given."""
+"""What a service's configuration means: idleness, budgets, back-off. Functions of the record and
+of the time they are given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from service_management.lifecycle.record import Record
-from service_management.lifecycle.states import State
 
 # A submission whose answer was lost can still take effect until its deadline on the
 # login host has passed and its sbatch has ended (25 s and 22 s, see slurm/client.py).
 SUBMIT_SETTLED = 60.0
-ABSENT_CONFIRMED = 5.0  # and Slurm must deny knowing the name twice, this far apart
+ABSENT_CONFIRMED = 5.0  # and Slurm must say twice, this far apart, that it has no such job
 
 STABLE_AFTER = 60.0  # a service that served this long did start: its failures are forgotten
-SPEAKS_FOR = 0.5  # nginx reports one request in half a second: it stands for those after it
-STRIKES = 3
+DEMAND_COVERS = 0.5  # nginx reports one request in half a second, on behalf of those that follow
+STRIKES = 3  # health checks refused in a row before a ready service is taken off its route
 BACKOFF_FIRST, BACKOFF_MAX = 2.0, 300.0
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What a service's configuration means for its lifecycle."""
+    """The numbers of one service, in seconds."""
 
     timeout: float
     startup_timeout: float = 1800.0
@@ -41,8 +41,10 @@ def queue_patience_over(record: Record, policy: Policy, now: float) -> bool:
     return not policy.always_on and now - record.last_demand >= policy.queue_timeout
 
 
-def startup_over(record: Record, policy: Policy, now: float) -> bool:
-    return now - record.since >= policy.startup_timeout
+def startup_over(record: Record, policy: Policy) -> bool:
+    """Only time in which health checks reached the node counts: while the control plane or SSH is
+    away, a service that has long been healthy would look as if it never became so."""
+    return record.startup_used >= policy.startup_timeout
 
 
 def drain_over(record: Record, policy: Policy, now: float) -> bool:
@@ -58,24 +60,5 @@ def absence_is_final(record: Record, now: float) -> bool:
     return settled and now - job.absent_since >= ABSENT_CONFIRMED
 
 
-def watch_interval(record: Record, now: float) -> float:
-    """How often Slurm is asked about it: at once while something moves, rarely when steady."""
-    age = now - record.since
-    if record.state is State.READY:
-        # One that does not answer may have lost its job: Slurm knows sooner than three strikes.
-        return 12.0 if record.strikes == 0 else 1.0
-    if record.state is State.STARTING:
-        return _pace(age, ((10, 0.5), (120, 1.0)), 5.0)
-    if record.state is State.DRAINING and record.job and not record.job.cancelled:
-        return 5.0
-    return _pace(age, ((5, 0.15), (30, 0.5), (300, 2.0)), 5.0)
-
-
-def probe_interval(record: Record, now: float) -> float:
-    if record.state is State.READY:
-        return 10.0 if record.strikes == 0 else 1.0
-    return _pace(now - record.since, ((10, 0.1), (60, 0.25)), 1.0)
-
-
-def _pace(age: float, steps: tuple[tuple[float, float], ...], last: float) -> float:
-    return next((interval for limit, interval in steps if age < limit), last)
+def served_long(record: Record, now: float) -> bool:
+    return record.ready_since is not None and now - record.ready_since >= STABLE_AFTER

@@ -1,9 +1,12 @@
-"""What must survive: one record per service. Frozen; a transition makes a new one."""
+"""What must survive: one record per service. Frozen; a transition makes a new one.
+
+All times are of the controller's clock, which nobody can set (host/steady_clock.py).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from service_management.lifecycle.states import Reason, State
 
@@ -16,17 +19,17 @@ class Job:
     port: int
     intended_at: float
     spec: str = ""  # how it was submitted (login, script, ...): JSON the lifecycle never opens
-    job_id: str = ""  # empty until Slurm has told it
+    job_id: str = ""  # empty until it is known
     slurm_state: str = ""
     slurm_reason: str = ""
     node: str = ""
-    estimated_start: float | None = None
+    estimated_start: float | None = None  # by the cluster's clock, as is the next
     end_time: float | None = None
-    submitted_at: float | None = None  # when Slurm told its id; None: unknown, it was adopted
+    submitted_at: float | None = None  # when its id became known; None: it was adopted
     started_at: float | None = None  # when it was first seen to run
     ending: bool = False  # Slurm is already cleaning it up
-    cancelled: bool = False  # we decided to cancel it: there is no way back
-    absent_since: float | None = None  # first time Slurm denied knowing its name
+    cancelled: bool = False  # cancelling it was decided: there is no way back
+    absent_since: float | None = None  # when Slurm first said that it has no job of this name
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,16 @@ class Record:
     since: float = 0.0
     reason: Reason = Reason.NONE
     job: Job | None = None
-    last_demand: float = 0.0  # somebody asked
-    last_activity: float = 0.0  # somebody asked, or was still being answered
-    busy: bool = False  # something was in flight when last looked
+    last_demand: float = 0.0  # the last request
+    last_activity: float = 0.0  # the last request, or the end of the last answer
+    busy: bool = False  # a request was in flight at the last look
     ready_since: float | None = None
+    startup_used: float = 0.0  # seconds of startup_timeout in which health checks reached the node
     strikes: int = 0  # health checks refused in a row while ready
     failures: int = 0  # attempts failed in a row
     retry_at: float = 0.0
     last_failure: Failure | None = None
-    # Where draining leads, and whether it starts again from there.
+    # Where draining leads, and whether the service is started again from there.
     after: State | None = State.COLD  # None: the record is forgotten
     again: bool = False
     hurry: bool = False  # cancel without waiting for requests in flight
@@ -72,7 +76,30 @@ class Record:
     def with_job(self, **changes: Any) -> Record:
         return self if self.job is None else replace(self, job=replace(self.job, **changes))
 
+    def moved(self, seconds: float) -> Record:
+        """The same on a clock that is so many seconds ahead. Slurm's own times stay."""
+        return replace(
+            _moved(
+                self, seconds, "since", "last_demand", "last_activity", "ready_since", "retry_at"
+            ),
+            job=_moved(self.job, seconds, *_JOB_TIMES),
+            last_failure=_moved(self.last_failure, seconds, "at"),
+        )
+
     @property
     def active(self) -> bool:
-        """Something of it may exist on the cluster."""
+        """A job of it may exist on the cluster."""
         return self.job is not None
+
+
+_RECORD_TIMES = ("since", "last_demand", "last_activity", "ready_since", "retry_at")
+_JOB_TIMES = ("intended_at", "submitted_at", "started_at", "absent_since")
+_T = TypeVar("_T")
+
+
+def _moved(value: _T, seconds: float, *names: str) -> _T:
+    """A time that is not set stays so."""
+    if value is None:
+        return value
+    times = {name: time + seconds for name in names if (time := getattr(value, name))}
+    return replace(value, **times)  # type: ignore[type-var]

@@ -1,4 +1,4 @@
-"""Time passed: budgets, idleness, health. Nothing is decided on what could not be seen."""
+"""Time passed: budgets and idleness. Nothing is decided on what could not be seen."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import replace
 from service_management.lifecycle import moves, policy
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.demand import reopen
-from service_management.lifecycle.events import Demanded, Health, Probed, Resumed, Ticked
+from service_management.lifecycle.events import Demanded, Resumed, Ticked
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import Reason, State
 
 
 def _cold(record: Record, event: Ticked, context: Context) -> Record:
-    """Whoever is held is asking, also when the event that said so was lost."""
+    """A held request counts as demand, also when the event that announced it was lost."""
     wanted = event.held > 0 or context.policy.always_on
     if not wanted or context.now < record.retry_at:
         return record
@@ -23,16 +23,16 @@ def _cold(record: Record, event: Ticked, context: Context) -> Record:
 def _queued(record: Record, event: Ticked, context: Context) -> Record:
     if event.held > 0:
         return replace(record, last_demand=context.now)
-    if event.heard is None:
+    if event.last_request is None:
         return record
-    asked = replace(record, last_demand=max(record.last_demand, event.heard))
+    asked = replace(record, last_demand=max(record.last_demand, event.last_request))
     if policy.queue_patience_over(asked, context.policy, context.now):
         return moves.drain(asked, Reason.QUEUE_TIMEOUT, context)
     return asked
 
 
 def _starting(record: Record, event: Ticked, context: Context) -> Record:
-    if policy.startup_over(record, context.policy, context.now):
+    if policy.startup_over(record, context.policy):
         return moves.drain(record, Reason.STARTUP_TIMEOUT, context, after=State.FAILED)
     return replace(record, last_demand=context.now) if event.held > 0 else record
 
@@ -42,20 +42,20 @@ def _ready(record: Record, event: Ticked, context: Context) -> Record:
         return record
     busy = event.inflight > 0 or event.held > 0
     if busy or record.busy:
-        # What was there a look ago and is gone now ended at some time between the two.
+        # A request that was there at the last look ended at some time since then.
         return replace(record, busy=busy, last_activity=context.now)
-    if event.heard is None:
+    if event.last_request is None:
         return record
-    # What nobody reported, because the control plane was down, stands in the log.
-    asked = replace(record, last_activity=max(record.last_activity, event.heard))
+    # Requests that were not reported, because the control plane was down, are in nginx's log.
+    asked = replace(record, last_activity=max(record.last_activity, event.last_request))
     if policy.idle(asked, context.policy, context.now):
-        return moves.drain(moves.forgive(asked, context), Reason.IDLE, context)
+        return moves.drain(moves.forgive(asked), Reason.IDLE, context)
     return asked
 
 
 def _draining(record: Record, event: Ticked, context: Context) -> Record:
-    """Cancel, unless somebody slipped in. Never in the pass that stops routing: what was
-    counted in it was counted while requests still came through."""
+    """Cancel, unless a request slipped in. Never in the pass that stops routing: its count was
+    taken while requests still came through."""
     if record.job is None or record.job.cancelled or record.job.ending:
         return record
     if context.now <= record.since:
@@ -82,37 +82,9 @@ def _resumed_queued(record: Record, event: Resumed, _context: Context) -> Record
 
 
 def _resumed_ready(record: Record, event: Resumed, _context: Context) -> Record:
-    """Silence counts through a downtime of the control plane, but not of the gateway. Whether it
-    is busy is looked at anew: what was in flight may have ended long ago."""
+    """Silence counts through a downtime of the control plane, but not of the gateway. `busy` is
+    cleared: what was in flight may have ended long ago."""
     return replace(record, busy=False, last_activity=max(record.last_activity, event.open_since))
 
 
 RESUMED = {State.QUEUED: _resumed_queued, State.READY: _resumed_ready}
-
-
-def _asked_of(record: Record, event: Probed) -> bool:
-    """An answer can be slow enough to speak of a job that another one has followed."""
-    return record.job is not None and record.job.name == event.job_name
-
-
-def _probed_starting(record: Record, event: Probed, context: Context) -> Record:
-    if event.health is not Health.HEALTHY or not _asked_of(record, event):
-        return record
-    now = context.now
-    return record.to(
-        State.READY, Reason.HEALTHY, now, ready_since=now, last_activity=now, strikes=0
-    )
-
-
-def _probed_ready(record: Record, event: Probed, context: Context) -> Record:
-    """Silence is not illness: a service may be too busy to answer its health path."""
-    if event.health is Health.SILENT or not _asked_of(record, event):
-        return record
-    if event.health is Health.HEALTHY:
-        return moves.forgive(replace(record, strikes=0), context)
-    if record.strikes + 1 < policy.STRIKES:
-        return replace(record, strikes=record.strikes + 1)
-    return record.to(State.STARTING, Reason.UNHEALTHY, context.now, strikes=0)
-
-
-PROBED = {State.STARTING: _probed_starting, State.READY: _probed_ready}

@@ -1,13 +1,14 @@
 """The decision table: `(record, event, context) → (record', submission)`, without I/O.
 
-`TABLE` has an entry for every state × event; `_stay` is a decision too.
+`TABLE` has an entry for every state × event; `_stay` is a decision too. The handlers are in
+`demand`, `ticks`, `health`, `job_events` and `operator_requests`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from service_management.lifecycle import demand, job_events, operator_requests, ticks
+from service_management.lifecycle import demand, health, job_events, operator_requests, ticks
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Submit
 from service_management.lifecycle.decision import Context, Decision
@@ -25,7 +26,7 @@ _COLUMNS: Mapping[type, Mapping[State, Callable[..., Record | None]]] = {
     ev.Demanded: demand.HANDLERS,
     ev.Ticked: ticks.TICKED,
     ev.Resumed: ticks.RESUMED,
-    ev.Probed: ticks.PROBED,
+    ev.Probed: health.PROBED,
     ev.Submitted: job_events.SUBMITTED,
     ev.SubmitFailed: job_events.SUBMIT_FAILED,
     ev.JobAbsent: job_events.JOB_ABSENT,

@@ -51,17 +51,17 @@ class SlurmClient:
         self._clock_offset: float | None = None
         self._nodes: dict[str, tuple[float, str]] = {}
 
-    def submit(self, spec: SubmitSpec, wanted_at: float | None = None) -> SubmitOutcome:
+    def submit(self, spec: SubmitSpec, waited: float = 0.0) -> SubmitOutcome:
         """NotSubmitted only where that is certain; any doubt is Unknown, to be settled by find.
 
-        The deadline runs from `wanted_at`: whatever the job has waited for since, be it a free
-        thread or the connection, it takes effect soon after being wanted, or not at all.
+        The deadline includes the seconds that the job has `waited` for a thread or the connection:
+        it takes effect soon after the decision, or not at all.
         """
+        wanted_at = time.monotonic() - max(waited, 0.0)
         offset = self._remote_clock()
         if isinstance(offset, Unknown):
             return NotSubmitted(offset.message, offset.kind)
-        waited = 0.0 if wanted_at is None else max(time.time() - wanted_at, 0.0)
-        deadline = time.monotonic() + offset + self._timeout - waited
+        deadline = wanted_at + offset + self._timeout
         outcome = self._submit(submit_script(spec, deadline, self._remote_limit))
         if isinstance(outcome, NotSubmitted):
             self._forget_clock()  # late, perhaps, because a clock was set

@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,9 @@ def test_a_further_login_that_hangs_leaves_threads_to_the_first(
 ) -> None:
     workers = Workers(backend, CallCounts())
     worker = workers.of(sshd.login())
-    executor = Executor(workers, short_dir, lambda _: None, lambda _: None, lambda _: True)
+    executor = Executor(
+        workers, short_dir, lambda _: None, lambda _: None, lambda _: True, time.time
+    )
     worker.client._nodes["n1"] = (math.inf, "127.0.0.1")  # no Slurm here that could tell
     jobs = [target(worker, number, sshd.port) for number in range(THREADS + 1)]
     assert worker.connection.run("echo in", 10).stdout == "in\n"

@@ -35,8 +35,8 @@ ALLOWED: dict[str, set[str]] = {
     "native": {"lifecycle", "ssh", "slurm", "gateway", "host", "settings", "store", "controller"}
     | {"catalogue_source", "config"},
     "api": {"lifecycle", "ssh", "slurm", "config", "store", "controller", "usage"},
-    "app": {"api", "catalogue_source", "config", "controller", "gateway", "host", "settings"}
-    | {"ssh", "store", "usage"},
+    "app": {"api", "catalogue_source", "config", "controller", "gateway", "host", "lifecycle"}
+    | {"settings", "ssh", "store", "usage"},
     "cli": {"api", "catalogue_source", "config", "controller", "gateway", "host", "lifecycle"}
     | {"native", "settings", "ssh", "slurm", "store"},
     "gunicorn_conf": {"host", "settings"},

@@ -16,6 +16,7 @@ from service_management.controller.loop import Controller, Dependencies
 from service_management.controller.records import Records
 from service_management.controller.snapshot import Snapshot
 from service_management.gateway.inflight import InflightSampler, Sample
+from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.record import Record
 from service_management.store import LogEntry
@@ -76,7 +77,7 @@ class RecordingRoutes:
 
 
 class Harness:
-    """`now` and `sample` may be changed between two passes."""
+    """`now`, `sample` and `ahead` (how far the wall clock is) may be changed between passes."""
 
     def __init__(self, run_dir: Path, *records: Record, services: Sequence[Service] = ()) -> None:
         self.calls: Calls = []
@@ -86,12 +87,15 @@ class Harness:
         self.store = RecordingStore(self.calls)
         self.routes = RecordingRoutes(self.calls)
         self.effects = RecordingEffects(self.calls)
-        self.snapshot, self.inbox = Snapshot(), Inbox()
+        self.ahead = 0.0
+        clock = SteadyClock("", 0.0, lambda: self.now, lambda: self.now + self.ahead)
+        self.snapshot, self.inbox = Snapshot(clock), Inbox()
         self.records = Records("io", KEY_DIR, {record.route: record for record in records})
         self.records.configure({s.route_name: s for s in services or [configured()]})
         source = Source(run_dir / "absent", lambda _: [], lambda _: None, Catalogue.of([]))
         self.watcher = CatalogueWatcher(source, lambda _: None)
         uses = Dependencies(
+            clock=clock,
             store=self.store,
             snapshot=self.snapshot,
             inbox=self.inbox,
@@ -104,7 +108,7 @@ class Harness:
             last_request=lambda _route, _since: self.last_request,
             open_since=lambda: None,
         )
-        self.controller = Controller(uses, clock=lambda: self.now)
+        self.controller = Controller(uses)
 
     def restore(self) -> Harness:
         """Take over the records, in a pass of its own."""

@@ -15,6 +15,7 @@ from service_management.controller.inbox import Happened, Inbox, Suspected
 from service_management.controller.loop import Controller, Dependencies
 from service_management.controller.records import Records
 from service_management.controller.snapshot import Snapshot
+from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
@@ -64,6 +65,7 @@ def controller(state: State) -> Controller:
     inbox = Inbox()
     unused: dict[str, Any] = dict.fromkeys(field.name for field in fields(Dependencies))
     parts = {
+        "clock": SteadyClock.resume(None, 0.0),
         "snapshot": snapshot,
         "inbox": inbox,
         "records": records,

@@ -12,7 +12,7 @@ from service_management.controller.records import SOFT_SAVE, Records
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Find, Submit, required_actions
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
-from service_management.lifecycle.policy import SPEAKS_FOR
+from service_management.lifecycle.policy import DEMAND_COVERS
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import Reason, State
 from service_management.slurm.job_names import parse_job_name
@@ -111,9 +111,9 @@ def test_without_its_configuration_nothing_is_submitted_and_nothing_is_given_up(
 def test_the_configurations_numbers_are_the_policy() -> None:
     kept = given({"digits": ready()}, timeout=7)
     kept.apply("digits", ev.Demanded(), NOW)
-    kept.apply("digits", ev.Ticked(0), NOW + SPEAKS_FOR + 6.9)
+    kept.apply("digits", ev.Ticked(0), NOW + DEMAND_COVERS + 6.9)
     assert kept.get("digits").state is State.READY
-    kept.apply("digits", ev.Ticked(0), NOW + SPEAKS_FOR + 7)
+    kept.apply("digits", ev.Ticked(0), NOW + DEMAND_COVERS + 7)
     assert kept.get("digits").state is State.DRAINING
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -82,7 +83,7 @@ def test_what_fails_is_told_with_its_login_and_done_again(worker: LoginWorker) -
 def test_services_that_keep_silent_do_not_delay_what_else_the_login_is_for(
     workers: Workers, run_dir: Path
 ) -> None:
-    executor = Executor(workers, run_dir, lambda _: None, lambda _: None, lambda _: True)
+    executor = Executor(workers, run_dir, lambda _: None, lambda _: None, lambda _: True, time.time)
     records = [with_job(f"s{n}", State.STARTING, 0.0) for n in range(2 * THREADS)]
     jobs = [replace(r.job, name=f"io.{r.route}.0.8080.{n}") for n, r in enumerate(records)]
     done = Event()

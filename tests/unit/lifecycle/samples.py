@@ -110,8 +110,10 @@ def over(**changes: Any) -> ev.JobOver:
     return ev.JobOver(replace(end, **changes), "sbatch run_model.sh 8080")
 
 
-def probed(health: ev.Health = ev.Health.HEALTHY, job_name: str = OLD) -> ev.Probed:
-    return ev.Probed(job_name, health)
+def probed(
+    health: ev.Health = ev.Health.HEALTHY, job_name: str = OLD, watched: float = 1.0
+) -> ev.Probed:
+    return ev.Probed(job_name, health, watched)
 
 
 def refused(job_name: str = OLD) -> ev.SubmitFailed:

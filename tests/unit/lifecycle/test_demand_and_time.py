@@ -9,6 +9,7 @@ import pytest
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Cancel, Submit, routed
 from service_management.lifecycle.job_views import JobPhase
+from service_management.lifecycle.policy import STRIKES
 from service_management.lifecycle.states import Reason, State
 
 from .samples import (
@@ -29,6 +30,7 @@ from .samples import (
     decided,
     draining,
     over,
+    probed,
     seen,
 )
 
@@ -106,17 +108,17 @@ def test_requests_that_cannot_be_counted_end_nothing() -> None:
 
 def test_nothing_is_idle_before_the_log_of_the_downtime_has_been_read() -> None:
     for record in (READY, QUEUED):
-        unread = after(record, ev.Ticked(0, heard=None), now=NOW + 1e6)
+        unread = after(record, ev.Ticked(0, last_request=None), now=NOW + 1e6)
         assert (unread.state, unread.last_activity) == (record.state, record.last_activity)
 
 
 def test_a_request_that_only_the_log_knows_of_is_activity() -> None:
     heard = NOW + 50
-    late = after(READY, ev.Ticked(0, heard=heard), now=heard + POLICY.timeout - 0.01)
+    late = after(READY, ev.Ticked(0, last_request=heard), now=heard + POLICY.timeout - 0.01)
     assert (late.state, late.last_activity) == (State.READY, heard)
-    idle = after(READY, ev.Ticked(0, heard=heard), now=heard + POLICY.timeout)
+    idle = after(READY, ev.Ticked(0, last_request=heard), now=heard + POLICY.timeout)
     assert (idle.state, idle.reason) == (State.DRAINING, Reason.IDLE)
-    old = after(READY, ev.Ticked(0, heard=NOW - 1000))
+    old = after(READY, ev.Ticked(0, last_request=NOW - 1000))
     assert old.last_activity == READY.last_activity
 
 
@@ -141,8 +143,8 @@ def test_time_in_which_nobody_could_ask_is_not_silence() -> None:
 def test_a_client_that_was_refused_while_queued_did_ask() -> None:
     heard = NOW + 500
     late = heard + POLICY.queue_timeout
-    assert after(QUEUED, ev.Ticked(0, heard=heard), now=late - 1).state is State.QUEUED
-    assert after(QUEUED, ev.Ticked(0, heard=heard), now=late).state is State.DRAINING
+    assert after(QUEUED, ev.Ticked(0, last_request=heard), now=late - 1).state is State.QUEUED
+    assert after(QUEUED, ev.Ticked(0, last_request=heard), now=late).state is State.DRAINING
 
 
 @pytest.mark.parametrize("record", [QUEUED, STARTING])
@@ -165,13 +167,32 @@ def test_a_start_longer_than_timeout_is_not_killed() -> None:
     assert after(STARTING, ev.Ticked(0), now=late) == STARTING
 
 
-def test_a_start_longer_than_startup_timeout_fails_with_its_last_words() -> None:
-    given_up = after(STARTING, ev.Ticked(0), now=STARTING.since + POLICY.startup_timeout)
+def test_a_start_seen_for_startup_timeout_fails_with_its_output() -> None:
+    unanswered = probed(ev.Health.UNHEALTHY, watched=POLICY.startup_timeout)
+    given_up = after(after(STARTING, unanswered), ev.Ticked(0))
     assert (given_up.state, given_up.reason) == (State.DRAINING, Reason.STARTUP_TIMEOUT)
     failed = after(cancelled(given_up), over(state="CANCELLED"))
     assert (failed.state, failed.reason) == (State.FAILED, Reason.STARTUP_TIMEOUT)
     assert failed.last_failure.output == ("Traceback", "no such model")
     assert failed.last_failure.at == NOW
+
+
+def test_time_in_which_no_probe_arrived_uses_up_no_startup_timeout() -> None:
+    """The control plane or SSH was away: the service may have become healthy long ago."""
+    long_after = STARTING.since + 10 * POLICY.startup_timeout
+    cut_off = after(STARTING, probed(ev.Health.SILENT, watched=0.0), now=long_after)
+    assert after(cut_off, ev.Ticked(0), now=long_after).state is State.STARTING
+    assert after(cut_off, probed(), now=long_after).state is State.READY
+
+
+def test_each_start_has_its_own_startup_timeout() -> None:
+    used = replace(STARTING, startup_used=POLICY.startup_timeout - 1)
+    moved = after(used, seen(JobPhase.RUNNING, node="n2"))
+    assert (moved.state, moved.startup_used) == (State.STARTING, 0.0)
+    ready = after(used, probed())
+    for _ in range(STRIKES):
+        ready = after(ready, probed(ev.Health.UNHEALTHY))
+    assert (ready.state, ready.startup_used) == (State.STARTING, 0.0)
 
 
 def test_a_queued_job_is_kept_while_anyone_asks() -> None:

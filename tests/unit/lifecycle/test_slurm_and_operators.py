@@ -203,6 +203,18 @@ def test_a_service_that_has_become_stable_is_forgiven() -> None:
     assert after(SERVED, probed()).failures == 0
 
 
+@pytest.mark.parametrize("reason", [Reason.IDLE, Reason.STOPPED, Reason.RESTARTED, Reason.CHANGED])
+def test_a_short_life_that_served_and_ended_well_forgives(reason: Reason) -> None:
+    """Four crashes, then starts that served: the next crash is the first one again."""
+    ended = after(draining(reason, failures=4, retry_at=NOW - 1), over(state="CANCELLED"))
+    assert (ended.failures, ended.retry_at) == (0, 0.0)
+
+
+def test_a_job_cancelled_before_it_was_ready_forgives_nothing() -> None:
+    never_ready = draining(Reason.STOPPED, failures=4, ready_since=None)
+    assert after(never_ready, over(state="CANCELLED")).failures == 4
+
+
 # -- health
 
 

@@ -64,6 +64,7 @@ FULL = Record(
     after=None,
     again=True,
     hurry=True,
+    startup_used=12.5,
     busy=True,
 )
 

@@ -1,0 +1,53 @@
+"""The machine's clock is set by an hour, either way: budgets and paces are not affected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from service_management.lifecycle import events as ev
+from service_management.lifecycle.states import State
+from tests.unit.controller.harness import START, Harness
+from tests.unit.controller.samples import configured, with_job
+
+HOUR = 3600.0
+TIMEOUT = 30
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Iterator[Harness]:
+    ready = with_job("digits", State.READY, START, timeout=TIMEOUT)
+    used = replace(ready, last_activity=START, ready_since=START)
+    made = Harness(tmp_path, used, services=[configured(timeout=TIMEOUT)]).restore()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR])
+def test_a_service_is_idle_after_its_timeout_and_not_before(harness: Harness, step: float) -> None:
+    harness.step(after=TIMEOUT - 1)
+    harness.ahead = step
+    harness.step(after=0.5)
+    assert harness.record().state is State.READY
+    harness.step(after=1.0)
+    assert harness.record().state is State.DRAINING
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR])
+def test_queues_are_asked_at_the_same_pace(harness: Harness, step: float) -> None:
+    harness.ahead = step
+    passes = [harness.happen(ev.Demanded()) for _ in range(60)]
+    polls = [call for calls in passes for call in calls if call[0] == "poll_queue"]
+    assert 4 <= len(polls) <= 8
+
+
+def test_times_are_shown_by_the_wall_clock(harness: Harness) -> None:
+    harness.snapshot.services = harness.records.services
+    harness.ahead = -HOUR
+    shown = harness.snapshot.of("digits")
+    assert shown is not None
+    assert shown.record.job is not None
+    assert (shown.record.since, shown.record.job.intended_at) == (START - HOUR, START - HOUR)
