@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from . import job_options, paths, rules
-from .config_problem import refusal
+from .config_problem import nearest, refusal
 from .rules import Rule
 
 MONTH = 30 * 24 * 3600
@@ -46,6 +46,14 @@ def _object(value: Any) -> Any:
     if not isinstance(value, dict):
         raise refusal('must be an object of names and string values, as in {"MODEL": "small"}')
     return value
+
+
+def _one_of(*choices: str) -> Rule:
+    quoted = " or ".join(f'"{choice}"' for choice in choices)
+    return Rule(
+        f"must be {quoted}",
+        lambda value: nearest(value, choices) if isinstance(value, str) else None,
+    )
 
 
 String = Annotated[str, Rule("must be a string", _text)]
@@ -117,6 +125,7 @@ HealthPath = Annotated[
     AfterValidator(paths.health_path),
     Field(json_schema_extra={"pattern": HEALTH_PATTERN}),
 ]
+AccessLog = Annotated[Literal["notable", "full"], _one_of("notable", "full")]
 QuietPaths = Annotated[
     tuple[Annotated[String, AfterValidator(paths.quiet_path)], ...],
     BeforeValidator(_listed),

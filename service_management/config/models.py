@@ -29,6 +29,7 @@ ROUTE_FIELDS = (
     "max_body",
     "max_replicas",
     "ssh_connections",
+    "access_log",
 )
 
 
@@ -147,6 +148,12 @@ class Service(BaseModel):
         description="Paths that are served but neither start the service nor keep it alive; "
         "by default the health path and /metrics.",
         examples=[["/health", "/metrics"]],
+    )
+    access_log: f.AccessLog = Field(
+        default="notable",
+        description="Which requests have a line in access.log: those worth a look (errors, cold "
+        "starts, a second or longer, an X-Request-ID from the client), or every one.",
+        examples=["full"],
     )
 
     @property

@@ -90,13 +90,18 @@ class GatewaySettings:
 
     @property
     def log_dir(self) -> Path:
-        """Both of nginx's logs."""
+        """nginx's logs."""
         return self.run_dir / "log"
 
     @property
     def access_log(self) -> Path:
-        """One JSON object per request."""
+        """For people: one JSON object per notable request."""
         return self.log_dir / "access.log"
+
+    @property
+    def counts_log(self) -> Path:
+        """For the totals: one short line per request."""
+        return self.log_dir / "counts.log"
 
     @property
     def error_log(self) -> Path:

@@ -53,6 +53,7 @@ class ServiceView:
     request_timeout: int  # ms
     hold_timeout: int  # ms
     local_address: str | None
+    full_log: bool  # every request has a line in access.log
 
     @property
     def timeouts(self) -> tuple[int, int]:
@@ -82,6 +83,7 @@ def view(service: Service, run_dir: Path) -> ServiceView:
         # Flask's own patience ends first; nginx's is for a Flask that hangs.
         hold_timeout=_milliseconds("hold_timeout", service.hold_timeout, more=60),
         local_address=_local_address(service),
+        full_log=service.access_log == "full",
     )
 
 

@@ -2,7 +2,7 @@
 
 SQLite by default; by URL whatever SQLAlchemy knows and a driver is installed for, though only
 SQLite is tested. While the control plane runs, its controller writes, and the follower of the
-access log writes the usage; after it was taken down, the command that cleans up after its jobs.
+logs writes the usage; after it was taken down, the command that cleans up after its jobs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""nginx's logs kept within bounds: when to rotate, what becomes of which file, and doing it.
+"""Rotates nginx's logs: when, which file is renamed to what, and the signal to nginx.
 
-nginx writes on into a renamed file until it is told to reopen, and a worker whose master was
-killed is never told: an old file is at rest only when it is gone.
+nginx writes on into a renamed file until it gets the signal to reopen, and a worker whose master
+was killed never gets it: a rotated file may grow for as long as it exists.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pathlib import Path
 from service_management.gateway.nginx_master import NginxMaster
 
 KEPT = 3  # old files of each log
-PATIENCE = 4  # how many times its size a log may grow while its reader is behind
+PATIENCE = 4  # a log may grow to this many times its limit while its reader is behind
 
 
 def due(size: int, limit: int, *, behind: bool) -> bool:
-    """Rotating deletes the oldest file: not while somebody has yet to read, within reason."""
+    """Rotating deletes the oldest file, so it waits for the reader, up to a limit."""
     return size >= (limit * PATIENCE if behind else limit)
 
 
@@ -44,20 +44,21 @@ def rotate(log: Path) -> None:
 
 
 def oldest(log: Path) -> Path | None:
-    """What the next rotation deletes."""
+    """The file that the next rotation deletes; None where it deletes none."""
     every = [numbered(log, number) for number in range(1, KEPT + 1)]
     return every[-1] if all(file.exists() for file in every) else None
 
 
 def keep_bounded(log: Path, limit: int, master: NginxMaster, *, behind: bool = False) -> bool:
-    """True where the log was rotated. Also completes what a crash left between the renaming
-    and the signal: a log that is missing while nginx runs."""
+    """True where the log was rotated. Also completes a rotation that a crash cut short between
+    renaming and signal: then the log is missing, though a rotated file exists. (Without one, the
+    running nginx is of a version that does not write this log.)"""
     if master.pid() is None:
         return False
     size = log.stat().st_size if log.exists() else None
     rotated = size is not None and due(size, limit, behind=behind)
     if rotated:
         rotate(log)
-    if rotated or size is None:
+    if rotated or (size is None and numbered(log, 1).exists()):
         master.reopen()
     return rotated

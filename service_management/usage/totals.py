@@ -1,17 +1,18 @@
-"""What nginx's access log adds up to, per service. Pure; saved together with the log's position."""
+"""What nginx's logs add up to, per service. Pure; saved together with the positions in the logs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from service_management.usage.access_log import Request, Step, tally
 from service_management.usage.histogram import (
     ANSWER_SECONDS,
     COLD_SECONDS,
     PHASE_SECONDS,
     Histogram,
 )
+from service_management.usage.log_format import Request, tally
+from service_management.usage.log_reader import Step
 
 
 def _answer() -> Histogram:

@@ -100,10 +100,10 @@ def test_requests_in_flight_are_told_of_their_replica(
 
 def test_nginx_as_it_is_run_takes_up_a_fresh_log(stack: Stack, service: Callable[..., str]) -> None:
     """Its workers are not the log's owner, and have given up root."""
-    log, errors = (stack.run_dir / "log" / name for name in ("access.log", "error.log"))
+    log, errors = (stack.run_dir / "log" / name for name in ("counts.log", "error.log"))
     wait_for("a log", log.exists, 15)
     before = errors.read_bytes()
-    log.rename(log.with_name("access.log.1"))  # as a control plane killed at this moment leaves it
+    log.rename(log.with_name("counts.log.1"))  # as a control plane killed at this moment leaves it
     wait_for("a fresh log", log.exists, 15)
     wait_for("a line in it", lambda: stack.client.get("/info") and log.stat().st_size > 0, 15)
     said = errors.read_bytes().removeprefix(before).splitlines()

@@ -140,4 +140,4 @@ def test_the_access_logs_fields_are_documented() -> None:
     source = (ROOT / "nginx/snippets/log.conf").read_text()
     logged = set(re.findall(r'"(\w+)":"?\$', source))
     assert logged
-    assert logged <= set(re.findall(r"`(\w+)`", section(HTTP, "nginx's access log")))
+    assert logged <= set(re.findall(r"`(\w+)`", section(HTTP, "nginx's logs")))

@@ -1,4 +1,4 @@
-"""Follows a gateway's access log in a process of its own, to be killed: <run_dir> <url> <limit>."""
+"""Counts a gateway's requests in a process of its own, to be killed: <run_dir> <url> <limit>."""
 
 from __future__ import annotations
 

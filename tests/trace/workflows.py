@@ -15,7 +15,7 @@ IDLE_BEFORE = 2.0  # seconds without a request, before the second one
 
 def record(stack: Stack) -> tuple[Trace, Trace]:
     note_calls(stack)
-    stack.configure(stack.entry(ROUTE, bash_file=SCRIPT, timeout=TIMEOUT))
+    stack.configure(stack.entry(ROUTE, bash_file=SCRIPT, timeout=TIMEOUT, access_log="full"))
     wait_for("the gateway is logged in", lambda: list((stack.run_dir / "ssh").glob("*.ctl")))
     wait_for("it has asked for stray jobs", (stack.cluster.home / "calls").exists)
     return _not_running(stack), _running(stack)

@@ -1,4 +1,4 @@
-"""The part of /metrics that was counted in nginx's access log, and how long starts took."""
+"""The part of /metrics that was counted in nginx's logs, and how long starts took."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def families(usage: UsageTotals, phases: Phases) -> Iterator[Family]:
     text = "When the last request ended, without quiet paths and what nginx answered itself"
     name = "last_request_timestamp_seconds"
     yield _numbers(name, "gauge", text, services, lambda s: s.last)
-    text = "Lines of the access log that could not be read"
+    text = "Lines of nginx's logs that could not be read"
     yield _total("access_log_malformed_lines_total", text, usage.malformed)
-    text = "Bytes of the access log that were deleted before they were counted"
+    text = "Bytes of nginx's logs that were deleted before they were counted"
     yield _total("access_log_lost_bytes_total", text, usage.lost)
 
 

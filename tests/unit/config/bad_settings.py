@@ -37,6 +37,8 @@ ENV_OWN = "must not begin with SLURM_, SBATCH_ or ORCHESTRATOR_: these are set a
 HALF = "must not have a lone surrogate: \\ud800 to \\udfff are half a character"
 SIZE = "must be a whole number of bytes from 1 to 1 TiB, or one with a unit, as in 100MB or 1GiB"
 
+ACCESS_LOG = 'must be "notable" or "full"'
+
 # key, value, key as told, rule, nearest valid spelling
 BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("check_health_path", "/a b", "check_health_path", PATH, ""),
@@ -121,6 +123,10 @@ BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("env", {"A": "a\ud800"}, "env.A", HALF, ""),
     ("env", {"A": None}, "env.A", STRING, ""),
     ("env", {"": "x"}, "env.", ENV_NAME, ""),
+    ("access_log", "Ful", "access_log", ACCESS_LOG, '"full"'),
+    ("access_log", "off", "access_log", ACCESS_LOG, ""),
+    ("access_log", True, "access_log", ACCESS_LOG, ""),
+    ("access_log", None, "access_log", ACCESS_LOG, ""),
     ("max_body", 0, "max_body", SIZE, ""),
     ("max_body", "1000", "max_body", SIZE, "1000"),
     ("max_body", "100 megs", "max_body", SIZE, ""),

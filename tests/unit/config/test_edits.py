@@ -43,6 +43,7 @@ EDITS: dict[str, tuple[Any, set[str]]] = {
     "request_timeout": (5, {"route"}),
     "max_body": (5, {"route"}),
     "quiet_paths": ([], {"route"}),
+    "access_log": ("full", {"route"}),
 }
 
 

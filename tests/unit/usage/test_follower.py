@@ -11,9 +11,9 @@ import pytest
 
 from service_management.gateway.gateway_settings import GatewaySettings
 from service_management.store import Store
-from service_management.usage.access_log import STEP, WRITTEN_WITHIN
 from service_management.usage.follower import PACE, SHARE, Follower, Logs
-from tests.unit.usage.log_lines import line
+from service_management.usage.log_reader import STEP, WRITTEN_WITHIN
+from tests.unit.usage.log_lines import ENDED, line, notable_line, old_line
 
 LONG = 3 * STEP // 2 // len(line("a"))  # lines: more than are read in one step
 
@@ -46,7 +46,7 @@ def store(url: str) -> Iterator[Store]:
 
 
 def append(logs: Logs, count: int) -> None:
-    with logs.settings.access_log.open("ab") as log:
+    with logs.settings.counts_log.open("ab") as log:
         log.writelines([line("a") + b"\n"] * count)
 
 
@@ -65,6 +65,19 @@ def test_the_next_process_goes_on_where_the_last_one_saved(store: Store, logs: L
     second.step()
     assert counted(second) == 5
     assert counted(Follower(store, logs)) == 5
+
+
+def test_the_log_of_the_previous_version_is_counted_once(store: Store, logs: Logs) -> None:
+    """Its nginx workers go on writing into it until their last stream has ended."""
+    with logs.settings.access_log.open("ab") as log:
+        log.write(old_line() + b"\n")
+        follower = Follower(store, logs)
+        follower.step()
+        append(logs, 1)
+        log.write(notable_line() + b"\n" + old_line() + b"\n")
+    follower.step()
+    assert counted(follower) == 3
+    assert follower.usage.malformed == 0
 
 
 def test_what_cannot_be_saved_is_not_counted_and_not_passed_over(
@@ -102,7 +115,7 @@ def test_the_last_request_is_known_once_the_log_has_been_read_up_to_then(
     assert follower.last_request("a", 0.0) is None
     while follower.step():
         pass
-    assert follower.last_request("a", begun - WRITTEN_WITHIN) == 1700000000.5
+    assert follower.last_request("a", begun - WRITTEN_WITHIN) == ENDED + 1
     assert follower.last_request("b", begun - WRITTEN_WITHIN) == 0.0
     assert follower.last_request("a", time.time()) is None  # its lines may still be in a buffer
 

@@ -11,9 +11,9 @@ import pytest
 
 from service_management.store import Store
 from service_management.usage import saved_totals
-from service_management.usage.access_log import Step
+from service_management.usage.log_reader import Step
 from service_management.usage.totals import UsageTotals
-from tests.unit.usage.log_lines import line
+from tests.unit.usage.log_lines import held, line
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def after(usage: UsageTotals, *lines: bytes) -> UsageTotals:
 
 
 def test_totals_come_back_as_they_were(store: Store) -> None:
-    usage = replace(after(UsageTotals(), line("a", cold=2), line("b")), lost=3)
+    usage = replace(after(UsageTotals(), line("a", held=held(2.0)), line("b")), lost=3)
     saved_totals.save(store, UsageTotals(), usage)
     assert saved_totals.load(store) == usage
 

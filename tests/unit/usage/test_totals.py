@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from service_management.usage.access_log import Step
+from service_management.usage.log_reader import Step
 from service_management.usage.totals import UsageTotals
-from tests.unit.usage.log_lines import line
+from tests.unit.usage.log_lines import held, line
 
 
 def after(usage: UsageTotals, *lines: bytes) -> UsageTotals:
@@ -17,7 +17,7 @@ def test_requests_add_up_per_service_and_status() -> None:
         line("a", seconds=0.004),
         line("a", seconds=0.3),
         line("a", status=503),
-        line("b", cold=3),
+        line("b", held=held(3.0)),
         b"nonsense",
     )
     a, b = usage.services["a"], usage.services["b"]
@@ -44,8 +44,6 @@ def test_what_was_shown_does_not_change() -> None:
 
 
 def test_a_quiet_request_is_counted_and_is_no_activity() -> None:
-    usage = after(
-        UsageTotals(), line("a", ended=5.0), line("a", ended=9.0, upstream="unix:/a.0.quiet.sock")
-    )
+    usage = after(UsageTotals(), line("a", ended=5.0), line("a", ended=9.0, quiet="1"))
     assert usage.services["a"].statuses == {"200": 2}
-    assert usage.services["a"].last == 5.0
+    assert usage.services["a"].last == 6.0
