@@ -180,10 +180,12 @@ class Executor:
             self._report(target, _refused(job.name, outcome, submit_command(spec)))
 
     def _find(self, target: Target) -> None:
-        found = target.worker.client.find(target.job.name)
-        if isinstance(found, outcomes.Unknown):
-            self._trouble(target.worker, found.message)
-        elif found is None:
+        answer = target.worker.client.find([target.job.name])
+        if isinstance(answer, outcomes.Unknown):
+            self._trouble(target.worker, answer.message)
+            return
+        found = answer[target.job.name]
+        if found is None:
             self._report(target, ev.JobAbsent(target.job.name))
         else:
             self._report(target, ev.Submitted(target.job.name, found.job_id))
@@ -243,7 +245,7 @@ class Executor:
         outcome = target.worker.client.post_mortem(target.job.job_id)
         if isinstance(outcome, JobEnd):
             command = submit_command(submission(target.spec, target.job))
-            self._report(target, ev.JobOver(outcome, command))
+            self._report(target, ev.JobOver(target.worker.client.with_output(outcome), command))
         elif isinstance(outcome, outcomes.StillThere):
             self._report(target, ev.JobSeen(outcome.view))
         else:

@@ -40,5 +40,6 @@ class JobEnd:
     signal: int | None = None
     reason: str = ""
     node: str = ""
-    output: tuple[str, ...] = ()  # the last lines it wrote
+    output: tuple[str, ...] = ()  # the last lines it wrote, where they could be read
     output_file: str = ""
+    error_file: str = ""  # where stderr has a file of its own

@@ -1,1 +1,1 @@
-"""Slurm's commands: the scripts that run on the login node, and parsers for their output."""
+"""Slurm's commands: scripts that run on the login node, and parsers for what they print."""

@@ -1,4 +1,4 @@
-"""Slurm over one connection: every question has an answer, and "unknown" is one of them."""
+"""Slurm over one SSH connection. Every request has an outcome, and "unknown" is one of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from service_management.lifecycle.job_views import JobEnd, JobView
-from service_management.slurm.node_address import node_script, parse_node
 from service_management.slurm.outcomes import (
     NotSubmitted,
     StillThere,
@@ -17,14 +17,24 @@ from service_management.slurm.outcomes import (
     Submitted,
     Unknown,
 )
+from service_management.slurm.output_file import OutputReader
 from service_management.slurm.sbatch import SubmitSpec, parse_submit, submit_script
 from service_management.slurm.scancel import cancel_script, parse_cancel
 from service_management.slurm.scontrol import (
-    parse_output,
+    job_script,
+    node_script,
+    parse_node,
+    parse_output_files,
     parse_post_mortem,
-    post_mortem_script,
 )
-from service_management.slurm.squeue import find_script, parse_find, parse_queue, queue_script
+from service_management.slurm.squeue import (
+    Found,
+    find_script,
+    parse_find,
+    parse_queue,
+    queue_script,
+)
+from service_management.slurm.turns import Turns
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.connection import Connection, Result
 from service_management.ssh.errors import SshError
@@ -32,30 +42,37 @@ from service_management.ssh.errors import SshError
 Answer = TypeVar("Answer")
 
 TIMEOUT = 25.0  # for one call; Slurm's own MessageTimeout is 10 s by default
-REPLY_TIME = 3.0  # of that, kept back so that a remote time limit can still be reported
-POST_MORTEM_LINES = 30
-NODE_MEMORY = 300.0  # seconds a node's address is believed
+REPLY_TIME = 3.0  # kept back of it, so that a time limit that was hit there can still be reported
+SQUEUE_INTERVAL = 1.0  # seconds between two calls of squeue at least
+END_LINES = 30  # of the output of a job that has ended
+NODE_MEMORY = 300.0  # seconds for which a node's address is kept
 
 
 class SlurmClient:
-    """May be called from any thread. Never raises for what SSH or Slurm does."""
+    """May be called from any thread. Raises nothing for what SSH or Slurm does."""
 
     def __init__(
-        self, connection: Connection, counts: CallCounts | None = None, timeout: float = TIMEOUT
+        self,
+        connection: Connection,
+        counts: CallCounts | None = None,
+        timeout: float = TIMEOUT,
+        squeue_interval: float = SQUEUE_INTERVAL,
     ) -> None:
         self._connection = connection
         self._counts = counts or CallCounts()
         self._timeout = timeout
         self._remote_limit = max(timeout - REPLY_TIME, timeout / 2)
+        self._squeue_turns = Turns(squeue_interval)
         self._lock = threading.Lock()
         self._clock_offset: float | None = None
         self._nodes: dict[str, tuple[float, str]] = {}
+        self._output = OutputReader(self._ask)
 
     def submit(self, spec: SubmitSpec, waited: float = 0.0) -> SubmitOutcome:
-        """NotSubmitted only where that is certain; any doubt is Unknown, to be settled by find.
+        """NotSubmitted only where that is certain. Any doubt is Unknown, to be settled by `find`.
 
         The deadline includes the seconds that the job has `waited` for a thread or the connection:
-        it takes effect soon after the decision, or not at all.
+        it is submitted soon after the decision, or not at all.
         """
         wanted_at = time.monotonic() - max(waited, 0.0)
         offset = self._remote_clock()
@@ -64,40 +81,54 @@ class SlurmClient:
         deadline = wanted_at + offset + self._timeout
         outcome = self._submit(submit_script(spec, deadline, self._remote_limit))
         if isinstance(outcome, NotSubmitted):
-            self._forget_clock()  # late, perhaps, because a clock was set
+            self._forget_clock()  # it may have been late because a clock was set
         self._count("submit", failed=not isinstance(outcome, Submitted))
         return outcome
 
     def queue(self) -> list[JobView] | Unknown:
+        self._squeue_turns.wait()
         return self._ask("queue", queue_script(self._remote_limit), parse_queue)
 
-    def find(self, job_name: str) -> JobView | Unknown | None:
-        """Whether a job of this name was ever submitted; None where Slurm knows none."""
-        script = find_script(job_name, self._remote_limit)
-        return self._ask("find", script, lambda result: parse_find(result, job_name))
+    def find(self, names: Sequence[str]) -> Found | Unknown:
+        """Whether jobs of these names were ever submitted; None for a name that Slurm does not
+        know. One call, however many names."""
+        if not names:
+            return {}
+        self._squeue_turns.wait()
+        script = find_script(names, self._remote_limit)
+        return self._ask("find", script, lambda result: parse_find(result, names))
 
     def cancel(self, job_ids: Sequence[str]) -> bool | Unknown:
+        """One call, however many jobs."""
         if not job_ids:
             return True
         return self._ask("cancel", cancel_script(job_ids, self._remote_limit), parse_cancel)
 
     def post_mortem(self, job_id: str) -> JobEnd | StillThere | Unknown:
+        """How the job ended, by Slurm's word alone: see `with_output` for what it wrote."""
         mark = secrets.token_hex(8)
-        script = post_mortem_script(job_id, mark, POST_MORTEM_LINES, self._remote_limit)
+        script = job_script(job_id, mark, self._remote_limit)
         return self._ask(
             "post_mortem", script, lambda result: parse_post_mortem(result, job_id, mark)
         )
 
+    def with_output(self, end: JobEnd) -> JobEnd:
+        """With the last lines that the job wrote, if they can be read in time."""
+        files = [file for file in (end.output_file, end.error_file) if file]
+        lines = self._output.read(files, END_LINES)
+        return end if isinstance(lines, Unknown) else replace(end, output=lines)
+
     def output(self, job_id: str, lines: int) -> tuple[str, ...] | Unknown:
-        """The last lines the job wrote so far."""
+        """The last lines that the job has written so far."""
         mark = secrets.token_hex(8)
-        script = post_mortem_script(job_id, mark, lines, self._remote_limit)
-        return self._ask("output", script, lambda result: parse_output(result, mark))
+        script = job_script(job_id, mark, self._remote_limit)
+        files = self._ask("output", script, lambda result: parse_output_files(result, mark))
+        return files if isinstance(files, Unknown) else self._output.read(files, lines)
 
     def node_address(self, node: str) -> str | Unknown:
-        """What to lead a tunnel to, seen from the login node."""
-        believed_until, address = self._nodes.get(node, (0.0, ""))
-        if time.monotonic() < believed_until:
+        """The host that tunnels lead to, as seen from the login node."""
+        kept_until, address = self._nodes.get(node, (0.0, ""))
+        if time.monotonic() < kept_until:
             return address
         script = node_script(node, self._remote_limit)
         answer = self._ask("node", script, lambda result: parse_node(result, node))
@@ -109,12 +140,12 @@ class SlurmClient:
         try:
             return parse_submit(self._run(script))
         except SshError as error:
-            unheard = Unknown if error.maybe_ran else NotSubmitted
-            return unheard(error.text, error.kind)
+            unanswered = Unknown if error.maybe_ran else NotSubmitted
+            return unanswered(error.text, error.kind)
 
     def _remote_clock(self) -> float | Unknown:
-        """How far the login node's clock is ahead of our monotonic one, which nobody sets. What
-        the answer took on its way makes it too small: a deadline then errs to the safe side."""
+        """How far the login node's clock is ahead of our monotonic one, which nobody sets. The
+        answer's time on the way makes it too small, so a deadline errs on the safe side."""
         with self._lock:
             if self._clock_offset is not None:
                 return self._clock_offset
@@ -146,7 +177,7 @@ class SlurmClient:
         try:
             return self._connection.run(script, self._timeout)
         except SshError:
-            self._forget_clock()  # the next connection may be to another machine of that name
+            self._forget_clock()  # the name may lead to another machine next time
             raise
 
     def _count(self, command: str, *, failed: bool) -> None:
@@ -156,5 +187,5 @@ class SlurmClient:
 def _parse_clock(result: Result) -> float | Unknown:
     text = result.stdout.strip()
     if result.exit_code != 0 or not text.isdigit():
-        return Unknown("The login node does not tell the time (date +%s).", "command")
+        return Unknown("The login node did not tell the time (date +%s).", "command")
     return float(text)

@@ -1,4 +1,4 @@
-"""Every job state Slurm has → the few the lifecycle tells apart."""
+"""Slurm's job states, reduced to the few phases that the lifecycle tells apart."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PHASES: dict[str, JobPhase] = {
     "SPECIAL_EXIT": _WAITING,  # requeued and held, with a flag for the admin
     "RESV_DEL_HOLD": _WAITING,
     "RESIZING": _RUNNING,
-    # Powering up its nodes; the batch script has not started.
+    # The nodes are powering up; the batch script has not started.
     "CONFIGURING": _WAITING,
     "POWER_UP_NODE": _WAITING,
-    # Stopped with its memory kept: it answers nobody, and comes back by itself.
+    # Stopped with its memory kept: it does not answer now, and continues by itself.
     "SUSPENDED": _WAITING,
     "STOPPED": _WAITING,
     "RUNNING": _RUNNING,
@@ -37,17 +37,17 @@ PHASES: dict[str, JobPhase] = {
     "NODE_FAIL": _ENDED,
     "BOOT_FAIL": _ENDED,
     "PREEMPTED": _ENDED,
-    "REVOKED": _ENDED,  # a sibling of it runs on another cluster of the federation
+    "REVOKED": _ENDED,  # a sibling job runs on another cluster of the federation
     "EXPEDITING": _WAITING,
 }
 
 
 def bare_state(word: str) -> str:
-    """sacct writes "CANCELLED by 1000", and cuts what is wider than its column with a "+"."""
+    """sacct writes "CANCELLED by 1000", and marks a word that it cut with a "+"."""
     first, _, _ = word.strip().partition(" ")
     return first.rstrip("+").upper()
 
 
 def phase_of(word: str) -> JobPhase:
-    """A state this table does not know changes nothing: UNKNOWN is an answer of its own."""
+    """A state that is not in the table is UNKNOWN, and changes nothing."""
     return PHASES.get(bare_state(word), JobPhase.UNKNOWN)

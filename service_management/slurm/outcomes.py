@@ -1,4 +1,4 @@
-"""What asking Slurm for something can lead to. Values, so that no outcome is overlooked."""
+"""The possible outcomes of a request to Slurm, as values, so that none is overlooked."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from service_management.lifecycle.job_views import JobView
 
 @dataclass(frozen=True)
 class Submitted:
-    """Slurm took the job."""
+    """Slurm accepted the job."""
 
     job_id: str
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """Slurm refused the job, in its own words."""
+    """Slurm refused the job. The message is Slurm's own."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class NotSubmitted:
-    """Certainly nothing reached Slurm: there was no connection, or it was too late to ask."""
+    """Certainly nothing reached Slurm: there was no connection, or the deadline had passed."""
 
     message: str
     kind: str
@@ -31,7 +31,7 @@ class NotSubmitted:
 
 @dataclass(frozen=True)
 class Unknown:
-    """No answer that can be relied on. It changes nothing, and is no "no"."""
+    """No reliable answer. It changes no state, and in particular does not mean "no"."""
 
     message: str
     kind: str
@@ -39,7 +39,7 @@ class Unknown:
 
 @dataclass(frozen=True)
 class StillThere:
-    """The job that was thought over is not."""
+    """The job has not ended."""
 
     view: JobView
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from service_management.slurm.clean_text import one_line
 from service_management.slurm.outcomes import (
     NotSubmitted,
     Rejected,
@@ -16,20 +17,26 @@ from service_management.slurm.outcomes import (
 from service_management.slurm.shell import (
     MISSING,
     TIMED_OUT,
-    one_line,
-    preamble,
+    find_slurm,
     quote,
     quote_path,
+    whole_seconds,
 )
 from service_management.ssh.connection import Result
 
-TOO_LATE = 75  # sysexits' EX_TEMPFAIL: the script came too late and did nothing
+TOO_LATE = 75  # sysexits' EX_TEMPFAIL: the deadline had passed, and nothing was done
 NO_HOME = 76
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Variables that a shell sets itself or protects: dash and bash refuse to export some of them with
+# any value, and end the script for it. env(1) passes them on untouched.
+_SHELLS_OWN = re.compile(
+    r"_|BASH.*|COMP_.*|DIRSTACK|EPOCH.*|E?UID|FUNCNAME|GROUPS|HISTCMD|LINENO|OPT(ARG|ERR|IND)|"
+    r"PIPESTATUS|PPID|SECONDS|SHELLOPTS|SHLVL|S?RANDOM"
+)
 _JOB_ID = re.compile(r"^(\d+)(?:;(\S+))?$", re.MULTILINE)
 
-# sbatch failed without Slurm having decided: the job may be in the queue.
+# sbatch failed before Slurm had decided: the job may be in the queue.
 UNDECIDED = re.compile(
     r"Socket timed out|Unable to contact slurm controller|Zero Bytes were transmitted|"
     r"communications? (connection )?(failure|error|timeout)|Connection (refused|reset|timed out)|"
@@ -57,21 +64,35 @@ class SubmitSpec:
 
 
 def submit_command(spec: SubmitSpec) -> str:
-    """The command line, as a person would type it in the home directory there. Shown to
-    whoever asks, so without the environment's values: tokens are among them."""
+    """The command as a person would type it in the home directory there. It is shown to users,
+    so the values of the environment are left out: tokens are among them."""
     env = [f"{name}=..." for name in spec.env]
     return " ".join([*(["env", *env] if env else []), "sbatch", _arguments(spec)])
 
 
 def submit_script(spec: SubmitSpec, deadline: float, seconds: float) -> str:
-    """Submit, unless the login node's clock is past the deadline: after a silence of the
-    network a script may arrive long after its sender has given up on it."""
-    env = " ".join(quote(f"{name}={value}") for name, value in spec.env.items())
-    return f"""{preamble(seconds)}
+    """Submit, unless the login node's clock is past the deadline: when the network was silent for
+    a while, a script may arrive long after its sender gave up on it.
+
+    Any account on the login node can read argument lists (`ps`), so `env` is exported by the
+    shell, which has this script from its standard input. Everything else is put into the
+    positional parameters first: a PATH, HOME or IFS from `env` is then meant for the job, and
+    does not change which sbatch runs.
+    """
+    own = [name for name in spec.env if _SHELLS_OWN.fullmatch(name)]
+    env = "".join(f" {quote(f'{name}={spec.env[name]}')}" for name in own)
+    exports = (
+        f"export {name}={quote(value)}" for name, value in spec.env.items() if name not in own
+    )
+    return f"""{find_slurm()}
 [ "$(date +%s)" -le {int(deadline)} ] || exit {TOO_LATE}
 cd || exit {NO_HOME}
 sbatch=$(command -v sbatch) || {{ echo "sbatch: command not found" >&2; exit {MISSING}; }}
-limited env {env} "$sbatch" {_arguments(spec)}"""
+set -- "$sbatch" {_arguments(spec)}
+{f'set -- "$(command -v env)"{env} "$@"' if own else ""}
+limit=$(command -v timeout) && set -- "$limit" -k 5 {whole_seconds(seconds)} "$@"
+{chr(10).join(exports)}
+exec "$@\""""
 
 
 def parse_submit(result: Result) -> SubmitOutcome:
@@ -80,26 +101,28 @@ def parse_submit(result: Result) -> SubmitOutcome:
     if result.exit_code == 0:
         return Submitted(found[1]) if found else Unknown(f"sbatch gave no job id: {said}", "slurm")
     if result.exit_code == TOO_LATE:
-        return NotSubmitted("The login node was reached too late; nothing was submitted.", "late")
+        text = "The login node was reached too late; nothing was submitted."
+        return NotSubmitted(text, "late")
     if result.exit_code in (MISSING, NO_HOME):
         return Rejected(_cannot(result.exit_code))
     killed = result.exit_code == TIMED_OUT or 128 < result.exit_code < 160
-    if killed or UNDECIDED.search(said):
+    # All of it is searched, not only the part that is short enough to be shown.
+    if killed or UNDECIDED.search(result.stderr or result.stdout):
         return Unknown(f"sbatch did not say whether it submitted: {said or 'no answer'}", "slurm")
-    return Rejected(said or f"sbatch ended with {result.exit_code}")
+    return Rejected(said or f"sbatch ended with exit code {result.exit_code}")
 
 
 def _arguments(spec: SubmitSpec) -> str:
     given = [quote(argument) for argument in spec.sbatch_args]
-    # The last of two equal options wins: the name must, for the job is found again by it.
+    # The last of two equal options counts. It must be our name: the job is found again by it.
     words = ["--parsable", *given, quote(f"--job-name={spec.job_name}")]
     return " ".join([*words, quote_path(spec.bash_file), str(spec.port)])
 
 
 def _said(result: Result) -> str:
-    """sbatch's own words, without its name before each of them."""
+    """sbatch's message, without the program's name in front of each line."""
     lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
-    return "; ".join(one_line(re.sub(r"^\S*sbatch: (error: )?", "", line)) for line in lines)
+    return one_line("; ".join(re.sub(r"^\S*sbatch: (error: )?", "", line) for line in lines))
 
 
 def _cannot(code: int) -> str:

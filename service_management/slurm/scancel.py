@@ -15,11 +15,13 @@ _DENIED = re.compile(r"permission denied", re.IGNORECASE)
 
 
 def cancel_script(job_ids: Sequence[str], seconds: float) -> str:
+    """All jobs in one call: scancel goes on after one that it cannot cancel."""
     return f"{ask_slurm(seconds)}\nlimited scancel {' '.join(map(quote, job_ids))}"
 
 
 def parse_cancel(result: Result) -> bool | Unknown:
-    """True: Slurm took the order, or the jobs are over already. False: they are not ours."""
+    """True: Slurm accepted the request, or the jobs had ended before. False: they belong to
+    another user."""
     errors = [line for line in result.stderr.splitlines() if "error:" in line]
     others = [line for line in errors if not _GONE.search(line)]
     if not others and (errors or result.exit_code == 0):

@@ -1,15 +1,15 @@
-"""Pieces of the /bin/sh scripts that run on login nodes. Pure.
+"""Building blocks of the /bin/sh scripts that run on login nodes. Pure.
 
-Every value goes through `quote`. POSIX shell and coreutils only: login nodes differ.
+The scripts use POSIX shell and coreutils only, because login nodes differ. Every value that comes
+from the configuration or the network goes through `quote`.
 """
 
 from __future__ import annotations
 
-import re
 import shlex
 
-MISSING = 127  # the shell's own code for "command not found"
-TIMED_OUT = 124  # coreutils' timeout says so
+MISSING = 127  # the shell's exit code for "command not found"
+TIMED_OUT = 124  # the exit code of coreutils' timeout
 
 # Non-interactive shells of some sites do not have Slurm on their PATH.
 _FIND_SLURM = (
@@ -17,8 +17,8 @@ _FIND_SLURM = (
     'PATH="$PATH:/usr/local/bin:/opt/slurm/bin:/usr/local/slurm/bin"'
 )
 
-# A Slurm command that waits for a silent controller would outlive us on the login node, and
-# with it a session of the connection's few.
+# A Slurm command that waits for a silent controller would otherwise go on after its caller gave
+# up, and occupy one of the few sessions that sshd allows on a connection.
 _LIMIT = """\
 limited() {{
     if command -v timeout >/dev/null 2>&1; then timeout -k 5 {seconds} "$@"; else "$@"; fi
@@ -31,27 +31,25 @@ def quote(value: str) -> str:
     return shlex.quote(value)
 
 
-def preamble(seconds: float) -> str:
-    return f"{_FIND_SLURM}\n{_LIMIT.format(seconds=max(1, round(seconds)))}"
+def find_slurm() -> str:
+    return _FIND_SLURM
 
 
 def ask_slurm(seconds: float) -> str:
-    """For commands whose answer is parsed. Not for sbatch: jobs inherit its environment."""
-    return f"{preamble(seconds)}\nexport LC_ALL=C TZ=UTC SLURM_TIME_FORMAT=standard"
+    """The beginning of scripts whose output is parsed. Not for sbatch: a job inherits the
+    environment of its sbatch, and these settings are none of its business."""
+    limit = _LIMIT.format(seconds=whole_seconds(seconds))
+    return f"{_FIND_SLURM}\n{limit}\nexport LC_ALL=C TZ=UTC SLURM_TIME_FORMAT=standard"
+
+
+def whole_seconds(seconds: float) -> int:
+    """Not every `timeout` accepts fractions."""
+    return max(1, round(seconds))
 
 
 def quote_path(path: str) -> str:
-    """A leading ~/ is the home there; nothing else is expanded, and nothing is an option."""
+    """A leading ~/ becomes the home directory there. Nothing else is expanded, and a path that
+    begins with a dash is not taken for an option."""
     if path.startswith("~/"):
         return f'"$HOME"/{quote(path[2:])}'
     return quote(f"./{path}" if path.startswith("-") else path)
-
-
-def one_line(text: str) -> str:
-    """Printable and on one line, for messages."""
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).split())
-
-
-def printable(line: str) -> str:
-    """Without control characters, which could steer a terminal; tabs stay."""
-    return re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f]", "", line)

@@ -1,33 +1,38 @@
-"""squeue and sacct: the scripts that list jobs, and their lines → JobView. Pure."""
+"""squeue and sacct: the scripts that list jobs, and the parsers of their lines. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from service_management.lifecycle.job_views import JobPhase, JobView
+from service_management.slurm.clean_text import LONGEST_WORD, one_line
 from service_management.slurm.job_states import bare_state, phase_of
 from service_management.slurm.outcomes import Unknown
-from service_management.slurm.shell import MISSING, ask_slurm, one_line, quote
+from service_management.slurm.shell import MISSING, ask_slurm, quote
 from service_management.ssh.connection import Result
 
-# Explicit columns, whose meaning does not change between releases as --json's shape does. The
-# name comes last: it is the only one that other programs' jobs may fill with anything.
+# Explicit columns, because the shape of --json changes between releases. The name comes last: it
+# is the only column that other programs' jobs may fill with anything, the separator included.
 _COLUMNS = "%i|%T|%B|%S|%e|%r|%j"
 _NONE = frozenset({"", "N/A", "n/a", "(null)", "None", "None assigned", "Unknown"})
 
+Found = dict[str, JobView | None]  # by name; None: Slurm has no job of that name
+
 
 def queue_script(seconds: float) -> str:
-    """Every job of this login's user, in one call."""
+    """All jobs of the login's user, in one call."""
     return f"{ask_slurm(seconds)}\n{_squeue()}"
 
 
-def find_script(name: str, seconds: float) -> str:
-    """One job by its name, finished ones included, from whoever still knows it."""
+def find_script(names: Sequence[str], seconds: float) -> str:
+    """Jobs by name, finished ones included: from squeue, and from sacct where it answers."""
+    wanted = quote(f"--name={','.join(names)}")
     return f"""{ask_slurm(seconds)}
-{_squeue()} --states=all {quote(f"--name={name}")} || exit
+{_squeue()} --states=all {wanted} || exit
 if command -v sacct >/dev/null 2>&1; then
     limited sacct --noheader --parsable2 --allocations --user="$(id -un)" \\
-        --starttime=now-7days {quote(f"--name={name}")} \\
+        --starttime=now-7days {wanted} \\
         --format=JobIDRaw,State,NodeList,Start,End,Reason,JobName 2>/dev/null
 fi
 true"""
@@ -37,18 +42,16 @@ def parse_queue(result: Result) -> list[JobView] | Unknown:
     if result.exit_code != 0:
         return slurm_unknown(result, "squeue")
     if "error:" in result.stderr:
-        return Unknown(f"squeue complained: {one_line(result.stderr)}", "slurm")
+        return Unknown(f"squeue reported an error: {one_line(result.stderr)}", "slurm")
     return [view for line in result.stdout.splitlines() if (view := parse_line(line))]
 
 
-def parse_find(result: Result, name: str) -> JobView | Unknown | None:
-    """The job still in the queue where there is one, else the newest of that name."""
+def parse_find(result: Result, names: Iterable[str]) -> Found | Unknown:
+    """For each name the job that is still in the queue, or else the newest one."""
     views = parse_queue(result)
     if isinstance(views, Unknown):
         return views
-    named = [view for view in views if view.name == name]
-    alive = [view for view in named if view.phase is not JobPhase.ENDED]
-    return max(alive or named, key=_age_order, default=None)
+    return {name: _latest([view for view in views if view.name == name]) for name in names}
 
 
 def parse_line(line: str) -> JobView | None:
@@ -59,9 +62,9 @@ def parse_line(line: str) -> JobView | None:
     return JobView(
         job_id=job_id,
         name=name,
-        state=bare_state(state),
+        state=one_line(bare_state(state), LONGEST_WORD),
         phase=phase_of(state),
-        reason=_word(reason),
+        reason=one_line(_word(reason), LONGEST_WORD),
         node=first_node(_word(node)),
         estimated_start=parse_time(start),
         end_time=parse_time(end),
@@ -69,7 +72,7 @@ def parse_line(line: str) -> JobView | None:
 
 
 def parse_time(text: str) -> float | None:
-    """Slurm's standard format; the scripts set TZ=UTC."""
+    """Slurm's standard format. The scripts set TZ=UTC."""
     try:
         return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
     except ValueError:
@@ -77,7 +80,7 @@ def parse_time(text: str) -> float | None:
 
 
 def first_node(nodes: str) -> str:
-    """`gpu[07-09,12],login` → `gpu07`: the node a batch script runs on."""
+    """`gpu[07-09,12],login` → `gpu07`: the node on which the batch script runs."""
     head, bracket, rest = nodes.partition("[")
     if "," in head or not bracket:
         return head.split(",")[0]
@@ -92,10 +95,9 @@ def slurm_unknown(result: Result, program: str) -> Unknown:
             f"(before its check for interactive shells) or ask the cluster's admin."
         )
         return Unknown(text, "command")
-    said = (
-        one_line(result.stderr or result.stdout) or f"exit code {result.exit_code}, without a word"
-    )
-    return Unknown(f"Slurm gave no answer to {program}: {said}", "slurm")
+    said = one_line(result.stderr or result.stdout)
+    said = said or f"exit code {result.exit_code} and no message"
+    return Unknown(f"Slurm did not answer {program}: {said}", "slurm")
 
 
 def _squeue() -> str:
@@ -104,6 +106,11 @@ def _squeue() -> str:
 
 def _word(text: str) -> str:
     return "" if text in _NONE else text
+
+
+def _latest(views: Sequence[JobView]) -> JobView | None:
+    alive = [view for view in views if view.phase is not JobPhase.ENDED]
+    return max(alive or views, key=_age_order, default=None)
 
 
 def _age_order(view: JobView) -> int:

@@ -6,6 +6,8 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ from service_management.ssh.login import Login
 from service_management.ssh.openssh.openssh_backend import OpenSshBackend
 from tests.cluster_ssh.conftest import logged_in
 from tests.cluster_ssh.sshd import wait_until
+from tests.stack.stalled_mount import stalled
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ def connection(cluster: Cluster) -> Iterator[object]:
 
 @pytest.fixture
 def client(cluster: Cluster, connection) -> Iterator[SlurmClient]:
-    yield SlurmClient(connection)
+    yield SlurmClient(connection, squeue_interval=0.1)
     cluster.cancel_all()
 
 
@@ -78,16 +81,22 @@ def running(client: SlurmClient, job_id: str) -> JobView:
         return job is not None and job.phase is JobPhase.RUNNING
 
     wait_until(phase, 15)
-    found = view(client, job_id)
-    assert found is not None
-    return found
+    seen = view(client, job_id)
+    assert seen is not None
+    return seen
 
 
 def ended(client: SlurmClient, job_id: str) -> JobEnd:
     wait_until(lambda: isinstance(client.post_mortem(job_id), JobEnd), 15)
     end = client.post_mortem(job_id)
     assert isinstance(end, JobEnd)
-    return end
+    return client.with_output(end)
+
+
+def found(client: SlurmClient, name: str) -> JobView | None:
+    answer = client.find([name])
+    assert not isinstance(answer, Unknown), answer
+    return answer[name]
 
 
 def test_a_job_is_submitted_seen_running_and_cancelled(client: SlurmClient) -> None:
@@ -158,6 +167,61 @@ def test_hostile_values_reach_the_job_as_they_are(client, cluster) -> None:
     assert (cluster.home / "seen").read_text() == value
 
 
+@pytest.fixture
+def slow_sbatch(cluster: Cluster) -> Iterator[Path]:
+    """Gives the file that appears when it has been called."""
+    programs, asked, profile = (cluster.home / name for name in ("bin", "asked", ".bashrc"))
+    programs.mkdir()
+    wrapper = '#!/bin/sh\ntouch "$HOME/asked"\nsleep 1\nexec /usr/bin/sbatch "$@"\n'
+    cluster.write_script("bin/sbatch", wrapper)
+    profile.write_text('PATH="$HOME/bin:$PATH"\n')
+    yield asked
+    shutil.rmtree(programs)
+    profile.unlink()
+
+
+def test_values_of_env_are_in_no_process_list(client, cluster, slow_sbatch: Path) -> None:
+    """While sbatch runs on the login node, any account there can look."""
+    cluster.write_script("env.sh", '#!/bin/sh\necho "$API_TOKEN"\n')
+    with ThreadPoolExecutor() as pool:
+        submitting = pool.submit(client.submit, spec("env.sh", API_TOKEN="hunter2"))
+        wait_until(slow_sbatch.exists)
+        commands = process_list()
+        outcome = submitting.result()
+    assert isinstance(outcome, Submitted), outcome
+    assert ended(client, outcome.job_id).output == ("hunter2",)
+    assert any("bin/sbatch" in command for command in commands)
+    assert not [command for command in commands if "hunter2" in command]
+
+
+def process_list() -> list[str]:
+    commands = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            commands.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return commands
+
+
+def test_an_end_is_known_while_its_output_cannot_be_read(client, cluster) -> None:
+    """And neither squeue nor sbatch of the same login runs out of sessions."""
+    directory = cluster.home / "stalled"
+    directory.mkdir()
+    directory.chmod(0o777)
+    cluster.write_script("crash.sh", "#!/bin/sh\nexit 3\n")
+    job_id = submitted(client, spec("crash.sh", "--output=stalled/%j.out"))
+    wait_until(lambda: isinstance(client.post_mortem(job_id), JobEnd), 15)
+    with stalled(directory):
+        end = client.post_mortem(job_id)
+        assert isinstance(end, JobEnd)
+        assert (end.state, end.exit_code) == ("FAILED", 3)
+        assert [client.with_output(end).output for _ in range(20)] == [()] * 20
+        assert isinstance(client.output(job_id, 5), Unknown)
+        readers = [command for command in process_list() if f"stalled/{job_id}.out" in command]
+        assert len([command for command in readers if command.startswith("/bin/sh")]) == 1
+        assert isinstance(client.queue(), list)
+        running(client, submitted(client, spec()))
+
+
 def test_a_job_does_not_inherit_the_settings_of_queries(client, cluster) -> None:
     cluster.write_script("env.sh", '#!/bin/sh\necho "[$TZ] [$LC_ALL] [$SLURM_TIME_FORMAT]"\n')
     assert ended(client, submitted(client, spec("env.sh"))).output == ("[] [] []",)
@@ -167,12 +231,12 @@ def test_a_script_that_arrives_too_late_submits_nothing(client, connection) -> N
     job = spec()
     result = connection.run(submit_script(job, 1000.0, 10), 10)
     assert result.exit_code == 75
-    assert client.find(job.job_name) is None
+    assert found(client, job.job_name) is None
 
 
 def test_an_unknown_job_has_ended_with_an_unknown_state(client: SlurmClient) -> None:
     assert client.post_mortem("99999") == JobEnd("99999", "UNKNOWN")
-    assert client.find("orc.none.0.1.x") is None
+    assert found(client, "orc.none.0.1.x") is None
     assert client.cancel(["99999"]) is True
 
 
@@ -180,14 +244,16 @@ def test_find_sees_running_and_finished_jobs(client: SlurmClient) -> None:
     job = spec()
     job_id = submitted(client, job)
     running(client, job_id)
-    found = client.find(job.job_name)
-    assert isinstance(found, JobView)
-    assert (found.job_id, found.phase) == (job_id, JobPhase.RUNNING)
+    seen = found(client, job.job_name)
+    assert seen is not None
+    assert (seen.job_id, seen.phase) == (job_id, JobPhase.RUNNING)
     client.cancel([job_id])
     ended(client, job_id)
-    found = client.find(job.job_name)
-    assert isinstance(found, JobView)
-    assert (found.job_id, found.phase) == (job_id, JobPhase.ENDED)
+    both = client.find([job.job_name, "orc.none.0.1.x"])
+    assert isinstance(both, dict)
+    assert both["orc.none.0.1.x"] is None
+    assert (seen := both[job.job_name]) is not None
+    assert (seen.job_id, seen.phase) == (job_id, JobPhase.ENDED)
 
 
 def test_a_node_on_the_login_host_is_reached_over_loopback(client: SlurmClient) -> None:
@@ -224,13 +290,13 @@ def test_a_silent_slurmctld_leaves_everything_unknown(
     try:
         assert isinstance(hasty.submit(job), Unknown)
         assert isinstance(hasty.queue(), Unknown)
-        assert isinstance(hasty.find(job.job_name), Unknown)
+        assert isinstance(hasty.find([job.job_name]), Unknown)
         assert isinstance(hasty.post_mortem(running_id), Unknown)
         assert isinstance(hasty.cancel([running_id]), Unknown)
         assert isinstance(hasty.node_address("demo2"), Unknown)
     finally:
         cluster.thaw_slurmctld()
-    wait_until(lambda: isinstance(client.find(job.job_name), JobView), 15)
+    wait_until(lambda: found(client, job.job_name) is not None, 15)
 
 
 def test_a_silent_login_node_keeps_its_connection(

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from service_management.lifecycle.job_views import JobEnd
 from service_management.slurm.client import SlurmClient
 from service_management.slurm.outcomes import NotSubmitted, Submitted, Unknown
 from service_management.slurm.sbatch import SubmitSpec
+from service_management.slurm.turns import Turns
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.connection import Result
 from service_management.ssh.errors import SshError, SshProblem
@@ -67,7 +69,7 @@ def deadline(script: str) -> int:
     return int(script.split("-le ", maxsplit=1)[1].split(maxsplit=1)[0])
 
 
-def test_a_clock_that_was_set_makes_one_submission_late_and_not_all() -> None:
+def test_a_clock_that_was_set_makes_one_submission_late() -> None:
     set_since = Result(0, "1000500\n", "")
     connection = Scripted([CLOCK, OK, LATE, set_since, OK])
     client = SlurmClient(connection, timeout=20)
@@ -77,7 +79,7 @@ def test_a_clock_that_was_set_makes_one_submission_late_and_not_all() -> None:
     assert deadline(connection.scripts[-1]) in (1000519, 1000520, 1000521)
 
 
-def test_a_connection_that_failed_may_lead_to_another_machine_with_its_own_clock() -> None:
+def test_after_a_failed_connection_the_clock_is_asked_again() -> None:
     elsewhere = Result(0, "2000000\n", "")
     lost = broken(SshProblem.MASTER_LOST, maybe_ran=False)
     connection = Scripted([CLOCK, OK, lost, elsewhere, OK])
@@ -98,7 +100,7 @@ def test_our_own_clock_may_be_set_at_any_time(monkeypatch: pytest.MonkeyPatch) -
     assert deadline(connection.scripts[-1]) - deadline(connection.scripts[-2]) in (0, 1)
 
 
-def test_a_login_that_takes_long_moves_no_deadline_past_the_promised_one(
+def test_a_slow_login_does_not_move_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A lost submission is settled by then: see policy.SUBMIT_SETTLED."""
@@ -116,7 +118,7 @@ def test_a_login_that_takes_long_moves_no_deadline_past_the_promised_one(
     assert deadline(connection.scripts[-1]) == 1025
 
 
-def test_a_connection_lost_after_sending_leaves_the_submission_unknown() -> None:
+def test_a_connection_lost_after_sending_leaves_it_unknown() -> None:
     lost = broken(SshProblem.MASTER_LOST, maybe_ran=True)
     outcome = SlurmClient(Scripted([CLOCK, lost])).submit(SPEC)
     assert outcome == Unknown("it broke", "master_lost")
@@ -132,10 +134,10 @@ def test_an_error_before_sending_certainly_submitted_nothing(answers: list[Resul
 def test_no_question_raises_and_every_one_is_counted() -> None:
     lost = broken(SshProblem.TIMEOUT, maybe_ran=True)
     counts = CallCounts()
-    client = SlurmClient(Scripted([lost] * 6), counts)
+    client = SlurmClient(Scripted([lost] * 6), counts, squeue_interval=0)
     answers = [
         client.queue(),
-        client.find("n"),
+        client.find(["n"]),
         client.cancel(["1"]),
         client.post_mortem("1"),
         client.output("1", 5),
@@ -145,8 +147,46 @@ def test_no_question_raises_and_every_one_is_counted() -> None:
     assert sum(counts.failures().values()) == 6
 
 
-def test_cancelling_nothing_asks_nobody() -> None:
-    assert SlurmClient(Scripted([])).cancel([]) is True
+def test_an_empty_batch_asks_nothing() -> None:
+    client = SlurmClient(Scripted([]))
+    assert client.cancel([]) is True
+    assert client.find([]) == {}
+
+
+def test_a_batch_of_jobs_is_one_call_each() -> None:
+    connection = Scripted([Result(0, "", ""), Result(0, "", "")])
+    client = SlurmClient(connection)
+    assert client.cancel(["1", "2"]) is True
+    assert client.find(["a", "b"]) == {"a": None, "b": None}
+    assert "scancel 1 2" in connection.scripts[0]
+    assert "--name=a,b" in connection.scripts[1]
+
+
+def test_turns_are_an_interval_apart_however_many_ask() -> None:
+    now, pauses = [100.0], []
+    turns = Turns(1.0, lambda: now[0], pauses.append)
+    for _ in range(3):
+        turns.wait()
+    assert pauses == [1.0, 2.0]
+    now[0] = 104.0
+    turns.wait()
+    assert pauses == [1.0, 2.0]
+
+
+ENDED = JobEnd("5", "FAILED", output_file="/home/a/slurm-5.out")
+
+
+def test_an_end_without_readable_output_is_an_end() -> None:
+    client = SlurmClient(Scripted([Result(0, "", "")]))
+    assert client.with_output(ENDED) == ENDED
+
+
+def test_after_a_reader_that_hangs_none_is_started_for_a_while() -> None:
+    connection = Scripted([Result(0, "", "")])
+    client = SlurmClient(connection)
+    for _ in range(5):
+        client.with_output(ENDED)
+    assert len(connection.scripts) == 1
 
 
 def test_a_nodes_address_is_asked_once() -> None:

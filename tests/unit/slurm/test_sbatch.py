@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,15 @@ from service_management.ssh.script_envelope import Envelope
 
 RECORDER = """#!/bin/sh
 printf '%s\\0' "$@" > "{home}/argv"
-env -0 > "{home}/env"
+{env} -0 > "{home}/env"
+for pid in $$ $PPID; do {cat} /proc/$pid/cmdline; done > "{home}/commands"
 echo '7;cluster'
 """
 HOSTILE = '\'; touch pwned; "$(touch pwned)`touch pwned`"\n\\ $HOME * ~ {a,b} ü \x81 !! #'
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 names = st.from_regex(r"\AV_[A-Za-z0-9_]{0,8}\Z")
+SHELLS = [["/bin/sh", "-s"], ["bash", "--posix", "-s"]]  # what /bin/sh is on Debian, on RHEL
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +42,16 @@ def home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as directory:
         sbatch = Path(directory) / "bin" / "sbatch"
         sbatch.parent.mkdir()
-        sbatch.write_text(RECORDER.format(home=directory))
+        programs = {name: shutil.which(name) for name in ("env", "cat")}
+        sbatch.write_text(RECORDER.format(home=directory, **programs))
         sbatch.chmod(0o755)
         yield Path(directory)
 
 
-def execute(home: Path, script: str) -> Result:
+def execute(home: Path, script: str, shell: Sequence[str] = SHELLS[0]) -> Result:
     envelope = Envelope.around(script)
     done = subprocess.run(
-        ["/bin/sh", "-s"],
+        shell,
         input=envelope.text().encode(),
         capture_output=True,
         env={"HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}"},
@@ -78,11 +82,37 @@ def test_sbatch_receives_every_value_as_it_is(
         expected = f"./{bash_file}"
     argv = (home / "argv").read_bytes().decode().split("\0")[:-1]
     assert argv == ["--parsable", *arguments, "--job-name=orc.r.0.1.n", expected, "8000"]
-    seen = dict(
-        entry.split("=", 1) for entry in (home / "env").read_bytes().decode().split("\0")[:-1]
-    )
+    seen = environment(home)
     assert {name: seen[name] for name in env} == env
-    assert sorted(path.name for path in home.iterdir()) == ["argv", "bin", "env"]
+    assert sorted(path.name for path in home.iterdir()) == ["argv", "bin", "commands", "env"]
+
+
+def environment(home: Path) -> dict[str, str]:
+    entries = (home / "env").read_bytes().decode().split("\0")[:-1]
+    return dict(entry.split("=", 1) for entry in entries)
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_names_with_a_meaning_for_a_shell_reach_the_job(home: Path, shell: list[str]) -> None:
+    """And PATH, HOME and IFS change neither which sbatch runs nor what it is given."""
+    env = dict.fromkeys(("EUID", "UID", "SHELLOPTS", "RANDOM", "SECONDS"), "not-a-number")
+    env |= {"PATH": "/nowhere", "HOME": "/nowhere", "sbatch": "x", "limit": "y"}
+    spec = SubmitSpec("orc.r.0.1.n", "~/run.sh", 8000, env={**env, "IFS": "e"})
+    result = execute(home, submit_script(spec, time.time() + 60, 10), shell)
+    assert parse_submit(result) == Submitted("7")
+    seen = environment(home)
+    assert {name: seen[name] for name in env} == env
+    assert f"{home}/run.sh" in (home / "argv").read_bytes().decode().split("\0")
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_values_of_env_are_in_no_argument_list(home: Path, shell: list[str]) -> None:
+    """Any account on the login node can read them with `ps`."""
+    spec = SubmitSpec("orc.r.0.1.n", "run.sh", 8000, env={"API_TOKEN": "hunter2"})
+    execute(home, submit_script(spec, time.time() + 60, 10), shell)
+    assert environment(home)["API_TOKEN"] == "hunter2"
+    assert b"hunter2" not in (home / "commands").read_bytes()
+    assert b"sbatch" in (home / "commands").read_bytes()
 
 
 def test_after_the_deadline_sbatch_is_not_called(home: Path) -> None:

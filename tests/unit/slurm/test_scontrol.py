@@ -7,7 +7,7 @@ import pytest
 from service_management.lifecycle.job_views import JobEnd, JobPhase
 from service_management.slurm.outcomes import StillThere, Unknown
 from service_management.slurm.scontrol import (
-    parse_output,
+    parse_output_files,
     parse_post_mortem,
     scontrol_fields,
 )
@@ -45,29 +45,16 @@ def scontrol(code: int, text: str, rest: str = "") -> Result:
     return Result(0, f"{MARK} scontrol {code}\n{text}{rest}", "")
 
 
-def out(text: str, name: str = "out") -> str:
-    return f"{MARK} {name} /home/a/slurm-1.{name}\n{text}\n"
-
-
-def test_a_failed_job_with_its_last_words() -> None:
-    said = out("started\n\x1b[31moops\x1b[0m\r\n")
-    assert parse_post_mortem(scontrol(0, FAILED, said), "1", MARK) == JobEnd(
+def test_how_a_job_failed_and_where_its_output_is() -> None:
+    assert parse_post_mortem(scontrol(0, FAILED), "1", MARK) == JobEnd(
         job_id="1",
         state="FAILED",
         exit_code=3,
         signal=None,
         reason="NonZeroExitCode",
         node="demo1",
-        output=("started", "oops"),
         output_file="/home/a/slurm-1.out",
     )
-
-
-def test_a_job_cannot_speak_for_slurm_in_its_output() -> None:
-    said = out("JobState=COMPLETED\ndeadbeef scontrol 0\nJobState=RUNNING ExitCode=0:0\n")
-    end = parse_post_mortem(scontrol(0, FAILED, said), "1", MARK)
-    assert isinstance(end, JobEnd)
-    assert (end.state, end.exit_code, len(end.output)) == ("FAILED", 3, 3)
 
 
 def test_the_first_of_two_equal_keys_counts() -> None:
@@ -75,10 +62,12 @@ def test_the_first_of_two_equal_keys_counts() -> None:
     assert scontrol_fields(FAILED)["CPUs/Task"] == "1"
 
 
-def test_stderr_of_its_own_comes_after_stdout() -> None:
-    end = parse_post_mortem(scontrol(0, FAILED, out("a") + out("b", "err")), "1", MARK)
+def test_stderr_in_a_file_of_its_own_is_known() -> None:
+    text = FAILED.replace("StdErr=/home/a/slurm-1.out", "StdErr=/home/a/err")
+    end = parse_post_mortem(scontrol(0, text), "1", MARK)
     assert isinstance(end, JobEnd)
-    assert (end.output, end.output_file) == (("a", "b"), "/home/a/slurm-1.out")
+    assert (end.output_file, end.error_file) == ("/home/a/slurm-1.out", "/home/a/err")
+    assert parse_output_files(scontrol(0, text), MARK) == ("/home/a/slurm-1.out", "/home/a/err")
 
 
 @pytest.mark.parametrize(
@@ -109,14 +98,14 @@ def test_a_job_nobody_remembers_is_over_in_an_unknown_way(rest: str) -> None:
     ],
 )
 def test_sacct_knows_what_scontrol_forgot(line, state, code, signal) -> None:
-    rest = f"{MARK} sacct 0\n{line}\n{out('bye')}"
+    rest = f"{MARK} sacct 0\n{line}\n"
     end = parse_post_mortem(scontrol(1, FORGOTTEN, rest), "1", MARK)
     assert isinstance(end, JobEnd)
     assert (end.state, end.exit_code, end.signal) == (state, code, signal)
-    assert (end.node, end.output) == ("gpu1", ("bye",))
+    assert end.node == "gpu1"
 
 
-def test_a_job_sacct_still_shows_running_though_slurm_forgot_it_is_over() -> None:
+def test_a_forgotten_job_is_over_though_sacct_shows_it_running() -> None:
     rest = f"{MARK} sacct 0\nRUNNING|0:0|gpu1|None|/home/a|n\n"
     end = parse_post_mortem(scontrol(1, FORGOTTEN, rest), "1", MARK)
     assert isinstance(end, JobEnd)
@@ -137,7 +126,7 @@ def test_trouble_with_slurm_is_never_the_end_of_a_job(result: Result) -> None:
     assert isinstance(parse_post_mortem(result, "1", MARK), Unknown)
 
 
-def test_output_of_a_running_job() -> None:
-    assert parse_output(scontrol(0, RUNNING, out("one\n\ntwo\n")), MARK) == ("one", "two")
-    assert parse_output(scontrol(1, FORGOTTEN), MARK) == ()
-    assert isinstance(parse_output(scontrol(1, SILENT), MARK), Unknown)
+def test_the_output_files_of_a_running_job() -> None:
+    assert parse_output_files(scontrol(0, RUNNING), MARK) == ("/home/a/slurm-1.out",)
+    assert parse_output_files(scontrol(1, FORGOTTEN), MARK) == ()
+    assert isinstance(parse_output_files(scontrol(1, SILENT), MARK), Unknown)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
-from service_management.slurm.scontrol import parse_post_mortem, post_mortem_script
+from service_management.slurm.scontrol import job_script, parse_post_mortem
 from service_management.slurm.squeue import find_script, parse_find
 from service_management.ssh.connection import Result
 from service_management.ssh.script_envelope import Envelope
@@ -50,11 +50,10 @@ def execute(site: Path, script: str) -> Result:
 
 
 def test_sacct_tells_the_end_of_a_job_and_where_its_output_is(site: Path) -> None:
-    (site / "slurm-5.out").write_text("last words\n")
     program(site, "sacct", f"echo 'FAILED|3:0|gpu1|None|{site}|{NAME}'")
-    result = execute(site, post_mortem_script("5", "mark", 30, 10))
+    result = execute(site, job_script("5", "mark", 10))
     assert parse_post_mortem(result, "5", "mark") == JobEnd(
-        "5", "FAILED", 3, None, "", "gpu1", ("last words",), f"{site}/slurm-5.out"
+        "5", "FAILED", 3, None, "", "gpu1", output_file=f"{site}/slurm-5.out"
     )
 
 
@@ -63,19 +62,20 @@ def test_sacct_tells_the_end_of_a_job_and_where_its_output_is(site: Path) -> Non
 )
 def test_a_sacct_with_nothing_to_say_leaves_the_end_unknown(site: Path, body: str) -> None:
     program(site, "sacct", body)
-    result = execute(site, post_mortem_script("5", "mark", 30, 10))
+    result = execute(site, job_script("5", "mark", 10))
     assert parse_post_mortem(result, "5", "mark") == JobEnd("5", "UNKNOWN")
 
 
 def test_find_asks_sacct_for_what_the_queue_has_forgotten(site: Path) -> None:
     line = f"5|CANCELLED by 7|None assigned|Unknown|2026-11-21T05:42:00|None|{NAME}"
     program(site, "sacct", f"echo '{line}'")
-    found = parse_find(execute(site, find_script(NAME, 10)), NAME)
-    assert isinstance(found, JobView)
+    found = parse_find(execute(site, find_script([NAME], 10)), [NAME])
+    assert isinstance(found, dict)
+    assert isinstance(found := found[NAME], JobView)
     assert (found.job_id, found.phase, found.node) == ("5", JobPhase.ENDED, "")
 
 
 def test_a_silent_queue_is_not_made_up_for_by_sacct(site: Path) -> None:
     program(site, "squeue", "echo 'slurm_load_jobs error: Socket timed out' >&2; exit 1")
     program(site, "sacct", "true")
-    assert execute(site, find_script(NAME, 10)).exit_code == 1
+    assert execute(site, find_script([NAME], 10)).exit_code == 1

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from service_management.lifecycle.job_views import JobPhase
 from service_management.slurm.job_names import JobName, job_name, parse_job_name
 from service_management.slurm.job_states import phase_of
-from service_management.slurm.node_address import parse_node
 from service_management.slurm.outcomes import Unknown
 from service_management.slurm.reasons import PENDING, explain_pending
 from service_management.slurm.scancel import parse_cancel
+from service_management.slurm.scontrol import parse_node
 from service_management.ssh.connection import Result
 
 NODE = """\
@@ -91,7 +91,7 @@ def test_a_nodes_address(host: str, address: str) -> None:
     assert parse_node(Result(0, NODE.format(host=host), ""), "gpu1") == address
 
 
-def test_a_node_without_address_goes_by_its_name_and_no_answer_is_unknown() -> None:
+def test_a_node_without_an_address_goes_by_its_name() -> None:
     assert parse_node(Result(0, "LoginName=\nNodeName=gpu1\n", ""), "gpu1") == "gpu1"
     said = Result(1, "LoginName=vm\nNode nonode not found\n", "")
     answer = parse_node(said, "nonode")

@@ -88,22 +88,35 @@ def test_an_empty_queue_is_an_answer() -> None:
 )
 def test_no_reliable_answer_is_unknown(result: Result) -> None:
     assert isinstance(parse_queue(result), Unknown)
-    assert isinstance(parse_find(result, "x"), Unknown)
+    assert isinstance(parse_find(result, ["x"]), Unknown)
 
 
 def test_find_prefers_the_job_that_is_alive_then_the_newest() -> None:
     name = "p.b.0.8000.n2"
     old = SACCT.replace("2|", "1|", 1)
-    both = parse_find(Result(0, f"{RUNNING}\n{old}\n{SACCT}\n", ""), name)
-    assert isinstance(both, JobView)
-    assert both.phase is JobPhase.RUNNING
-    over = parse_find(Result(0, f"{SACCT}\n{old}\n", ""), name)
-    assert isinstance(over, JobView)
-    assert (over.job_id, over.state) == ("2", "CANCELLED")
+    both = parse_find(Result(0, f"{RUNNING}\n{old}\n{SACCT}\n", ""), [name])
+    assert not isinstance(both, Unknown)
+    assert (alive := both[name]) is not None
+    assert alive.phase is JobPhase.RUNNING
+    over = parse_find(Result(0, f"{SACCT}\n{old}\n", ""), [name])
+    assert not isinstance(over, Unknown)
+    assert (newest := over[name]) is not None
+    assert (newest.job_id, newest.state) == ("2", "CANCELLED")
 
 
-def test_find_does_not_take_another_jobs_word() -> None:
-    assert parse_find(Result(0, f"{RUNNING}\n", ""), "p.b.0.8000.n") is None
+def test_find_answers_for_every_name_and_for_exactly_that_name() -> None:
+    names = ["p.b.0.8000.n", "p.c.0.8000.n3"]
+    found = parse_find(Result(0, f"{RUNNING}\n{PENDING}\n", ""), names)
+    assert not isinstance(found, Unknown)
+    assert [view and view.job_id for view in found.values()] == [None, "3"]
+
+
+def test_words_of_slurm_are_cut_and_steer_no_terminal() -> None:
+    hostile = PENDING.replace("Resources", "\x1b[31mNo\u202edes " + "x" * 5000)
+    view = parse_line(hostile)
+    assert view is not None
+    assert view.reason.startswith("Nodes xxx")
+    assert len(view.reason) == 200
 
 
 @pytest.mark.parametrize(

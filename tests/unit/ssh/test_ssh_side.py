@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from service_management.slurm.shell import printable
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.errors import SshError, SshProblem
 from service_management.ssh.local_commands import run_process
@@ -151,10 +150,6 @@ def test_a_program_past_its_time_limit_ends_with_its_children() -> None:
     while child.exists() and child.read_text().split()[2] != "Z":
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def test_control_characters_do_not_reach_a_terminal() -> None:
-    assert printable("\x1b[31mred\x1b[0m\ta\rb\x07\x9b") == "red\tab"
 
 
 def test_calls_and_failures_are_counted_by_login_and_command() -> None:
