@@ -125,8 +125,8 @@ def _row(line: Line) -> tuple[str, ...]:
         _spread(line.ratios, ".2f") if line.base else "",
         str(line.bound or ""),
         line.verdict,
-        f"{_number(median(line.values))} {line.unit}{subject}",
-        f"{_number(median(line.base))} {line.unit} ({line.baseline})" if line.base else "",
+        f"{number(median(line.values))} {line.unit}{subject}",
+        f"{number(median(line.base))} {line.unit} ({line.baseline})" if line.base else "",
     )
 
 
@@ -135,7 +135,7 @@ def _spread(values: Sequence[float], form: str) -> str:
     return middle if len(values) == 1 else f"{middle} ({low} to {high})"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}"

@@ -20,7 +20,7 @@ from benchmarks.load.tally import Tally, tally
 from benchmarks.load.wrk import wrk
 from benchmarks.peers.installed import build
 from benchmarks.peers.lineup import LOAD_SECONDS, PATIENCE, Starter, line_up
-from benchmarks.results import Line, Rounds, markdown
+from benchmarks.results import Line, Rounds, markdown, number
 from benchmarks.scale import SMOKE, Scale
 
 BY_HAND = "by hand"
@@ -39,8 +39,10 @@ def measure(bed: Bed, scale: Scale) -> list[Line]:
         person = open_.enter_context(by_hand(bed.cluster, directory / "by-hand"))
         peers = line_up(bed, directory, person, open_)
         rounds = Rounds(scale.rounds, bed.say)
-        lines = [
-            *requests(peers.warm, rounds, scale),
+        lines = requests(peers.warm, rounds, scale)
+        for starter in peers.cold.values():
+            starter.stop()
+        lines += [
             *cold_starts(peers.cold, person, rounds, scale),
             *crowds(peers.cold, rounds, scale),
         ]
@@ -100,9 +102,9 @@ def crowds(cold: Mapping[str, Starter], rounds: Rounds, scale: Scale) -> list[Li
     return lines
 
 
-def crowd(starter: Starter, number: int) -> tuple[Tally, int]:
+def crowd(starter: Starter, clients: int) -> tuple[Tally, int]:
     before = starter.starts()
-    seen = tally(starter.endpoint, number, PATIENCE)
+    seen = tally(starter.endpoint, clients, PATIENCE)
     started = starter.starts() - before
     starter.stop()
     return seen, started
@@ -122,7 +124,7 @@ def _figure(line: Line) -> str:
 
 def _row(lines: Mapping[str, Line]) -> tuple[str, ...]:
     figures = [lines.get(name) for name in (REQUESTS, COLD, ANSWERED, REFUSED, STARTED, LAST)]
-    cells = [f"{median(line.values):,.4g}" if line else "–" for line in figures]
+    cells = [number(median(line.values)) if line else "–" for line in figures]
     requests = figures[0]
     ratio = f"{median(requests.ratios):.2f}" if requests else "–"
     return (cells[0], ratio, *cells[1:])

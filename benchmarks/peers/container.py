@@ -30,9 +30,9 @@ LABELS = {"sablier.enable": "true", "sablier.group": NAME}
 class Container:
     """The service as a local process."""
 
-    def __init__(self, port: int, directory: Path) -> None:
-        self.port, self.starts, self.load_seconds = port, 0, 0.0
-        self._directory = directory
+    def __init__(self, port: int, directory: Path, load_seconds: float) -> None:
+        self.port, self.starts = port, 0
+        self._directory, self._load_seconds = directory, load_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self.events: list[Queue[str]] = []
@@ -44,7 +44,7 @@ class Container:
             self.starts += 1
             environment = {
                 **os.environ,
-                "LOAD_SECONDS": str(self.load_seconds),
+                "LOAD_SECONDS": str(self._load_seconds),
                 "TMPDIR": str(self._directory),
             }
             self._process = subprocess.Popen(["sh", str(SCRIPT), str(self.port)], env=environment)
@@ -163,10 +163,10 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 @contextmanager
-def container(directory: Path, port: int) -> Iterator[tuple[Container, Path]]:
+def container(directory: Path, port: int, load_seconds: float) -> Iterator[tuple[Container, Path]]:
     """A stopped container, and the socket of its engine."""
     directory.mkdir(parents=True, exist_ok=True)
-    one, socket = Container(port, directory), directory / "docker.sock"
+    one, socket = Container(port, directory, load_seconds), directory / "docker.sock"
     handler = type("_BoundApi", (_Api,), {"container": one})
     with _Server(str(socket), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()

@@ -98,7 +98,7 @@ class Entry:
     def caddy(self) -> None:
         place = self.directory / "caddy"
         find("caddy")
-        service = Container(free_port(), self.directory)
+        service = Container(free_port(), self.directory, load_seconds=0)
         service.start()
         self.open.callback(service.stop)
         self._add_warm("Caddy, local", self.open.enter_context(caddy(place, service.port)))
@@ -111,11 +111,8 @@ class Entry:
 
     def _sablier(self, name: str, proxy: str) -> None:
         place = self.directory / f"sablier-{proxy}"
-        way, container = self.open.enter_context(sablier(place, proxy))
+        way, container = self.open.enter_context(sablier(place, proxy, LOAD_SECONDS))
         self._add_warm(name, way)
-        # The warm measurements come first; then its service takes its time to start.
-        container.stop()
-        container.load_seconds = LOAD_SECONDS
         self.lineup.cold[name] = Starter(way, container.stop, lambda: container.starts)
 
     def _ready_replica(self) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from benchmarks.peers.installed import find
 from benchmarks.peers.proxies import caddy
 from tests.stack.stack import free_port
 
-# Without a Sablier module, nginx asks it before each request. As with Sablier's own plugins.
+# nginx asks Sablier before each request, as Sablier's own plugins do; there is none for this nginx.
 NGINX = """\
 access_log off;
 upstream service {{ server 127.0.0.1:{service}; keepalive 256; keepalive_requests 1000000; }}
@@ -48,11 +48,13 @@ sablier http://127.0.0.1:{sablier} {{
 
 
 @contextmanager
-def sablier(directory: Path, proxy: str) -> Iterator[tuple[Endpoint, Container]]:
+def sablier(
+    directory: Path, proxy: str, load_seconds: float
+) -> Iterator[tuple[Endpoint, Container]]:
     """Behind `nginx` or `caddy`."""
     program = find("sablier")
     here, service = free_port(), free_port()
-    with container(directory / "container", service) as (one, socket):
+    with container(directory / "container", service, load_seconds) as (one, socket):
         argv = [program, "start", "--provider.name=docker", f"--server.port={here}"]
         argv += ["--logging.level=warn"]
         environment = {**os.environ, "DOCKER_HOST": f"unix://{socket}"}

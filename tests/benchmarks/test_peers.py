@@ -41,7 +41,7 @@ class Engine(http.client.HTTPConnection):
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[tuple[Container, Engine]]:
-    with container(tmp_path / "c", free_port()) as (one, path):
+    with container(tmp_path / "c", free_port(), load_seconds=0) as (one, path):
         engine = Engine(path)
         yield one, engine
         engine.close()
