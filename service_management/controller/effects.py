@@ -3,7 +3,7 @@ tests, only writes down what it was asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -28,8 +28,13 @@ class Effects(Protocol):
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
         """Cancel a job that no record knows."""
 
-    def close_tunnels_except(self, jobs: Iterable[Job], listening: frozenset[str]) -> None:
+    def close_tunnels_except(
+        self, jobs: Iterable[Job], listening: frozenset[str], now: float
+    ) -> None:
         """Close every tunnel that belongs to none of these jobs."""
+
+    def close_logins_except(self, login_ids: Set[str], now: float) -> None:
+        """Log out where no service and no job needs the login any more."""
 
     def probe_soon(self, record: Record) -> None:
         """Let the next probe of this service start without waiting for its turn."""
@@ -47,6 +52,7 @@ class RecordingEffects:
 
     calls: list[tuple[object, ...]] = field(default_factory=list)
     down: set[Path] = field(default_factory=set)  # tunnels that are not up
+    needed_logins: Set[str] = frozenset()
     fail_next: Exception | None = None  # raised by the next `start`, once
 
     def start(self, record: Record, action: Action, now: float) -> None:  # noqa: ARG002
@@ -64,8 +70,13 @@ class RecordingEffects:
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
         self.calls.append(("cancel_orphan", login_id, job_id))
 
-    def close_tunnels_except(self, jobs: Iterable[Job], listening: frozenset[str]) -> None:
+    def close_tunnels_except(
+        self, jobs: Iterable[Job], listening: frozenset[str], now: float
+    ) -> None:
         """Asked at every sample: not worth recording."""
+
+    def close_logins_except(self, login_ids: Set[str], now: float) -> None:  # noqa: ARG002
+        self.needed_logins = login_ids
 
     def probe_soon(self, record: Record) -> None:
         self.calls.append(("probe_soon", record.route))

@@ -7,21 +7,20 @@ trouble, shown to people: unknown is not gone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+import structlog
 
 from service_management.config import Service
 from service_management.controller.health_check import Check, probe
 from service_management.controller.inbox import Happened, Item, LoginState, QueueAnswer
 from service_management.controller.job_spec import JobSpec, spec_of
-from service_management.controller.socket_paths import (
-    TunnelTargets,
-    connection_number,
-    on_disk,
-    sockets,
-)
+from service_management.controller.job_tunnels import JobTunnels
+from service_management.controller.socket_paths import sockets
 from service_management.controller.workers import LoginWorker, Workers
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, Cancel, Find, Probe, Submit, Tunnel
@@ -39,6 +38,9 @@ from service_management.slurm.sbatch import SubmitSpec, submit_command
 from service_management.ssh.errors import ClusterError
 from service_management.ssh.login import Login
 
+_LOG = structlog.get_logger(__name__)
+LOGIN_KEPT = 10.0  # seconds without a service or a job that needs it; an edit may be corrected
+LOGINS_EVERY = 5.0
 PAUSES: dict[type, float] = {
     Submit: 0.0,  # started only once
     Find: FIND_EVERY,
@@ -72,16 +74,19 @@ class Executor:
     service: Callable[[str], Service | None]
     listens: Callable[[Path], bool]  # whether a tunnel's socket was there at the last look
     clock: Callable[[], float]
-    _targets: TunnelTargets = field(default_factory=TunnelTargets)
+    _tunnels: JobTunnels = field(init=False)
     _not_before: dict[tuple[str, type], float] = field(default_factory=dict)
     _reached: dict[str, float] = field(default_factory=dict)  # job name → last probe of its node
     _troubled: set[str] = field(default_factory=set)  # logins that did not answer the last time
+    _needed: dict[str, float] = field(default_factory=dict)  # login id → when it was last needed
+    _logins_at: float = 0.0
+    _logout: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "logout"))
 
     def __post_init__(self) -> None:
+        self._tunnels = JobTunnels(self.run_dir, self._trouble, self.listens)
         self._work: dict[type, Callable[[Target], None]] = {
             Submit: self._submit,
             Find: self._find,
-            Tunnel: self._open_tunnels,
             Probe: self._probe,
             Cancel: self._cancel,
         }
@@ -94,8 +99,11 @@ class Executor:
             return
         pause = probe_interval(record, now) if kind is Probe else PAUSES[kind]
         target = self._target(record.route, job, answers_wait=record.state is State.READY)
-        if self._run(target, kind, self._work[kind]):
-            self._not_before[job.name, kind] = now + pause
+        if kind is Tunnel:
+            self._tunnels.open(target.worker, job, urgent=record.state is State.READY)
+        elif not self._run(target, kind, self._work[kind]):
+            return
+        self._not_before[job.name, kind] = now + pause
 
     def poll_queue(self, login: Login, now: float) -> None:
         worker = self.workers.of(login)
@@ -108,25 +116,31 @@ class Executor:
         if worker := self.workers.known(login_id):
             worker.do(("orphan", job_id), lambda: worker.client.cancel([job_id]))
 
-    def close_tunnels_except(self, jobs: Iterable[Job], listening: frozenset[str]) -> None:
-        """Whoever opened them, and when: only its own connection can close a tunnel, and which one
-        that is, only an earlier process knew. A dead tunnel's socket file goes as well."""
-        kept = {str(path) for job in jobs for path in sockets(self.run_dir, job).all}
-        for path in (listening | on_disk(self.run_dir)) - kept:
-            for worker in self.workers.all():
-                worker.do((path, "close"), partial(_close_tunnel, worker, Path(path)))
+    def close_tunnels_except(
+        self, jobs: Iterable[Job], listening: frozenset[str], now: float
+    ) -> None:
+        self._tunnels.close_except(self.workers.all(), jobs, listening, now)
+
+    def close_logins_except(self, login_ids: Set[str], now: float) -> None:
+        self._needed |= dict.fromkeys(login_ids, now)
+        if now < self._logins_at:
+            return
+        self._logins_at = now + LOGINS_EVERY
+        kept = {login_id for login_id, at in self._needed.items() if now - at < LOGIN_KEPT}
+        self.workers.forget_except(kept)
+        self._logout.submit(self._close_logins_except, kept)
 
     def probe_soon(self, record: Record) -> None:
         if record.job is not None:
             self._not_before.pop((record.job.name, Probe), None)
 
     def tunnel_is_up(self, job: Job, socket: Path) -> bool:
-        return self._targets.node(socket) == job.node and self.listens(socket)
+        return self._tunnels.is_up(job, socket)
 
     def forget_jobs_except(self, names: set[str]) -> None:
         for key in [key for key in self._not_before if key[0] not in names]:
             del self._not_before[key]
-        self._targets.forget_jobs_except(names)
+        self._tunnels.forget_jobs_except(names)
         for name in self._reached.keys() - names:
             self._reached.pop(name, None)
 
@@ -136,10 +150,10 @@ class Executor:
         job = action.job
         paths = sockets(self.run_dir, job)
         if isinstance(action, Tunnel):
-            return all(self.tunnel_is_up(job, socket) for socket in paths.all)
+            return not job.node or all(self.tunnel_is_up(job, path) for path in paths.all)
         if isinstance(action, Probe):
             # The tunnel still leads to an earlier node: the answer would be another job's.
-            return self._targets.node(paths.quiet) not in (None, job.node)
+            return self._tunnels.leads_elsewhere(job, paths.quiet)
         return isinstance(action, Find) and self._is_submitting(job)
 
     def _is_submitting(self, job: Job) -> bool:
@@ -153,6 +167,12 @@ class Executor:
     def _run(self, target: Target, kind: object, work: Callable[[Target], None]) -> bool:
         start = target.worker.probe if kind is Probe else target.worker.do
         return start((target.job.name, kind), partial(self._attempt, target, work))
+
+    def _close_logins_except(self, kept: Set[str]) -> None:
+        try:
+            self.workers.backend.close_logins_except(kept)
+        except Exception:
+            _LOG.exception("unneeded logins could not be closed")  # tried again soon
 
     # -- on a thread of the login -----------------------------------------------------
 
@@ -190,32 +210,6 @@ class Executor:
         else:
             self._report(target, ev.Submitted(target.job.name, found.job_id))
             self._report(target, ev.JobSeen(found))
-
-    def _open_tunnels(self, target: Target) -> None:
-        job, worker = target.job, target.worker
-        if not job.node:
-            return
-        address = worker.client.node_address(job.node)
-        if isinstance(address, outcomes.Unknown):
-            self._trouble(worker, address.message)
-            return
-        paths = sockets(self.run_dir, job)
-        for socket in (paths.quiet, paths.main):
-            self._open_tunnel(target, socket, address)
-        for socket in paths.further:
-            # In the background: the service can do without it, should the login be refused. One
-            # at a time per connection: a login that hangs must not take all of its threads.
-            work = partial(self._open_tunnel, socket=socket, address=address)
-            key = ("further", connection_number(socket))
-            worker.do(key, partial(self._attempt, target, work))
-
-    def _open_tunnel(self, target: Target, socket: Path, address: str) -> None:
-        worker, job = target.worker, target.job
-        connection = worker.for_socket(socket)
-        if self._targets.node(socket) != job.node or not connection.tunnel_alive(socket):
-            with worker.counts.counting(str(worker.login), "tunnel"):
-                connection.open_tunnel(socket, address, job.port)
-            self._targets.note(socket, job.node)
 
     def _probe(self, target: Target) -> None:
         """Many services are ready, and nearly always well: their answers cause no pass each."""
@@ -278,7 +272,3 @@ def _refused(
         text = f"Slurm refused the job: {outcome.message}"
         return ev.SubmitFailed(job_name, Reason.SUBMIT_REJECTED, text, command)
     return ev.SubmitFailed(job_name, Reason.CLUSTER_UNREACHABLE, outcome.message, command)
-
-
-def _close_tunnel(worker: LoginWorker, socket: Path) -> None:
-    worker.for_socket(socket).close_tunnel(socket)

@@ -130,6 +130,9 @@ class Controller:
         self._uses.watcher.look(now)
         self._tick(now)
         self._commit_or_put_back(self._records.take_changes(), now)
+        if self._snapshot.version:  # before the configuration is known, no login is unneeded
+            needed = self._polling.needed(self._records.active())
+            self._effects.close_logins_except(needed, now)
         for login in self._polling.due(self._records.active(), now):
             self._effects.poll_queue(login, now)
         self._snapshot.pass_completed(now)
@@ -173,7 +176,7 @@ class Controller:
         fresh = self._inflight.refresh(now)
         if fresh:
             jobs = [record.job for record in self._records.active() if record.job]
-            self._effects.close_tunnels_except(jobs, self._inflight.sample.listening)
+            self._effects.close_tunnels_except(jobs, self._inflight.sample.listening, now)
             self._publisher.refresh(self._records.active())
         for record in self._due(fresh):
             self._records.apply_safely(record.route, self._ticked(record), now)

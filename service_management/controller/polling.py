@@ -38,6 +38,10 @@ class Polling:
         self._asked |= dict.fromkeys(wanted, now)
         return list(wanted.values())
 
+    def needed(self, active: Iterable[Record]) -> frozenset[str]:
+        """The logins of the configuration, and those that jobs were submitted with."""
+        return frozenset(self._logins) | {login_of(record).id for record in active}
+
     def answered(self, login_id: str) -> None:
         self._answered.add(login_id)
 

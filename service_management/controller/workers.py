@@ -6,14 +6,12 @@ A login that hangs keeps its own threads waiting, and no others.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import structlog
 
-from service_management.controller.socket_paths import connection_number
 from service_management.slurm.client import SlurmClient
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.connection import Connection, SshBackend
@@ -56,10 +54,14 @@ class LoginWorker:
         with self._lock:
             return key in self._running
 
-    def for_socket(self, socket: Path) -> Connection:
-        """The connection that opens and closes this tunnel."""
-        number = connection_number(socket)
+    def numbered(self, number: int) -> Connection:
+        """One of the login's SSH connections; number 0 carries the commands."""
         return self.backend.connection(self.login, number) if number else self.connection
+
+    def shut_down(self) -> None:
+        """What is running goes on to its end; what has not begun is dropped."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        self.probes.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, key: object, work: Callable[[], object]) -> None:
         try:
@@ -76,7 +78,7 @@ class Workers:
     """May be asked from any thread."""
 
     def __init__(self, backend: SshBackend, counts: CallCounts) -> None:
-        self._backend, self._counts = backend, counts
+        self.backend, self._counts = backend, counts
         self._workers: dict[str, LoginWorker] = {}
         self._lock = threading.Lock()
 
@@ -93,19 +95,25 @@ class Workers:
         with self._lock:
             return list(self._workers.values())
 
+    def forget_except(self, login_ids: Collection[str]) -> None:
+        """End the threads of all other logins, once their work is done."""
+        with self._lock:
+            gone = [login_id for login_id in self._workers if login_id not in login_ids]
+            for worker in map(self._workers.pop, gone):
+                worker.shut_down()
+
     def close(self) -> None:
         for worker in self.all():
-            worker.pool.shutdown(wait=False, cancel_futures=True)
-            worker.probes.shutdown(wait=False, cancel_futures=True)
+            worker.shut_down()
 
     def _make(self, login: Login) -> LoginWorker:
-        connection = self._backend.connection(login)
+        connection = self.backend.connection(login)
         return LoginWorker(
             login,
             connection,
             SlurmClient(connection, self._counts),
             ThreadPoolExecutor(THREADS, f"login-{login.id[:6]}"),
             ThreadPoolExecutor(PROBES, f"probe-{login.id[:6]}"),
-            self._backend,
+            self.backend,
             self._counts,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -75,5 +75,9 @@ class SshBackend(Protocol):
     """Makes connections: number 0 of each login, and further ones that carry only tunnels."""
 
     def connection(self, login: Login, number: int = 0) -> Connection: ...
+
+    def close_logins_except(self, login_ids: Collection[str]) -> None:
+        """Log out of all others. An earlier process may have logged in; a later call to one of
+        their connections logs in again."""
 
     def close_all(self) -> None: ...

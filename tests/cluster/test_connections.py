@@ -15,7 +15,7 @@ import pytest
 from service_management.gateway.inflight import look
 from service_management.gateway.routes import route_sockets
 from tests.stack.clients import Streams
-from tests.stack.ssh import masters
+from tests.stack.ssh import masters_with_key
 from tests.stack.stack import Stack
 from tests.stack.waiting import wait_for
 
@@ -36,15 +36,8 @@ def _carried(stack: Stack, tunnels: list[Path]) -> list[int]:
     return [connected.get(str(tunnel), 0) for tunnel in tunnels]
 
 
-def _pids(stack: Stack, key: Path) -> list[int]:
-    """The masters that log in with this key: the first, then further ones."""
-    running = sorted(masters(stack).items())
-    texts = {name: (stack.run_dir / "ssh" / f"{name}.conf").read_text() for name, _ in running}
-    return [pid for name, pid in running if f'IdentityFile "{key}"' in texts[name]]
-
-
 def _another_runs(stack: Stack, key: Path, before: list[int]) -> bool:
-    now = _pids(stack, key)
+    now = masters_with_key(stack, key)
     return len(now) == len(before) and now[0] == before[0] and now[1] != before[1]
 
 
@@ -81,7 +74,7 @@ def test_streams_are_divided_between_two_ssh_processes_and_counted_together(
     assert first
     assert second
     if stack.tunnels_outlive_control_plane:
-        assert len(set(_pids(stack, own_key))) == 2
+        assert len(set(masters_with_key(stack, own_key))) == 2
     wait_for("all are counted", lambda: stack.info(shared)["inflight"] == 6, 5)
     streams.assert_uncut()
 
@@ -94,7 +87,7 @@ def test_one_of_two_ssh_processes_killed_fails_no_request_and_is_replaced(
     tunnels = _tunnels(stack, shared, 2)
     streams = [Streams(stack, shared, 1, seconds=10) for _ in range(6)]
     kept = _carried(stack, tunnels)[0]
-    before = _pids(stack, own_key)
+    before = masters_with_key(stack, own_key)
 
     os.kill(before[1], signal.SIGKILL)
     with ThreadPoolExecutor(8) as pool:
@@ -120,7 +113,7 @@ def test_further_connection_that_is_refused_leaves_the_service_on_the_first(
     with_it = accepted.read_text()
     accepted.write_text("")
 
-    os.kill(_pids(stack, own_key)[1], signal.SIGKILL)
+    os.kill(masters_with_key(stack, own_key)[1], signal.SIGKILL)
 
     assert _tunnels(stack, route, 1, of=2) == [first]
     for _ in range(20):

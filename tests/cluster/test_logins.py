@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.stack.ssh import masters_with_key
 from tests.stack.stack import Stack
 from tests.stack.waiting import wait_for
 
@@ -62,7 +63,7 @@ def refusal(stack: Stack, route: str) -> str:
     return str(problem["detail"])
 
 
-def test_services_with_different_keys_each_use_their_own(
+def test_services_use_their_own_keys_and_close_their_logins(
     stack: Stack, route: str, another_key: Path
 ) -> None:
     names = [f"{route}-one", f"{route}-two"]
@@ -73,6 +74,13 @@ def test_services_with_different_keys_each_use_their_own(
     accepted = (stack.cluster.spec.directory / "log").glob("sshd.*.out")
     said = "".join(log.read_text(errors="replace") for log in accepted)
     assert fingerprint(another_key) in said
+
+    before = masters_with_key(stack, another_key)
+    stack.configure(stack.entry(names[0]))
+    wait_for("it is removed", lambda: stack.client.get(f"/info/{names[1]}").status_code == 404, 20)
+    wait_for("its login is closed", lambda: not masters_with_key(stack, another_key), 20)
+    if stack.tunnels_outlive_control_plane:
+        assert before
 
 
 def test_a_key_that_is_not_accepted_is_said_with_what_to_do_and_troubles_nobody_else(
@@ -109,7 +117,7 @@ def test_a_login_heals_without_a_restart_once_its_key_is_accepted(
 def test_a_wrong_port_is_said(stack: Stack, route: str) -> None:
     stack.configure(stack.entry(route, ssh_port=2))
     said = refusal(stack, route)
-    assert "refused the connection at port 2" in said
+    assert "refused the connection to port 2" in said
     assert "ssh_port" in said
 
 

@@ -20,7 +20,7 @@ FIXED_PORT = 18999
 # What is wrong → the words of the page's table that tell it.
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "user": ({"ssh_username": "nobody-here"}, "does not accept the key"),
-    "port": ({"ssh_port": 1}, "refused the connection at port"),
+    "port": ({"ssh_port": 1}, "refused the connection to port"),
     "pinned": ({"known_hosts_file": "{empty}"}, "has no key of"),
     "partition": ({"sbatch_args": ["--partition=gpuu"]}, "Invalid partition name specified"),
     "script": ({"bash_file": "helo.sh"}, "Unable to open file"),

@@ -1,4 +1,4 @@
-"""Further connections of a login are a help: what goes wrong with one costs nothing else of it."""
+"""A further connection that fails does not affect the rest of its login."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import math
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
-from service_management.controller.executor import Executor, Target
 from service_management.controller.job_spec import JobSpec
+from service_management.controller.job_tunnels import JobTunnels
 from service_management.controller.socket_paths import sockets
 from service_management.controller.workers import THREADS, LoginWorker, Workers
 from service_management.lifecycle.record import Job
@@ -23,10 +22,9 @@ from service_management.ssh.login_backoff import FIRST_DELAY, LONGEST_DELAY
 from tests.cluster_ssh.sshd import Sshd, wait_until
 
 
-def target(worker: LoginWorker, number: int, port: int) -> Target:
+def job(worker: LoginWorker, number: int, port: int) -> Job:
     spec = JobSpec(worker.login, "/run.sh", port, ssh_connections=2)
-    job = Job(f"io.s.0.{port}.{number:08x}", port, 0.0, spec.dump(), job_id="1", node="n1")
-    return Target("s", job, spec, worker, "/", answers_wait=False)
+    return Job(f"io.s.0.{port}.{number:08x}", port, 0.0, spec.dump(), job_id="1", node="n1")
 
 
 def test_a_further_login_that_hangs_leaves_threads_to_the_first(
@@ -34,30 +32,29 @@ def test_a_further_login_that_hangs_leaves_threads_to_the_first(
 ) -> None:
     workers = Workers(backend, CallCounts())
     worker = workers.of(sshd.login())
-    executor = Executor(
-        workers, short_dir, lambda _: None, lambda _: None, lambda _: True, time.time
-    )
-    worker.client._nodes["n1"] = (math.inf, "127.0.0.1")  # no Slurm here that could tell
-    jobs = [target(worker, number, sshd.port) for number in range(THREADS + 1)]
+    tunnels = JobTunnels(short_dir, lambda *_: None, Path.exists)
+    worker.client._nodes["n1"] = (math.inf, "127.0.0.1")  # there is no Slurm to ask
+    jobs = [job(worker, number, sshd.port) for number in range(THREADS + 1)]
     assert worker.connection.run("echo in", 10).stdout == "in\n"
     assert sshd.process is not None
     os.kill(sshd.process.pid, signal.SIGSTOP)  # what is logged in goes on
     try:
         for one in jobs:
-            executor._open_tunnels(one)
+            tunnels.open(worker, one, urgent=False)
         looked = threading.Event()
         assert worker.do("queue", looked.set)
         assert looked.wait(5)
-        assert all(sockets(short_dir, one.job).main.exists() for one in jobs)
+        mains = [sockets(short_dir, one).main for one in jobs]
+        wait_until(lambda: all(path.exists() for path in mains))
     finally:
         os.kill(sshd.process.pid, signal.SIGCONT)
 
-    def all_stand() -> bool:
+    def all_are_open() -> bool:
         for one in jobs:
-            executor._open_tunnels(one)
-        return all(path.exists() for one in jobs for path in sockets(short_dir, one.job).all)
+            tunnels.open(worker, one, urgent=False)
+        return all(path.exists() for one in jobs for path in sockets(short_dir, one).all)
 
-    wait_until(all_stand, 20)
+    wait_until(all_are_open, 20)
     workers.close()
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 from tests.stack.stack import Stack
 
@@ -19,6 +20,13 @@ def masters(stack: Stack) -> dict[str, int]:
         if pid := re.search(r"pid=(\d+)", said):
             found[config.stem] = int(pid[1])
     return found
+
+
+def masters_with_key(stack: Stack, key: Path) -> list[int]:
+    """Those that log in with this key: the first connection's, then further ones'."""
+    running = sorted(masters(stack).items())
+    texts = {name: (stack.run_dir / "ssh" / f"{name}.conf").read_text() for name, _ in running}
+    return [pid for name, pid in running if f'IdentityFile "{key}"' in texts[name]]
 
 
 def lose_connections(stack: Stack) -> None:

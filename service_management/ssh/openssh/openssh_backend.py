@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from service_management.ssh import command_errors
@@ -18,7 +18,7 @@ from service_management.ssh.connection import (
 from service_management.ssh.errors import LoginError, SshError, SshProblem
 from service_management.ssh.local_commands import Completed, run_process, write_private
 from service_management.ssh.login import Login
-from service_management.ssh.openssh.control_master import ControlMaster
+from service_management.ssh.openssh.control_master import CONTROL_TIMEOUT, ControlMaster
 from service_management.ssh.openssh.forwards import Forwards
 from service_management.ssh.openssh.ssh_config import SHARED, LoginFiles, render_config
 from service_management.ssh.script_envelope import REMOTE_COMMAND, Envelope
@@ -138,11 +138,14 @@ class OpenSshBackend:
                 self._connections[login.id, number] = made
             return self._connections[login.id, number]
 
-    def close_all(self) -> None:
-        """Log out everywhere, also from where an earlier process logged in."""
+    def close_logins_except(self, login_ids: Collection[str]) -> None:
         for config in sorted((self._run_dir.absolute() / "ssh").glob("*.conf")):
-            if somebody_listens(config.with_suffix(".ctl")):
-                run_process(["ssh", "-F", str(config), "-O", "exit", SHARED], "", 5.0)
+            login_id = config.name.partition(".")[0]
+            if login_id not in login_ids and somebody_listens(config.with_suffix(".ctl")):
+                run_process(["ssh", "-F", str(config), "-O", "exit", SHARED], "", CONTROL_TIMEOUT)
+
+    def close_all(self) -> None:
+        self.close_logins_except(())
 
     def _prepare(self, login: Login, number: int) -> LoginFiles:
         files = LoginFiles.of(login, self._run_dir, self._state_dir, number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from paramiko import Channel, ChannelException, SSHException
@@ -172,11 +172,15 @@ class ParamikoBackend:
                 self._connections[login.id, number] = self._make(login)
             return self._connections[login.id, number]
 
-    def close_all(self) -> None:
+    def close_logins_except(self, login_ids: Collection[str]) -> None:
         with self._lock:
-            connections = list(self._connections.values())
-        for connection in connections:
-            connection.close()
+            connections = list(self._connections.items())
+        for (login_id, _), connection in connections:
+            if login_id not in login_ids:
+                connection.close()
+
+    def close_all(self) -> None:
+        self.close_logins_except(())
 
     def _make(self, login: Login) -> ParamikoConnection:
         pinned = login.known_hosts_file

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service_management.controller.inbox import Happened
+from service_management.config import Catalogue
+from service_management.controller.inbox import CatalogueLive, Happened
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Find, Submit
 from service_management.lifecycle.states import State
@@ -49,4 +50,19 @@ def test_each_action_is_started_once_after_many_refused_passes(tmp_path: Path) -
     assert len([action for action in actions if isinstance(action, Submit)]) == 200
     assert len([action for action in actions if isinstance(action, Find)]) == 200
     assert len(actions) == 400
+    harness.close()
+
+
+# -- logins -------------------------------------------------------------------------------
+
+
+def test_logins_are_closed_only_once_the_configuration_is_known(tmp_path: Path) -> None:
+    harness = Harness(tmp_path).restore()
+    harness.effects.needed_logins = {"before"}
+    harness.step()
+    assert harness.effects.needed_logins == {"before"}
+
+    harness.step(CatalogueLive(Catalogue.of([configured()])))
+    [spec] = harness.records.specs.values()
+    assert harness.effects.needed_logins == {spec.login.id}
     harness.close()

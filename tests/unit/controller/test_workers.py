@@ -113,7 +113,7 @@ def test_threads_that_meet_a_login_at_once_share_its_worker(
             self.second.wait(0.3)
             return self.backend.connection(login, number)
 
-    workers._backend = Slow(workers._backend)
+    workers.backend = Slow(workers.backend)
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(workers.of, [LOGIN, LOGIN])
     assert first is second
