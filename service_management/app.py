@@ -80,7 +80,8 @@ def build(chosen: Settings) -> Parts:
     records.configure(last_good.services)
     snapshot.services, snapshot.start_counters = records.services, records.start_counters
     gateway = layout.gateway_settings(chosen)
-    follower = Follower(store, Logs(gateway, chosen.access_log_mb << 20))
+    logs_of_nginx = Logs(gateway, chosen.access_log_mb << 20)
+    follower = Follower(store, logs_of_nginx, clock, snapshot.routes)
     mask = layout.socket_mask(chosen)
     backend = make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir, mask)
     workers = Workers(backend, snapshot.calls)

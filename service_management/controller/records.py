@@ -151,8 +151,11 @@ class Records:
         self._active.pop(route, None)
         self._changes.records.pop(route, None)
         self._changes.forgotten.add(route)
+        self._saved_at.pop(route, None)
         if route in self.services:  # removed and added again before it was gone
             self._keep(record, Record(route, since=now), None, now)
+        else:
+            self.start_counters.forget(route)
 
     def _keep(self, before: Record, after: Record, event: Event | None, now: float) -> None:
         route = after.route

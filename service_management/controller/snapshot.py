@@ -52,8 +52,16 @@ class Snapshot:
         inflight, trouble = self.inflight.get(route, 0), self.trouble.get(route, "")
         return ServiceSnapshot(service, record, inflight, self.waiters.held(route), trouble)
 
+    def routes(self) -> set[str]:
+        """Services that are configured, or were removed and still have a job."""
+        return self.services.keys() | self.records.keys()
+
     def all(self) -> list[ServiceSnapshot]:
         return [found for route in self.services if (found := self.of(route))]
+
+    def wall_time(self, moment: float) -> float:
+        """A time of the controller's clock, for people."""
+        return moment + self._clock.ahead()
 
     def pass_completed(self, now: float) -> None:
         self._passed_at = now

@@ -1,1 +1,1 @@
-"""Usage: nginx's access log followed, rotated and added up; how long starts took."""
+"""Usage: requests counted from nginx's logs, which are rotated here; how long starts took."""

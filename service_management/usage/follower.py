@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import structlog
 
 from service_management.gateway.gateway_settings import GatewaySettings
 from service_management.gateway.nginx_master import NginxMaster
+from service_management.host.steady_clock import SteadyClock
 from service_management.store import Store
 from service_management.usage import log_reader, rotation, saved_totals
 from service_management.usage.totals import UsageTotals
@@ -24,6 +26,9 @@ _LOG = structlog.get_logger(__name__)
 PACE = 1.0  # seconds between two steps
 SHARE, SHARE_BEHIND = 0.01, 0.25  # of a core; the latter while there is more to read
 AFTER_FAILURE = 5.0
+# Seconds until a removed service is forgotten: Prometheus has seen its last numbers by then, and
+# an nginx worker may still write lines of its last requests.
+FORGOTTEN_AFTER = 600.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,17 @@ class Logs:
 
 
 class Follower:
-    def __init__(self, store: Store, logs: Logs) -> None:
+    """`existing`: the services that are configured or still have a record; None: all are."""
+
+    def __init__(
+        self,
+        store: Store,
+        logs: Logs,
+        clock: SteadyClock | None = None,
+        existing: Callable[[], Set[str] | None] = lambda: None,
+    ) -> None:
+        self._existing, self._removed_at = existing, dict[str, float]()
+        self._clock = clock or SteadyClock.resume(None, 0.0)
         self._store, self._limit = store, logs.limit
         self._error = logs.settings.error_log
         self._followed = (logs.settings.counts_log, logs.settings.access_log)
@@ -77,19 +92,33 @@ class Follower:
     def step(self) -> bool:
         """True where there is more to read."""
         try:
-            return self._count()
+            behind = self._count()
+            self.forget_removed(self._clock.now())
+            return behind
         finally:
             # Also where nothing can be saved: the disk may be full of logs.
             rotation.keep_bounded(self._error, self._limit, self._master)
             for log in self._followed:
                 self._keep_bounded(log)
 
+    def forget_removed(self, now: float) -> None:
+        """Level-triggered: a late line of a forgotten service only begins its time again."""
+        services, existing = self.usage.services, self._existing()
+        if existing is None:
+            return
+        removed = services.keys() - existing - {""}  # without a name: the gateway's own paths
+        self._removed_at = {name: self._removed_at.get(name, now) for name in removed}
+        over = {name for name, at in self._removed_at.items() if now - at >= FORGOTTEN_AFTER}
+        if over:
+            kept = {name: one for name, one in services.items() if name not in over}
+            self._save(replace(self.usage, services=kept))
+
     def _count(self) -> bool:
-        begun = time.time()
+        begun = self._clock.now()
         files = [file for log in self._followed for file in rotation.files(log)]
         step = log_reader.read(files, self.usage.positions)
         if step.lines or step.positions != self.usage.positions:
-            self._save(self.usage.after(step))
+            self._save(self.usage.after(step, self._clock.ahead()))
         if not step.behind:
             self._read_at = begun
         return step.behind

@@ -1,4 +1,4 @@
-"""Counts by size, as Prometheus wants them."""
+"""Histograms as Prometheus defines them: a count per bucket, and the sum of all values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PHASE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200)
 @dataclass
 class Histogram:
     bounds: tuple[float, ...]
-    counts: list[int] = field(default_factory=list)  # one per bound, and one for those above
+    counts: list[int] = field(default_factory=list)  # one per bound, and one above the last
     total: float = 0.0
 
     def __post_init__(self) -> None:

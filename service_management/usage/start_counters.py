@@ -1,6 +1,6 @@
-"""How often jobs were submitted, how long what part of a start took, and why attempts failed.
+"""Counts submissions and failed attempts, and how long each phase of a start took.
 
-Counted since this process began: Prometheus sees a counter that began anew for what it is.
+In memory only: the counters begin at zero with the process, which Prometheus recognizes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from service_management.usage.histogram import PHASE_SECONDS, Histogram
 
 
 class StartCounters:
-    """Written by the controller alone; others read copies."""
+    """Only the controller writes; other threads read copies."""
 
     def __init__(self) -> None:
         self._submissions: Counter[str] = Counter()
@@ -23,11 +23,19 @@ class StartCounters:
     def note(self, before: Record, after: Record) -> None:
         if _job_name(after) != _job_name(before) and after.reason is Reason.SUBMITTING:
             self._submissions[after.route] += 1
-        # After an operator's start the failures in a row begin anew, so their number may repeat.
+        # Not by the number of failures in a row: an operator's start sets it back to zero.
         if after.last_failure and after.last_failure != before.last_failure:
             self._failures[after.route, after.last_failure.reason.value] += 1
         if before.ready_since is None and after.ready_since is not None:
             self._started(after)
+
+    def forget(self, route: str) -> None:
+        """The service is gone, and so are its lines in /metrics."""
+        self._submissions.pop(route, None)
+        for failure in [key for key in self._failures if key[0] == route]:
+            del self._failures[failure]
+        for phase in [key for key in self._phases if key[0] == route]:
+            del self._phases[phase]
 
     def submissions(self) -> dict[str, int]:
         return dict(self._submissions)
@@ -51,12 +59,12 @@ def _job_name(record: Record) -> str:
     return record.job.name if record.job else ""
 
 
-SLURMS_UNIT = 1.0  # squeue tells whole seconds, rounded down
+SLURM_UNIT = 1.0  # squeue prints whole seconds, rounded down
 
 
 def phases(record: Record) -> dict[str, float]:
-    """From one time to the next: wanted, taken by Slurm, running, healthy. Empty for a job that
-    was adopted: when it was wanted, nobody knows any more."""
+    """From one time to the next: wanted, accepted by Slurm, running, healthy. Empty for an adopted
+    job: when it was wanted is not known."""
     job, ready = record.job, record.ready_since
     if job is None or ready is None or job.submitted_at is None:
         return {}
@@ -69,8 +77,8 @@ def phases(record: Record) -> dict[str, float]:
 
 
 def _running_since(job: Job, submitted: float, ready: float) -> float:
-    """As Slurm says, unless it was seen to run before that second was over. Never before it was
-    submitted: the cluster's clock may be behind."""
+    """Slurm's start time, unless the job was seen running before that second was over. Never before
+    it was submitted: the cluster's clock may be behind."""
     seen = ready if job.started_at is None else job.started_at
-    latest = seen if job.estimated_start is None else job.estimated_start + SLURMS_UNIT
+    latest = seen if job.estimated_start is None else job.estimated_start + SLURM_UNIT
     return max(submitted, min(seen, latest))

@@ -35,7 +35,7 @@ class ServiceUsage:
     first_byte: Histogram = field(default_factory=_first_byte)  # of requests that were held
     received: int = 0
     sent: int = 0
-    last: float = 0.0  # end of the last request, quiet paths left out
+    last: float = 0.0  # end of the last request on the controller's clock, without quiet ones
 
     def copy(self) -> ServiceUsage:
         """By hand: made of every service that a step meets."""
@@ -47,7 +47,7 @@ class ServiceUsage:
             first_byte=self.first_byte.copy(),
         )
 
-    def add(self, request: Request, times: int = 1) -> None:
+    def add(self, request: Request, times: int = 1, ahead: float = 0.0) -> None:
         status = str(request.status)
         self.statuses[status] = self.statuses.get(status, 0) + times
         self.answer.add(request.seconds, times)
@@ -58,7 +58,7 @@ class ServiceUsage:
         self.received += request.received * times
         self.sent += request.sent * times
         if not request.quiet:
-            self.last = max(self.last, request.ended)
+            self.last = max(self.last, request.ended - ahead)
 
 
 @dataclass(frozen=True)
@@ -70,18 +70,19 @@ class UsageTotals:
     lost: int = 0  # bytes that were deleted unread
     positions: Mapping[str, int] = field(default_factory=dict)
 
-    def after(self, step: Step) -> UsageTotals:
+    def after(self, step: Step, ahead: float = 0.0) -> UsageTotals:
+        """`ahead`: how far nginx's clock is ahead of the controller's."""
         requests, malformed = tally(step.lines)
         return replace(
             self,
-            services=_added(self.services, requests),
+            services=_added(self.services, requests, ahead),
             malformed=self.malformed + malformed,
             positions=step.positions,
         )
 
 
 def _added(
-    services: Mapping[str, ServiceUsage], requests: Iterable[tuple[Request, int]]
+    services: Mapping[str, ServiceUsage], requests: Iterable[tuple[Request, int]], ahead: float
 ) -> dict[str, ServiceUsage]:
     """Only what changes is copied."""
     fresh: dict[str, ServiceUsage] = {}
@@ -90,5 +91,5 @@ def _added(
         if name not in fresh:
             before = services.get(name)
             fresh[name] = before.copy() if before else ServiceUsage()
-        fresh[name].add(request, times)
+        fresh[name].add(request, times, ahead)
     return {**services, **fresh}

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "gateway": {"config"},
     "host": {"config", "gateway", "settings"},
     "store": {"lifecycle"},
-    "usage": {"lifecycle", "gateway", "store"},
+    "usage": {"lifecycle", "gateway", "store", "host"},
     "catalogue_source": {"config", "settings", "store"},
     "controller": {"lifecycle", "ssh", "slurm", "gateway", "config", "host", "store", "usage"},
     "native": {"lifecycle", "ssh", "slurm", "gateway", "host", "settings", "store", "controller"}

@@ -31,7 +31,7 @@ def _families(snapshot: Snapshot, usage: UsageTotals) -> Iterator[Family]:
     yield from _attempts(snapshot.start_counters)
     yield from _config(snapshot)
     yield from cluster_metrics.families(snapshot, views)
-    yield from usage_metrics.families(usage, snapshot.start_counters.phases())
+    yield from usage_metrics.families(usage, snapshot.start_counters.phases(), snapshot.wall_time)
 
 
 def _states(views: Views) -> Family:

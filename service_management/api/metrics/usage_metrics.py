@@ -14,7 +14,9 @@ Phases = Mapping[tuple[str, str], Histogram]
 FIRST_BYTE = "first_byte"
 
 
-def families(usage: UsageTotals, phases: Phases) -> Iterator[Family]:
+def families(
+    usage: UsageTotals, phases: Phases, wall_time: Callable[[float], float]
+) -> Iterator[Family]:
     services = usage.services
     yield _requests(services)
     text = "From a request's first byte to its answer's last"
@@ -28,7 +30,7 @@ def families(usage: UsageTotals, phases: Phases) -> Iterator[Family]:
     yield _numbers("sent_bytes_total", "counter", text, services, lambda s: s.sent)
     text = "When the last request ended, without quiet paths and what nginx answered itself"
     name = "last_request_timestamp_seconds"
-    yield _numbers(name, "gauge", text, services, lambda s: s.last)
+    yield _numbers(name, "gauge", text, services, lambda s: s.last and wall_time(s.last))
     text = "Lines of nginx's logs that could not be read"
     yield _total("access_log_malformed_lines_total", text, usage.malformed)
     text = "Bytes of nginx's logs that were deleted before they were counted"

@@ -205,6 +205,19 @@ def test_a_removed_service_without_a_job_is_forgotten() -> None:
     assert (changes.forgotten, changes.records, kept.all()) == ({"digits"}, {}, [])
 
 
+def test_start_counters_of_a_forgotten_service_go_with_it() -> None:
+    kept = given()
+    kept.apply("digits", ev.Demanded(), NOW)
+    assert kept.start_counters.submissions() == {"digits": 1}
+    job = kept.get("digits").job
+    kept.configure({})
+    kept.apply("digits", ev.Removed(), NOW)
+    kept.apply("digits", ev.SubmitFailed(job.name, Reason.SUBMIT_REJECTED, "no"), NOW + 1)
+    assert kept.all() == []
+    counters = kept.start_counters
+    assert (counters.submissions(), counters.failures(), counters.phases()) == ({}, {}, {})
+
+
 def test_a_service_added_again_before_it_was_gone_begins_anew_and_is_stored() -> None:
     kept = given({"digits": ready()})
     kept.apply("digits", ev.Removed(), NOW)

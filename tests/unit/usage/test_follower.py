@@ -11,7 +11,7 @@ import pytest
 
 from service_management.gateway.gateway_settings import GatewaySettings
 from service_management.store import Store
-from service_management.usage.follower import PACE, SHARE, Follower, Logs
+from service_management.usage.follower import FORGOTTEN_AFTER, PACE, SHARE, Follower, Logs
 from service_management.usage.log_reader import STEP, WRITTEN_WITHIN
 from tests.unit.usage.log_lines import ENDED, line, notable_line, old_line
 
@@ -115,7 +115,8 @@ def test_the_last_request_is_known_once_the_log_has_been_read_up_to_then(
     assert follower.last_request("a", 0.0) is None
     while follower.step():
         pass
-    assert follower.last_request("a", begun - WRITTEN_WITHIN) == ENDED + 1
+    found = follower.last_request("a", begun - WRITTEN_WITHIN)
+    assert found == pytest.approx(ENDED + 1, abs=0.1)
     assert follower.last_request("b", begun - WRITTEN_WITHIN) == 0.0
     assert follower.last_request("a", time.time()) is None  # its lines may still be in a buffer
 
@@ -142,6 +143,35 @@ def test_a_long_log_is_read_step_by_step(store: Store, logs: Logs) -> None:
         steps += 1
     assert steps > 1
     assert counted(follower) == LONG
+
+
+def test_a_removed_service_is_forgotten_after_a_while(store: Store, logs: Logs) -> None:
+    existing = {"a"}
+    follower = Follower(store, logs, existing=lambda: existing)
+    append(logs, 1)
+    with logs.settings.counts_log.open("ab") as log:
+        log.write(line("") + b"\n")
+    follower.step()
+    existing.clear()
+    follower.forget_removed(10.0)
+    follower.forget_removed(10.0 + FORGOTTEN_AFTER - 1)
+    assert counted(follower) == 1
+    follower.forget_removed(10.0 + FORGOTTEN_AFTER)
+    assert follower.usage.services.keys() == {""}
+    assert Follower(store, logs).usage.services.keys() == {""}
+
+
+def test_a_service_that_comes_back_keeps_its_totals(store: Store, logs: Logs) -> None:
+    existing: set[str] = set()
+    follower = Follower(store, logs, existing=lambda: existing)
+    append(logs, 1)
+    follower.step()
+    follower.forget_removed(10.0)
+    existing.add("a")
+    follower.forget_removed(11.0)
+    existing.clear()
+    follower.forget_removed(10.0 + FORGOTTEN_AFTER)
+    assert counted(follower) == 1
 
 
 def test_it_rests_longer_than_it_works_and_longest_with_nothing_left_to_read(

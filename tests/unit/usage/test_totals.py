@@ -43,6 +43,13 @@ def test_what_was_shown_does_not_change() -> None:
     assert second.services["a"].statuses == {"200": 2}
 
 
+def test_the_last_request_ended_by_the_controllers_clock() -> None:
+    before = UsageTotals().after(Step([line("a", ended=1350.0)], {}, behind=False))
+    step = Step([line("a", ended=5000.0)], {}, behind=False)
+    assert before.after(step, ahead=3600.0).services["a"].last == 1401.0
+    assert before.after(step, ahead=4000.0).services["a"].last == 1351.0
+
+
 def test_a_quiet_request_is_counted_and_is_no_activity() -> None:
     usage = after(UsageTotals(), line("a", ended=5.0), line("a", ended=9.0, quiet="1"))
     assert usage.services["a"].statuses == {"200": 2}
