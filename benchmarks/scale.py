@@ -18,6 +18,7 @@ class Scale:
     stream_rounds: int = 3
     starts: int = 4  # cold ones, of which the mean is taken
     crowd: int = 1000
+    at_once: int = 150  # services started at once
     peers_crowd: int = 200
     services: int = 1000
     ready: int = 50
@@ -37,6 +38,7 @@ SMOKE = Scale(
     stream_rounds=1,
     starts=1,
     crowd=30,
+    at_once=5,
     peers_crowd=20,
     services=20,
     ready=2,

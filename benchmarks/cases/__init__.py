@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.bed import Bed
 from benchmarks.cases import (
+    at_once,
     beside_streams,
     cold,
     crowd,
@@ -32,6 +33,7 @@ CASES: Mapping[str, Case] = {
     "beside-streams": beside_streams.measure,
     "cold": cold.measure,
     "crowd": crowd.measure,
+    "at-once": at_once.measure,
     "far": far.measure,
     "ssh": ssh.measure,
     "naive": failure.measure,

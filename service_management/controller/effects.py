@@ -17,13 +17,20 @@ class Effects(Protocol):
     """Every method returns at once. Outcomes arrive later, as events in the inbox."""
 
     def start(self, record: Record, action: Action, now: float) -> None:
-        """Start the action, unless it is under way, not due yet, or already done."""
+        """Start the action, unless it is under way, not due yet, or already done. What one call
+        can do for many jobs may wait for `flush`."""
+
+    def flush(self) -> None:
+        """Start what was collected: called at the end of every pass."""
 
     def poll_queue(self, login: Login, now: float) -> None:
         """Ask the login for its queue."""
 
     def fetch_end(self, route: str, job: Job) -> None:
         """Ask how a job ended that is missing from its login's queue."""
+
+    def look_at_job(self, route: str, job: Job) -> None:
+        """Ask about one job by its id: how it is doing, or how it ended."""
 
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
         """Cancel a job that no record knows."""
@@ -61,11 +68,17 @@ class RecordingEffects:
         if failure is not None:
             raise failure
 
+    def flush(self) -> None:
+        """Called in every pass: not worth recording."""
+
     def poll_queue(self, login: Login, now: float) -> None:  # noqa: ARG002
         self.calls.append(("poll_queue", login.id))
 
     def fetch_end(self, route: str, job: Job) -> None:
         self.calls.append(("fetch_end", route, job))
+
+    def look_at_job(self, route: str, job: Job) -> None:
+        self.calls.append(("look_at_job", route, job))
 
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
         self.calls.append(("cancel_orphan", login_id, job_id))
@@ -73,7 +86,7 @@ class RecordingEffects:
     def close_tunnels_except(
         self, jobs: Iterable[Job], listening: frozenset[str], now: float
     ) -> None:
-        """Asked at every sample: not worth recording."""
+        """Called at every sample: not worth recording."""
 
     def close_logins_except(self, login_ids: Set[str], now: float) -> None:  # noqa: ARG002
         self.needed_logins = login_ids
@@ -85,4 +98,4 @@ class RecordingEffects:
         return socket not in self.down
 
     def forget_jobs_except(self, names: set[str]) -> None:
-        """Asked at every pass: not worth recording."""
+        """Called in every pass: not worth recording."""

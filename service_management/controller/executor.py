@@ -18,8 +18,10 @@ import structlog
 from service_management.config import Service
 from service_management.controller.health_check import Check, probe
 from service_management.controller.inbox import Happened, Item, LoginState, QueueAnswer
+from service_management.controller.job_batch import JobBatch
 from service_management.controller.job_spec import JobSpec, spec_of
 from service_management.controller.job_tunnels import JobTunnels
+from service_management.controller.priority_threads import Priority
 from service_management.controller.socket_paths import sockets
 from service_management.controller.workers import LoginWorker, Workers
 from service_management.lifecycle import events as ev
@@ -84,12 +86,8 @@ class Executor:
 
     def __post_init__(self) -> None:
         self._tunnels = JobTunnels(self.run_dir, self._trouble, self.listens)
-        self._work: dict[type, Callable[[Target], None]] = {
-            Submit: self._submit,
-            Find: self._find,
-            Probe: self._probe,
-            Cancel: self._cancel,
-        }
+        self._cancels = JobBatch[None](Priority.CANCEL, self._cancel)
+        self._finds = JobBatch[Target](Priority.FIND, self._find)
 
     # -- what the controller asks -----------------------------------------------------
 
@@ -99,22 +97,25 @@ class Executor:
             return
         pause = probe_interval(record, now) if kind is Probe else PAUSES[kind]
         target = self._target(record.route, job, answers_wait=record.state is State.READY)
-        if kind is Tunnel:
-            self._tunnels.open(target.worker, job, urgent=record.state is State.READY)
-        elif not self._run(target, kind, self._work[kind]):
-            return
-        self._not_before[job.name, kind] = now + pause
+        if self._start(record, action, target):
+            self._not_before[job.name, kind] = now + pause
+
+    def flush(self) -> None:
+        self._cancels.start(self.workers)
+        self._finds.start(self.workers)
 
     def poll_queue(self, login: Login, now: float) -> None:
         worker = self.workers.of(login)
-        worker.do("queue", lambda: self._ask_queue(worker, now))
+        worker.do("queue", Priority.POLL, lambda: self._ask_queue(worker, now))
 
     def fetch_end(self, route: str, job: Job) -> None:
-        self._run(self._target(route, job), "end", self._ask_end)
+        self._run(self._target(route, job), "end", Priority.END, self._ask_end)
+
+    def look_at_job(self, route: str, job: Job) -> None:
+        self._run(self._target(route, job), "look", Priority.POLL, self._ask_end)
 
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
-        if worker := self.workers.known(login_id):
-            worker.do(("orphan", job_id), lambda: worker.client.cancel([job_id]))
+        self._cancels.add(login_id, job_id, None)
 
     def close_tunnels_except(
         self, jobs: Iterable[Job], listening: frozenset[str], now: float
@@ -164,9 +165,25 @@ class Executor:
         path = service.check_health_path if service else "/"
         return Target(route, job, spec, self.workers.of(spec.login), path, answers_wait)
 
-    def _run(self, target: Target, kind: object, work: Callable[[Target], None]) -> bool:
-        start = target.worker.probe if kind is Probe else target.worker.do
-        return start((target.job.name, kind), partial(self._attempt, target, work))
+    def _start(self, record: Record, action: Action, target: Target) -> bool:
+        worker, job = target.worker, target.job
+        if isinstance(action, Submit):
+            return self._run(target, Submit, Priority.SUBMIT, self._submit)
+        if isinstance(action, Probe):
+            return worker.probe((job.name, Probe), partial(self._attempt, target, self._probe))
+        if isinstance(action, Tunnel):
+            self._tunnels.open(worker, job, urgent=record.state is State.READY)
+        elif isinstance(action, Cancel):
+            self._cancels.add(worker.login.id, job.job_id, None)
+        else:
+            self._finds.add(worker.login.id, job.name, target)
+        return True
+
+    def _run(
+        self, target: Target, kind: object, priority: Priority, work: Callable[[Target], None]
+    ) -> bool:
+        attempt = partial(self._attempt, target, work)
+        return target.worker.do((target.job.name, kind), priority, attempt)
 
     def _close_logins_except(self, kept: Set[str]) -> None:
         try:
@@ -199,17 +216,18 @@ class Executor:
         else:
             self._report(target, _refused(job.name, outcome, submit_command(spec)))
 
-    def _find(self, target: Target) -> None:
-        answer = target.worker.client.find([target.job.name])
+    def _find(self, worker: LoginWorker, targets: dict[str, Target]) -> None:
+        answer = worker.client.find(list(targets))
         if isinstance(answer, outcomes.Unknown):
-            self._trouble(target.worker, answer.message)
+            self._trouble(worker, answer.message)
             return
-        found = answer[target.job.name]
-        if found is None:
-            self._report(target, ev.JobAbsent(target.job.name))
-        else:
-            self._report(target, ev.Submitted(target.job.name, found.job_id))
-            self._report(target, ev.JobSeen(found))
+        for name, target in targets.items():
+            found = answer[name]
+            if found is None:
+                self._report(target, ev.JobAbsent(name))
+            else:
+                self._report(target, ev.Submitted(name, found.job_id))
+                self._report(target, ev.JobSeen(found))
 
     def _probe(self, target: Target) -> None:
         """Many services are ready, and nearly always well: their answers cause no pass each."""
@@ -230,10 +248,10 @@ class Executor:
         self._reached[name] = ended
         return ended - before
 
-    def _cancel(self, target: Target) -> None:
-        outcome = target.worker.client.cancel([target.job.job_id])
+    def _cancel(self, worker: LoginWorker, job_ids: dict[str, None]) -> None:
+        outcome = worker.client.cancel(list(job_ids))
         if isinstance(outcome, outcomes.Unknown):
-            self._trouble(target.worker, outcome.message)
+            self._trouble(worker, outcome.message)
 
     def _ask_end(self, target: Target) -> None:
         outcome = target.worker.client.post_mortem(target.job.job_id)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from service_management.controller.priority_threads import Priority
 from service_management.controller.socket_paths import (
     TunnelTargets,
     connection_number,
@@ -72,7 +73,8 @@ class JobTunnels:
                 wanted = self._wanted.setdefault(_key(worker, connection_number(socket)), {})
                 wanted[socket] = Wanted(socket, job, urgent)
         for number in sorted(set(map(connection_number, missing))):
-            worker.do(("tunnels", number), partial(self._open_wanted, worker, number))
+            open_wanted = partial(self._open_wanted, worker, number)
+            worker.do(("tunnels", number), Priority.TUNNEL, open_wanted)
 
     def close_except(
         self,
@@ -93,7 +95,8 @@ class JobTunnels:
             if now >= due:
                 self._close_at[path] = (now + pause, min(pause * 2, LONGEST_PAUSE))
                 for worker in workers:
-                    worker.do((path, "close"), partial(_close, worker, Path(path)))
+                    close = partial(_close, worker, Path(path))
+                    worker.do((path, "close"), Priority.CLOSE, close)
 
     def forget_jobs_except(self, names: set[str]) -> None:
         self._targets.forget_jobs_except(names)

@@ -31,7 +31,12 @@ from service_management.gateway.inflight import InflightSampler
 from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, required_actions, routed
-from service_management.lifecycle.intervals import PASS_BUSY, PASS_QUIET, PASS_STEADY
+from service_management.lifecycle.intervals import (
+    PASS_BUSY,
+    PASS_PAUSE,
+    PASS_QUIET,
+    PASS_STEADY,
+)
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 
@@ -110,7 +115,7 @@ class Controller:
     # -- the loop -------------------------------------------------------------------
 
     def run(self) -> None:
-        while not self._stopped.is_set():
+        while not self._stopped.wait(PASS_PAUSE):
             try:
                 self.step(self._inbox.take(self._patience()))
             except Exception:
@@ -135,6 +140,9 @@ class Controller:
             self._effects.close_logins_except(needed, now)
         for login in self._polling.due(self._records.active(), now):
             self._effects.poll_queue(login, now)
+        for route, job in self._polling.single(self._records.active(), now):
+            self._effects.look_at_job(route, job)
+        self._effects.flush()
         self._snapshot.pass_completed(now)
 
     def _restore(self, now: float) -> None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from service_management.controller.job_spec import JobSpec, spec_of
-from service_management.lifecycle.intervals import IDLE_EVERY, TROUBLED_EVERY, queue_interval
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.intervals import (
+    IDLE_EVERY,
+    LOOK_AT_MOST,
+    LOOK_EVERY,
+    TROUBLED_EVERY,
+    is_new,
+    queue_interval,
+)
+from service_management.lifecycle.record import Job, Record
 from service_management.ssh.login import Login
 
 
@@ -15,6 +22,7 @@ class Polling:
         self.trouble: dict[str, str] = {}  # login id → why it cannot be asked just now
         self.learned: dict[str, float] = {}  # job name → when its id became known
         self._asked: dict[str, float] = {}  # login id → when it was last asked
+        self._looked: dict[str, float] = {}  # route → when its job was last asked about by its id
         self._logins: dict[str, Login] = {}  # those of the configuration
         self._answered: set[str] = set()
 
@@ -41,6 +49,22 @@ class Polling:
     def needed(self, active: Iterable[Record]) -> frozenset[str]:
         """The logins of the configuration, and those that jobs were submitted with."""
         return frozenset(self._logins) | {login_of(record).id for record in active}
+
+    def single(self, active: Iterable[Record], now: float) -> list[tuple[str, Job]]:
+        """The jobs that are asked about by their ids: those just submitted, where they are few."""
+        new: dict[str, list[Record]] = {}
+        for record in active:
+            if is_new(record, now):
+                new.setdefault(login_of(record).id, []).append(record)
+        few = [record for some in new.values() if len(some) <= LOOK_AT_MOST for record in some]
+        due = [record for record in few if self._look_is_due(record, now)]
+        return [(record.route, record.job) for record in due if record.job]
+
+    def _look_is_due(self, record: Record, now: float) -> bool:
+        if now - self._looked.get(record.route, 0.0) < LOOK_EVERY:
+            return False
+        self._looked[record.route] = now
+        return True
 
     def answered(self, login_id: str) -> None:
         self._answered.add(login_id)

@@ -1,6 +1,6 @@
 """One worker per login: its connections, its Slurm client, and the few threads that may use them.
 
-A login that hangs keeps its own threads waiting, and no others.
+A login that hangs blocks its own threads only.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
+from service_management.controller.priority_threads import Priority, PriorityThreads
 from service_management.slurm.client import SlurmClient
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.connection import Connection, SshBackend
 from service_management.ssh.login import Login
 
 _LOG = structlog.get_logger(__name__)
-THREADS = 8
 PROBES = 32  # at one time: each may wait for a service that does not answer
 
 
@@ -27,28 +28,32 @@ class LoginWorker:
     login: Login
     connection: Connection
     client: SlurmClient
-    pool: ThreadPoolExecutor
+    threads: PriorityThreads
     probes: ThreadPoolExecutor
     backend: SshBackend
     counts: CallCounts
     _running: set[object] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def do(self, key: object, work: Callable[[], object]) -> bool:
-        """Start the work, unless work with the same key is still under way."""
-        return self._start(self.pool, key, work)
+    def do(self, key: object, priority: Priority, work: Callable[[], object]) -> bool:
+        """Start the work, unless work with the same key is still waiting or running."""
+        if not self._claim(key):
+            return False
+        self.threads.submit(priority, partial(self._run, key, work))
+        return True
 
     def probe(self, key: object, work: Callable[[], object]) -> bool:
         """As `do`, on other threads: services that do not answer must not delay a submission."""
-        return self._start(self.probes, key, work)
-
-    def _start(self, pool: ThreadPoolExecutor, key: object, work: Callable[[], object]) -> bool:
-        with self._lock:
-            if key in self._running:
-                return False
-            self._running.add(key)
-        pool.submit(self._run, key, work)
+        if not self._claim(key):
+            return False
+        self.probes.submit(self._run, key, work)
         return True
+
+    def _claim(self, key: object) -> bool:
+        with self._lock:
+            free = key not in self._running
+            self._running.add(key)
+        return free
 
     def busy(self, key: object) -> bool:
         with self._lock:
@@ -59,8 +64,8 @@ class LoginWorker:
         return self.backend.connection(self.login, number) if number else self.connection
 
     def shut_down(self) -> None:
-        """What is running goes on to its end; what has not begun is dropped."""
-        self.pool.shutdown(wait=False, cancel_futures=True)
+        """Work that is running goes on to its end; work that has not begun is dropped."""
+        self.threads.close()
         self.probes.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, key: object, work: Callable[[], object]) -> None:
@@ -75,7 +80,7 @@ class LoginWorker:
 
 
 class Workers:
-    """May be asked from any thread."""
+    """May be used from any thread."""
 
     def __init__(self, backend: SshBackend, counts: CallCounts) -> None:
         self.backend, self._counts = backend, counts
@@ -112,7 +117,7 @@ class Workers:
             login,
             connection,
             SlurmClient(connection, self._counts),
-            ThreadPoolExecutor(THREADS, f"login-{login.id[:6]}"),
+            PriorityThreads(f"login-{login.id[:6]}"),
             ThreadPoolExecutor(PROBES, f"probe-{login.id[:6]}"),
             self.backend,
             self._counts,

@@ -10,9 +10,18 @@ from service_management.lifecycle.states import State
 
 # The longest wait for the next pass: a job is changing; services are ready; there is none.
 PASS_BUSY, PASS_STEADY, PASS_QUIET = 0.1, 0.2, 0.5
+# The shortest: a burst of events costs a few passes, not one each. It is far below what a client
+# notices, and longer than a pass usually takes.
+PASS_PAUSE = 0.015
 
-# The same action for the same job is not started again within this time.
-FIND_EVERY, TUNNEL_EVERY, CANCEL_EVERY = 1.0, 0.5, 5.0
+# The same action for the same job is not started again within this time. squeue shows a job by its
+# name too, so Find is needed only to learn that Slurm does not have it.
+FIND_EVERY, TUNNEL_EVERY, CANCEL_EVERY = 5.0, 0.5, 5.0
+
+# Most jobs start within a second of their submission, if at all soon. With squeue once a second a
+# cold start would lose half a second on average, so a new job is asked about by its id meanwhile:
+# a light call, and only while few are new, since squeue serves any number of jobs.
+LOOK_EVERY, LOOK_FOR, LOOK_AT_MOST = 0.2, 2.0, 2
 
 # A login without a job is asked for orphans: a submission that was given up as lost may still
 # arrive. More often where it never answered, or gave no answer the last time.
@@ -20,16 +29,27 @@ TROUBLED_EVERY, IDLE_EVERY = 60.0, 600.0
 
 
 def queue_interval(record: Record, now: float) -> float:
-    """How often Slurm is asked about this service's job."""
-    age = now - record.since
+    """How often squeue is called on behalf of this service's job. Once a second is enough for all
+    jobs of a login together, however many services start at once."""
+    age, job = now - record.since, record.job
+    if job is not None and not job.job_id:
+        return 5.0  # sbatch is running, or its answer was lost
     if record.state is State.READY:
         # One that does not answer may have lost its job: Slurm knows sooner than three strikes.
         return 12.0 if record.strikes == 0 else 1.0
     if record.state is State.STARTING:
-        return _pace(age, ((10, 0.5), (120, 1.0)), 5.0)
-    if record.state is State.DRAINING and record.job and not record.job.cancelled:
+        return _pace(age, ((120, 1.0),), 5.0)
+    if record.state is State.DRAINING and job and not job.cancelled:
         return 5.0
-    return _pace(age, ((5, 0.15), (30, 0.5), (300, 2.0)), 5.0)
+    return _pace(age, ((30, 1.0), (300, 2.0)), 5.0)
+
+
+def is_new(record: Record, now: float) -> bool:
+    """Submitted so recently that its job is worth a look of its own."""
+    job = record.job
+    if record.state is not State.QUEUED or job is None or not job.job_id:
+        return False
+    return now - (job.submitted_at or 0.0) < LOOK_FOR
 
 
 def probe_interval(record: Record, now: float) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service_management.controller.polling import IDLE_EVERY, TROUBLED_EVERY, Polling
+from service_management.controller.polling import Polling
+from service_management.lifecycle.intervals import IDLE_EVERY, TROUBLED_EVERY
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 from service_management.ssh.login import Login
@@ -40,9 +41,52 @@ def test_each_login_is_asked_for_its_own_jobs() -> None:
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.STARTING])
-def test_what_moves_is_looked_at_within_half_a_second(state: State) -> None:
+def test_a_job_that_moves_is_looked_at_every_second(state: State) -> None:
     moving = [with_job("digits", state, START)]
-    assert len(calls(moving, passes=50)) >= 9
+    assert len(calls(moving, passes=50)) == 5
+
+
+def test_starts_of_many_services_cost_one_call_a_second() -> None:
+    starting = [with_job(f"s{n}", State.QUEUED, START + n / 100) for n in range(150)]
+    assert len(calls(starting, passes=50)) == 5
+
+
+def new(route: str) -> Record:
+    return with_job(route, State.QUEUED, START).with_job(submitted_at=START)
+
+
+def looks(*records: Record, passes: int = 50) -> list[str]:
+    """Every question about a single job in five seconds of passes."""
+    polling = Polling()
+    moments = [START + number * 0.1 for number in range(passes)]
+    return [route for now in moments for route, _job in polling.single(records, now)]
+
+
+def test_a_new_job_is_asked_about_by_its_id_for_two_seconds() -> None:
+    assert 6 <= len(looks(new("digits"))) <= 10
+
+
+def test_many_new_jobs_of_a_login_are_left_to_squeue() -> None:
+    assert set(looks(new("a"), new("b"))) == {"a", "b"}
+    assert looks(new("a"), new("b"), new("c")) == []
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        new("digits").with_job(job_id=""),
+        new("digits").with_job(submitted_at=None),
+        with_job("digits", State.STARTING, START).with_job(submitted_at=START),
+    ],
+    ids=["no id", "adopted", "seen to run"],
+)
+def test_other_jobs_are_left_to_squeue(record: Record) -> None:
+    assert looks(record) == []
+
+
+def test_a_job_without_an_id_is_looked_for_every_five_seconds() -> None:
+    unanswered = with_job("digits", State.QUEUED, START).with_job(job_id="")
+    assert len(calls([unanswered])) == 12
 
 
 def test_one_that_moves_makes_its_login_quick_and_no_other() -> None:
@@ -50,7 +94,7 @@ def test_one_that_moves_makes_its_login_quick_and_no_other() -> None:
     steady = with_job("text", State.READY, 0.0, remote_host="other.example.org")
     asked = [login.host for login in calls([moving, steady], passes=50)]
     assert asked.count("other.example.org") <= 1
-    assert len(asked) > 9
+    assert len(asked) >= 5
 
 
 def test_a_job_that_waits_for_hours_is_asked_about_every_five_seconds() -> None:

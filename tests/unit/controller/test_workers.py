@@ -18,8 +18,9 @@ import structlog.testing
 from service_management.controller.executor import Executor
 from service_management.controller.health_check import PATIENCE
 from service_management.controller.job_spec import JobSpec
+from service_management.controller.priority_threads import THREADS, Priority
 from service_management.controller.socket_paths import sockets
-from service_management.controller.workers import THREADS, LoginWorker, Workers
+from service_management.controller.workers import LoginWorker, Workers
 from service_management.lifecycle.actions import Probe
 from service_management.lifecycle.states import State
 from service_management.ssh.call_counts import CallCounts
@@ -63,17 +64,17 @@ def silent(path: Path) -> Iterator[None]:
 
 def test_the_same_is_not_done_twice_at_a_time(worker: LoginWorker) -> None:
     go_on = Event()
-    assert worker.do("queue", lambda: go_on.wait(10))
-    assert not worker.do("queue", lambda: None)
+    assert worker.do("queue", Priority.POLL, lambda: go_on.wait(10))
+    assert not worker.do("queue", Priority.POLL, lambda: None)
     go_on.set()
     wait_for("it is over", lambda: not worker.busy("queue"), 5)
-    assert worker.do("queue", lambda: None)
+    assert worker.do("queue", Priority.POLL, lambda: None)
 
 
 def test_what_fails_is_told_with_its_login_and_done_again(worker: LoginWorker) -> None:
     with structlog.testing.capture_logs() as lines:
         for _ in range(2):
-            assert worker.do("queue", lambda: 1 // 0)
+            assert worker.do("queue", Priority.POLL, lambda: 1 // 0)
             wait_for("it is over", lambda: not worker.busy("queue"), 5)
     [line, _] = [line for line in lines if line["event"] == "an action failed"]
     assert (line["login"], line["action"]) == ("jo@login.cluster.example.org:22", "queue")
@@ -92,7 +93,7 @@ def test_services_that_keep_silent_do_not_delay_what_else_the_login_is_for(
             services.enter_context(silent(sockets(run_dir, job).quiet))
         for record, job in zip(records, jobs, strict=True):
             executor.start(replace(record, job=job), Probe(job), 0.0)
-        workers.of(LOGIN).do("submit", done.set)
+        workers.of(LOGIN).do("submit", Priority.SUBMIT, done.set)
         assert done.wait(PATIENCE / 2)
 
 
