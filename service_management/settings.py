@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -49,6 +50,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("DATABASE_URL", "", "the store; by default SQLite in STATE_DIR"),
     Variable("SSH_BACKEND", "openssh", "how logins are made: openssh or paramiko"),
     Variable("HOLD_THREADS", "2200", "requests that can be held at one time"),
+    Variable("TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-* are believed"),
     Variable("NGINX_USER", "www-data", "user of nginx's workers when started as root"),
     Variable("ACCESS_LOG_MB", "64", "size at which nginx's logs are rotated; three old ones stay"),
     Variable("LOG_FORMAT", "text", "text or json"),
@@ -74,6 +76,7 @@ class Settings:
     database_url: str
     ssh_backend: str
     hold_threads: int
+    trusted_proxies: tuple[str, ...]
     nginx_user: str
     access_log_mb: int
     log_format: str
@@ -122,11 +125,21 @@ def parse(values: Mapping[str, str], root: Path) -> Settings:
         database_url=values["DATABASE_URL"] or f"sqlite:///{state_dir / 'state.db'}",
         ssh_backend=_choice(values, "SSH_BACKEND", ("openssh", "paramiko")),
         hold_threads=_number(values, "HOLD_THREADS", 8, 20000),
+        trusted_proxies=_networks(values, "TRUSTED_PROXIES"),
         nginx_user=values["NGINX_USER"],
         access_log_mb=_number(values, "ACCESS_LOG_MB", 1, 65536),
         log_format=_choice(values, "LOG_FORMAT", ("text", "json")),
         log_level=_choice(values, "LOG_LEVEL", ("debug", "info", "warning", "error")),
     )
+
+
+def _networks(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    words = values[name].replace(",", " ").split()
+    try:
+        return tuple(str(ip_network(word)) for word in words)
+    except ValueError as error:
+        rule = f"addresses or networks as 10.0.0.0/8; {error}"
+        raise SettingsError(f"{name}={values[name]!r}: {rule}") from None
 
 
 def default_identity(root: Path) -> str:

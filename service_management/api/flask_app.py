@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import dataclass
 
 import structlog
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service_management import __version__
@@ -42,9 +43,32 @@ def create_app(parts: Parts) -> Flask:
     _inner(app, parts)
     _pages(app, parts)
     app.before_request(Access(parts.admin_token).check)
+    app.context_processor(_script_nonce)
+    app.after_request(_for_browsers)
     app.register_blueprint(admin.blueprint(parts.controller, parts.snapshot, parts.outputs))
     _errors(app)
     return app
+
+
+def _for_browsers(response: Response) -> Response:
+    """The gateway's own pages share their origin with every service: what a service's page embeds
+    or injects must not act with an operator's rights."""
+    if "X-Accel-Redirect" in response.headers:
+        return response  # nginx replays the request: the service answers
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Frame-Options"] = "DENY"
+    policy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    if response.mimetype == "text/html":
+        script = f"'nonce-{g.script_nonce}'" if "script_nonce" in g else "'none'"
+        policy += f"; script-src {script}; style-src 'unsafe-inline'; connect-src 'self'"
+    response.headers["Content-Security-Policy"] = policy
+    return response
+
+
+def _script_nonce() -> dict[str, str]:
+    """For templates: only a script with this attribute runs."""
+    g.script_nonce = secrets.token_urlsafe(16)
+    return {"script_nonce": g.script_nonce}
 
 
 def _inner(app: Flask, parts: Parts) -> None:

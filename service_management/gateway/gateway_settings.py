@@ -56,6 +56,7 @@ class GatewaySettings:
     nginx_user: str | None = field(default_factory=_root_stays_root)
     template_dir: Path = TEMPLATE_DIR
     spool_dir: Path | None = None  # held request bodies; None: inside run_dir
+    trusted_proxies: tuple[str, ...] = ()  # networks whose forwarding headers are believed
     open_files: int = field(default_factory=_open_files)
 
     def __post_init__(self) -> None:
@@ -68,7 +69,7 @@ class GatewaySettings:
                 f"run_dir {self.run_dir} has {length} bytes; at most {RUN_DIR_MAX} leave room for"
                 f" the sockets below it, whose paths may have {SOCKET_PATH_MAX}"
             )
-        for value in (self.run_dir, self.flask, *self.listen):
+        for value in (self.run_dir, self.flask, *self.listen, *self.trusted_proxies):
             bare(value)  # these stand inside other words of nginx's configuration
         if not self.listen:
             raise ValueError("listen is empty: the gateway needs an address")

@@ -78,6 +78,7 @@ def gateway_settings(chosen: Settings) -> GatewaySettings:
             tls_cert=chosen.tls_cert,
             tls_key=chosen.tls_key,
             nginx_user=nginx_user(chosen),
+            trusted_proxies=chosen.trusted_proxies,
             spool_dir=chosen.spool_dir,
         )
     except ValueError as error:

@@ -68,6 +68,10 @@ class Gateway:
     def call(self, target: str, *args: Any, **kwargs: Any) -> client.Answer:
         return client.call(self.port, target, *args, **{**kwargs, "trust": self.trust})
 
+    def call_own(self, target: str) -> client.Answer:
+        """At the service's own address."""
+        return client.call(self.local_port, target)
+
     @property
     def trust(self) -> ssl.SSLContext | None:
         cert = self.settings.tls_cert

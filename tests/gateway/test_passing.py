@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
 from tests.gateway.client import connect, raw, read_until
 from tests.gateway.gateway import Gateway
+from tests.gateway.services import service
 
 ODD_HEADERS = [
     ("X_Under_Score", "a"),
-    ("X.Dotted", "b"),
     ("X-Empty", ""),
     ("Authorization", "Bearer x"),
     ("X-Quote", "\"';${}$()"),
@@ -71,13 +72,45 @@ def test_the_service_learns_where_the_client_reached_it(gateway: Gateway) -> Non
     (seen,) = upstream.seen
     assert seen.all("Host") == seen.all("X-Forwarded-Host") == [f"127.0.0.1:{gateway.port}"]
     assert seen.all("X-Forwarded-Prefix") == ["/whole"]
-    assert seen.all("X-Forwarded-For") == ["10.0.0.7, 127.0.0.1"]
-    assert seen.all("X-Forwarded-Proto") == ["https"]
-    assert seen.all("X-Real-IP") == ["127.0.0.1"]
+    assert seen.all("X-Forwarded-For") == seen.all("X-Real-IP") == ["127.0.0.1"]
+    assert seen.all("X-Forwarded-Proto") == ["http"]
+
+
+FORWARDED = [
+    ("X-Forwarded-For", "192.0.2.9, 10.0.0.7"),
+    ("X-Forwarded-Proto", "https"),
+    ("X-Forwarded-Host", "models.example"),
+    ("X-Forwarded-Port", "443"),
+    ("Forwarded", "for=10.0.0.7"),
+]
+
+
+def test_a_trusted_proxy_is_believed(make_gateway: Callable[..., Gateway]) -> None:
+    gateway = make_gateway(service("whole"), trusted_proxies=("127.0.0.0/8", "10.0.0.0/8", "::1"))
+    upstream = gateway.warm("whole")
+    gateway.call("/whole/x", headers=FORWARDED)
+    (seen,) = upstream.seen
+    assert seen.all("X-Forwarded-For") == ["192.0.2.9, 10.0.0.7, 127.0.0.1"]
+    assert seen.all("X-Real-IP") == ["192.0.2.9"]
+    assert [seen.all(name) for name, _ in FORWARDED[1:]] == [[value] for _, value in FORWARDED[1:]]
+
+
+def test_a_proxy_that_is_not_listed_is_not(make_gateway: Callable[..., Gateway]) -> None:
+    gateway = make_gateway(service("whole"), trusted_proxies=("10.0.0.0/8",))
+    upstream = gateway.warm("whole")
+    gateway.call("/whole/x", headers=FORWARDED)
+    (seen,) = upstream.seen
+    assert seen.all("X-Forwarded-For") == seen.all("X-Real-IP") == ["127.0.0.1"]
+    assert seen.all("X-Forwarded-Proto") == ["http"]
+    assert seen.all("X-Forwarded-Host") == [f"127.0.0.1:{gateway.port}"]
+    assert seen.all("X-Forwarded-Port") == seen.all("Forwarded") == []
 
 
 @pytest.mark.parametrize("odd", ["", "javascript", "http,https"])
-def test_a_forwarded_protocol_is_http_or_https(gateway: Gateway, odd: str) -> None:
+def test_a_forwarded_protocol_is_http_or_https(
+    make_gateway: Callable[..., Gateway], odd: str
+) -> None:
+    gateway = make_gateway(service("whole"), trusted_proxies=("127.0.0.1",))
     upstream = gateway.warm("whole")
     gateway.call("/whole/x", headers=[("X-Forwarded-Proto", odd)])
     assert upstream.seen[0].all("X-Forwarded-Proto") == ["http"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any, cast
@@ -189,3 +190,17 @@ def test_a_million_addresses_cost_bounded_memory() -> None:
     for number in range(MOST_ADDRESSES + 100):
         wrong.note(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", right=False)
     assert len(wrong._forgiven_at) == MOST_ADDRESSES
+
+
+@pytest.mark.parametrize("path", [*READ_BY_ALL, "/nothing", "/admin/"])
+def test_no_page_can_be_framed_or_mistaken_for_another_type(client: Client, path: str) -> None:
+    headers = client.call(path, over=client.unix).headers
+    assert (headers["X-Frame-Options"], headers["X-Content-Type-Options"]) == ("DENY", "nosniff")
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def test_only_the_pages_own_script_runs(client: Client) -> None:
+    first, second = (client.call("/", over=client.unix) for _ in range(2))
+    (nonce,) = re.findall(r'<script nonce="([^"]+)">', first.text)
+    assert f"script-src 'nonce-{nonce}'" in first.headers["Content-Security-Policy"]
+    assert nonce not in second.headers["Content-Security-Policy"]
