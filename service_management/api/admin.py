@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from flask import Blueprint, Response, jsonify, request
 
-from service_management.api import problems
+from service_management.api import info, problems
 from service_management.api.problems import problem
 from service_management.controller.job_output import JobOutputs
 from service_management.controller.loop import Controller
@@ -15,6 +16,7 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 from service_management.ssh.errors import ClusterError
+from service_management.store import Store
 
 VERBS: dict[str, Callable[[bool], ev.Event]] = {
     "start": lambda _hurry: ev.StartAsked(),
@@ -26,11 +28,24 @@ VERBS: dict[str, Callable[[bool], ev.Event]] = {
 MOST_LINES = 1000
 
 
-def blueprint(controller: Controller, snapshot: Snapshot, outputs: JobOutputs) -> Blueprint:
+def blueprint(
+    controller: Controller, snapshot: Snapshot, outputs: JobOutputs, store: Store
+) -> Blueprint:
     """`Access` has checked the token."""
-    admin = Blueprint("admin", __name__, url_prefix="/admin/services/<route>")
+    admin = Blueprint("admin", __name__, url_prefix="/admin")
 
-    @admin.post("/<any(start, stop, restart, enable, disable):verb>")
+    @admin.get("/config")
+    def configuration() -> Response:
+        return jsonify(info.configuration(snapshot))
+
+    @admin.get("/services/<route>")
+    def details(route: str) -> Response:
+        view = snapshot.of(route)
+        if view is None:
+            return problems.unknown_service(snapshot, route)
+        return jsonify(info.full_details(view, store.events(route), time.time()))
+
+    @admin.post("/services/<path:route>/<any(start, stop, restart, enable, disable):verb>")
     def change(route: str, verb: str) -> Response:
         view = snapshot.of(route)
         if view is None:
@@ -43,7 +58,7 @@ def blueprint(controller: Controller, snapshot: Snapshot, outputs: JobOutputs) -
             return problem(problems.BUSY, text, retry_after=wait, service=route)
         return jsonify(_state(snapshot, route))
 
-    @admin.get("/logs")
+    @admin.get("/services/<path:route>/logs")
     def logs(route: str) -> Response:
         view = snapshot.of(route)
         if view is None:

@@ -87,8 +87,6 @@ def _failed(view: ServiceSnapshot, now: float) -> str:
     failure, left = view.record.last_failure, view.record.retry_at - now
     text = (failure.text if failure else TEXT[view.record.reason]).rstrip(".") + "."
     text = text[0].upper() + text[1:]
-    if failure and failure.output:
-        text += f" Its last output line: {failure.output[-1]!r}."
     return text + (f" The next attempt is possible in {duration(left)}." if left > 0 else "")
 
 

@@ -45,7 +45,9 @@ def create_app(parts: Parts) -> Flask:
     app.before_request(Access(parts.admin_token).check)
     app.context_processor(_script_nonce)
     app.after_request(_for_browsers)
-    app.register_blueprint(admin.blueprint(parts.controller, parts.snapshot, parts.outputs))
+    app.register_blueprint(
+        admin.blueprint(parts.controller, parts.snapshot, parts.outputs, parts.store)
+    )
     _errors(app)
     return app
 
@@ -102,7 +104,7 @@ def _pages(app: Flask, parts: Parts) -> None:
     def info_all() -> Response:
         return jsonify(info.everything(parts.snapshot, time.time()))
 
-    @app.get("/info/<route>")
+    @app.get("/info/<path:route>")  # so that any wrong name gets the same answer
     def info_one(route: str) -> Response:
         view = parts.snapshot.of(route)
         if view is None:

@@ -1,11 +1,14 @@
-"""/info: what every service is doing, why, since when, and what happens next."""
+"""/info: what every service is doing, why, since when, and what happens next. What may hold secrets
+is shown below /admin only."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from service_management.api.explanations import explain, upcoming
-from service_management.api.problems import last_failure
+from service_management.api.problems import last_failure, last_failure_in_full
+from service_management.config import Problem
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State
 from service_management.store import LogEntry
@@ -20,11 +23,22 @@ def everything(snapshot: Snapshot, now: float) -> dict[str, Any]:
 
 
 def config_error(snapshot: Snapshot) -> dict[str, Any] | None:
-    problems = snapshot.config_error
+    return _described([problem.public() for problem in snapshot.config_error])
+
+
+def configuration(snapshot: Snapshot) -> dict[str, Any]:
+    """With the admin token only: with the values that are wrong."""
+    return {
+        "config_error": _described(snapshot.config_error),
+        "config_version": snapshot.version,
+    }
+
+
+def _described(problems: Sequence[Problem]) -> dict[str, Any] | None:
     if not problems:
         return None
     return {
-        "text": "\n".join(str(problem) for problem in problems),
+        "text": "\n".join(map(str, problems)),
         "problems": [problem.to_json() for problem in problems],
     }
 
@@ -57,7 +71,17 @@ def service(view: ServiceSnapshot, now: float) -> dict[str, Any]:
 
 
 def details(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> dict[str, Any]:
-    return {**service(view, now), "events": [vars(entry) for entry in entries]}
+    events = [{**vars(entry), "text": entry.summary} for entry in entries]
+    return {**service(view, now), "events": events}
+
+
+def full_details(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> dict[str, Any]:
+    """With the admin token only: with the last lines of failed jobs and the commands."""
+    return {
+        **service(view, now),
+        "last_error": last_failure_in_full(view),
+        "events": [vars(entry) for entry in entries],
+    }
 
 
 def replicas(view: ServiceSnapshot) -> list[dict[str, Any]]:

@@ -21,13 +21,24 @@ class Gateway:
         self._gateway = loopback.control_plane(chosen)
 
     def info(self, route: str = "") -> dict[str, Any]:
-        return self._json("GET", f"/info/{quote(route, safe='')}" if route else "/info")
+        """With what only the token shows, where the gateway accepts it."""
+        if route:
+            name = quote(route, safe="")
+            return self._details(f"/admin/services/{name}") or self._json("GET", f"/info/{name}")
+        return self._json("GET", "/info") | (self._details("/admin/config") or {})
 
     def change(self, route: str, verb: str, *, now: bool = False) -> dict[str, Any]:
         return self._json("POST", _admin(route, verb) + ("?now=1" if now else ""))
 
     def logs(self, route: str, lines: int) -> str:
         return self._ask("GET", f"{_admin(route, 'logs')}?lines={lines}").text
+
+    def _details(self, path: str) -> dict[str, Any] | None:
+        """None: no token, a wrong one, or an older control plane, which has no such path."""
+        try:
+            return self._json("GET", path)
+        except GatewayError:
+            return None
 
     def _json(self, method: str, path: str) -> dict[str, Any]:
         answer = self._ask(method, path)

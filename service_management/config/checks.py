@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from .config_problem import Fault, nearest, plain, shown
+from .config_problem import UNKNOWN_KEY, Fault, nearest, plain, shown
 from .models import Service
 
 FIELDS = Service.model_fields
@@ -56,7 +56,8 @@ def service_of(good: dict[str, Any]) -> Service:
 def _unknown(key: str, value: Any, allowed: Collection[str]) -> Fault:
     if key in NOT_IN_DEFAULTS:
         return Fault(key, shown(value), "must be given per service, not in Defaults")
-    return Fault(plain(key), shown(value), "unknown key", nearest(key, allowed))
+    # Without the value: it may be a secret whose key is misspelt.
+    return Fault(plain(key), "", UNKNOWN_KEY, nearest(key, allowed))
 
 
 def _errors(known: dict[str, Any]) -> list[ErrorDetails]:
@@ -69,9 +70,13 @@ def _errors(known: dict[str, Any]) -> list[ErrorDetails]:
 
 def _fault(error: ErrorDetails) -> Fault:
     context = error.get("ctx", {})
-    rule = str(context.get("rule") or error["msg"])
-    value = "" if error["loc"][-1] == "[key]" else shown(error["input"])
-    return Fault(_path(error["loc"]), value, rule, str(context.get("suggestion", "")))
+    rule, key = str(context.get("rule") or error["msg"]), _path(error["loc"])
+    suggestion = str(context.get("suggestion", ""))
+    if error["loc"][-1] == "[key]":
+        return Fault(key, "", rule, suggestion)
+    if error["loc"][0] == "env":  # its values are secrets; a suggestion would repeat them
+        return Fault(key, "", rule)
+    return Fault(key, shown(error["input"]), rule, suggestion)
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 from rapidfuzz import fuzz, process, utils
 
-FILE = "(file)"  # stands where a problem belongs to no service
+FILE = "(file)"  # in place of a service's name, where a problem belongs to none
+UNKNOWN_KEY = "unknown key"
 DEFAULTS = "Defaults"
 
 
@@ -20,7 +21,7 @@ class Problem:
 
     service: str  # its name, else its route, else "Services[3]"; or FILE; or DEFAULTS
     key: str
-    value: str  # as it stands in the file, shortened; empty where nothing is given
+    value: str  # as in the file, shortened; empty where nothing is given or it may be a secret
     rule: str
     suggestion: str = ""
 
@@ -29,6 +30,11 @@ class Problem:
         parts = [part for part in (self.service, subject, self.rule) if part]
         hint = f" (nearest valid: {self.suggestion})" if self.suggestion else ""
         return ": ".join(parts) + hint
+
+    def public(self) -> Problem:
+        """For /info and the log: without what the file says. The spelling of a key is no secret."""
+        suggestion = self.suggestion if self.rule == UNKNOWN_KEY else ""
+        return replace(self, value="", suggestion=suggestion)
 
     def to_json(self) -> dict[str, str]:
         return asdict(self)

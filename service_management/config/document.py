@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import jsontext
-from .config_problem import DEFAULTS, FILE, Problem, nearest, plain, shown
+from .config_problem import DEFAULTS, FILE, UNKNOWN_KEY, Problem, nearest, plain, shown
 
 SERVICES = "Services"
 TOP_LEVEL = (SERVICES, DEFAULTS, "$schema")
@@ -33,10 +33,7 @@ def read(value: Any) -> Document:
     entries = services if isinstance(services, list) else []
     labels = _labels(entries)
     problems = [
-        *(
-            Problem(FILE, plain(key), shown(value[key]), "unknown key", near)
-            for key, near in misspelt.items()
-        ),
+        *(Problem(FILE, plain(key), "", UNKNOWN_KEY, near) for key, near in misspelt.items()),
         *_section_problems(sections),
         *(_not_an_object(label, given) for label, given in zip(labels, entries, strict=True)),
         *_repeated(value, misspelt, labels),
@@ -99,21 +96,17 @@ def _label(word: str, index: int, times: int) -> str:
 
 def _repeated(value: Any, misspelt: dict[str, str], labels: list[str]) -> list[Problem]:
     return [
-        _repeated_problem(
-            tuple(misspelt.get(str(part)) or part for part in path), key, here, labels
-        )
+        _repeated_problem(tuple(misspelt.get(str(part)) or part for part in path), key, labels)
         for path, here in jsontext.walk(value)
         for key in here.repeated
     ]
 
 
-def _repeated_problem(
-    path: tuple[str | int, ...], key: str, here: dict[str, Any], labels: list[str]
-) -> Problem:
+def _repeated_problem(path: tuple[str | int, ...], key: str, labels: list[str]) -> Problem:
     owner, inner = FILE, path
     if path[:1] == (DEFAULTS,):
         owner, inner = DEFAULTS, path[1:]
     elif path[:1] == (SERVICES,) and len(path) > 1 and isinstance(path[1], int):
         owner, inner = labels[path[1]], path[2:]
     name = ".".join(plain(str(part)) for part in (*inner, key))
-    return Problem(owner, name, shown(here[key]), "is given more than once in one object")
+    return Problem(owner, name, "", "is given more than once in one object")

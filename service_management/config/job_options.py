@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .config_problem import refusal, shown
+from .config_problem import refusal
 
 # What the orchestrator tells sbatch itself, or what keeps sbatch from answering with a job id.
 OWNED = {
@@ -32,10 +32,10 @@ OWN_PREFIXES = ("SLURM_", "SBATCH_", "ORCHESTRATOR_")
 
 
 def sbatch_args(args: tuple[str, ...]) -> tuple[str, ...]:
-    for before, arg in zip(("", *args), args, strict=False):
+    for number, (before, arg) in enumerate(zip(("", *args), args, strict=False), 1):
         if not arg.startswith("-") and not _takes_value(before):
             raise refusal(
-                f"{shown(arg)} is neither an option nor the value of one: sbatch would run it"
+                f"entry {number} is neither an option nor the value of one: sbatch would run it"
             )
     return args
 

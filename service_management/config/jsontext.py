@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .config_problem import FILE, Problem, shown
+from .config_problem import FILE, Problem
 
 MAX_DEPTH = 16  # the format needs four levels; more would only exhaust the stack further on
 TOO_DEEP = Problem(FILE, "", "", f"must not be nested deeper than {MAX_DEPTH} levels")
@@ -55,10 +55,9 @@ def _inside(value: Any) -> Iterable[tuple[str | int, Any]]:
 
 
 def _syntax_problem(error: json.JSONDecodeError) -> Problem:
-    line = error.doc.split("\n")[error.lineno - 1]  # as JSON counts lines
-    found = line[max(error.colno - 21, 0) : error.colno + 19].strip()
+    """Where, but not what is there: after a missing quote it may be a secret."""
     where = f"line {error.lineno}, column {error.colno}"
-    return Problem(FILE, where, shown(found) if found else "", f"is not JSON: {_why(error)}")
+    return Problem(FILE, where, "", f"is not JSON: {_why(error)}")
 
 
 def _why(error: json.JSONDecodeError) -> str:
@@ -66,9 +65,9 @@ def _why(error: json.JSONDecodeError) -> str:
     if before.endswith(",") and after[:1] in ("}", "]"):
         return f"a comma before the closing {after[0]}"
     if after[:1] in ("/", "#"):
-        return "it knows no comments"
+        return "comments are not allowed"
     if after[:1] == "'":
-        return "it takes double quotes only"
+        return "strings need double quotes"
     if not error.doc.strip():
         return "the file is empty"
     return error.msg[0].lower() + error.msg[1:]

@@ -91,7 +91,9 @@ class CatalogueWatcher:
     def _refuse(self, problems: tuple[Problem, ...], *, costly: bool = False) -> None:
         if problems != self._refused:
             for problem in problems:
-                _LOG.error("configuration refused, the last valid one stays", problem=str(problem))
+                # Without values: among them are secrets, or parts of them where a quote is missing.
+                words = str(problem.public())
+                _LOG.error("configuration refused, the last valid one stays", problem=words)
         self._refused, self._pause = problems, RETRY_COSTLY if costly else RETRY_EVERY
         if not self._served:
             self._serve_last_good()
@@ -105,7 +107,8 @@ class CatalogueWatcher:
         try:
             self._serve(self._source.last_good)
         except ServeRefused as refusal:
-            _LOG.error("the last valid configuration is refused too", problem=str(refusal))
+            words = "; ".join(str(problem.public()) for problem in refusal.problems)
+            _LOG.error("the last valid configuration is refused too", problem=words)
 
 
 class CatalogueServer:

@@ -36,7 +36,7 @@ from service_management.lifecycle.job_views import JobEnd
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import Reason, State
 from service_management.slurm import outcomes
-from service_management.slurm.sbatch import SubmitSpec, submit_command
+from service_management.slurm.sbatch import SubmitSpec, submit_command, without_values
 from service_management.ssh.errors import ClusterError
 from service_management.ssh.login import Login
 
@@ -214,7 +214,7 @@ class Executor:
         elif isinstance(outcome, outcomes.Unknown):
             self._trouble(target.worker, outcome.message)
         else:
-            self._report(target, _refused(job.name, outcome, submit_command(spec)))
+            self._report(target, _refused(outcome, spec))
 
     def _find(self, worker: LoginWorker, targets: dict[str, Target]) -> None:
         answer = worker.client.find(list(targets))
@@ -284,9 +284,10 @@ def submission(spec: JobSpec, job: Job) -> SubmitSpec:
 
 
 def _refused(
-    job_name: str, outcome: outcomes.Rejected | outcomes.NotSubmitted, command: str
+    outcome: outcomes.Rejected | outcomes.NotSubmitted, spec: SubmitSpec
 ) -> ev.SubmitFailed:
+    command, text = submit_command(spec), without_values(outcome.message, spec)
     if isinstance(outcome, outcomes.Rejected):
-        text = f"Slurm refused the job: {outcome.message}"
-        return ev.SubmitFailed(job_name, Reason.SUBMIT_REJECTED, text, command)
-    return ev.SubmitFailed(job_name, Reason.CLUSTER_UNREACHABLE, outcome.message, command)
+        text = f"Slurm refused the job: {text}"
+        return ev.SubmitFailed(spec.job_name, Reason.SUBMIT_REJECTED, text, command)
+    return ev.SubmitFailed(spec.job_name, Reason.CLUSTER_UNREACHABLE, text, command)

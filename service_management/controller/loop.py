@@ -235,7 +235,7 @@ class Controller:
         if durable or changes.forgotten or changes.entries:
             self._uses.store.save(durable, changes.forgotten, changes.entries)
         for entry in changes.entries:
-            _LOG.info(entry.text, route=entry.route, state=entry.state, reason=entry.reason)
+            _LOG.info(entry.summary, route=entry.route, state=entry.state, reason=entry.reason)
         changes.entries.clear()
         for record in changes.records.values():
             if routed(record) and self._state_shown(record.route) is not State.READY:

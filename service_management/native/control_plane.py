@@ -38,13 +38,15 @@ def _alive(chosen: Settings) -> dict[str, Any] | None:
     except requests.RequestException:
         return None
     found = info(control.session, control.url) if alive else None
+    if found and found["config_error"]:
+        found |= info(control.session, control.url, "/admin/config") or {}
     return found if found and (found["config_version"] or found["config_error"]) else None
 
 
-def info(session: requests.Session, url: str) -> dict[str, Any] | None:
+def info(session: requests.Session, url: str, path: str = "/info") -> dict[str, Any] | None:
     """None where nobody answers, or where it is not the state of services that is answered."""
     try:
-        answer = session.get(f"{url}/info", timeout=5)
+        answer = session.get(f"{url}{path}", timeout=5)
         found: dict[str, Any] = answer.json()
     except (requests.RequestException, ValueError):
         return None

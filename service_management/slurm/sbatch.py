@@ -25,6 +25,7 @@ from service_management.slurm.shell import (
 from service_management.ssh.connection import Result
 
 TOO_LATE = 75  # sysexits' EX_TEMPFAIL: the deadline had passed, and nothing was done
+SECRET_LENGTH = 6
 NO_HOME = 76
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -68,6 +69,19 @@ def submit_command(spec: SubmitSpec) -> str:
     so the values of the environment are left out: tokens are among them."""
     env = [f"{name}=..." for name in spec.env]
     return " ".join([*(["env", *env] if env else []), "sbatch", _arguments(spec)])
+
+
+def without_values(text: str, spec: SubmitSpec) -> str:
+    """Slurm's words as everybody may read them: sbatch repeats an option that it does not know, and
+    a site's submit plugin may repeat anything. Short values are words that others use too."""
+    for argument in spec.sbatch_args:
+        option, equals, value = argument.partition("=")
+        if value:
+            text = text.replace(argument, f"{option}{equals}...")
+    for value in spec.env.values():
+        if len(value) >= SECRET_LENGTH:
+            text = text.replace(value, "...")
+    return text
 
 
 def submit_script(spec: SubmitSpec, deadline: float, seconds: float) -> str:

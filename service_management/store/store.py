@@ -35,6 +35,11 @@ class LogEntry:
     reason: str
     text: str
 
+    @property
+    def summary(self) -> str:
+        """The first line. After a failure the others are the command and the job's last output."""
+        return self.text.partition("\n")[0]
+
 
 class Store:
     """Opening it brings it to this version's schema: only who may write opens it."""

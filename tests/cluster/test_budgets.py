@@ -145,9 +145,10 @@ def test_start_beyond_startup_timeout_is_cancelled_with_reason_and_output(
         error = info["last_error"]
         assert (error["reason"], error["slurm_state"]) == ("startup_timeout", "CANCELLED")
         assert "startup_timeout" in error["text"]
-        assert "sbatch --parsable" in error["command"]
+        assert "sbatch --parsable" in stack.details(name)["last_error"]["command"]
         wait_for("the job is gone", lambda name=name: not stack.jobs(name))
-    assert any("listening" in line for line in stack.info(f"{route}sick")["last_error"]["output"])
+    output = stack.details(f"{route}sick")["last_error"]["output"]
+    assert any("listening" in line for line in output)
 
 
 # -- idle ---------------------------------------------------------------------------------

@@ -178,7 +178,7 @@ def test_a_misspelt_key_is_in_info_log_validate_and_status_with_its_nearest_spel
 ) -> None:
     route = service()
     stack.write([{**stack.entry(route), "tiemout": 3}])
-    expected = f"{route}: tiemout = 3: unknown key (nearest valid: timeout)"
+    expected = f"{route}: tiemout: unknown key (nearest valid: timeout)"
     wait_for_problem(stack, expected)
     assert stack.info()["config_error"]["problems"][0]["suggestion"] == "timeout"
     wait_for("it is logged", lambda: expected in stack.log(), 5)

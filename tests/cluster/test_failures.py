@@ -23,12 +23,10 @@ def wait_out_the_pause(stack: Stack, route: str) -> None:
     wait_for("the back-off is over", lambda: time.time() > stack.info(route)["retry_at"], 20)
 
 
-def check_the_crash_is_told(told: dict[str, Any], lacking: str) -> None:
-    """The same five things in the 503 and in /info."""
+def check_the_crash_is_told(told: dict[str, Any]) -> None:
+    """The same in the 503 and in /info."""
     assert told["reason"] == "ended_at_start"
     assert (told["slurm_state"], told["exit_code"]) == ("FAILED", 1)
-    assert told["output"][-1] == f"probe: fatal: cannot load {lacking}"
-    assert "sbatch --parsable" in told["command"]
     assert f"job {told['job_id']}" in told["text"]
     assert "Slurm says FAILED, exit code 1" in told["text"]
 
@@ -46,9 +44,11 @@ def test_service_that_crashes_at_start_tells_why_backs_off_and_succeeds_after_re
         problem, info = answer.json(), stack.info(route)
         assert problem["type"].endswith(":failed")
         assert problem["state"] == info["state"] == "failed"
-        assert str(model) in problem["detail"]
-        check_the_crash_is_told(problem["failure"], str(model))
-        check_the_crash_is_told(info["last_error"], str(model))
+        check_the_crash_is_told(problem["failure"])
+        check_the_crash_is_told(info["last_error"])
+        details = stack.details(route)["last_error"]
+        assert details["output"][-1] == f"probe: fatal: cannot load {model}"
+        assert "sbatch --parsable" in details["command"]
         pauses.append(info["retry_at"] - info["last_error"]["at"])
         at_once, took = ask(stack, route)
         assert (at_once.status_code, took < 5) == (503, True)
@@ -65,7 +65,7 @@ def test_service_that_crashes_at_start_tells_why_backs_off_and_succeeds_after_re
 
     assert answer.status_code == 200
     assert stack.submissions(route) == 3
-    failures = [event for event in stack.info(route)["events"] if event["state"] == "failed"]
+    failures = [event for event in stack.details(route)["events"] if event["state"] == "failed"]
     assert len(failures) == 2
     for event in failures:  # each attempt, also those before the last
         for part in ("FAILED, exit code 1", str(model), "sbatch --parsable", "fatal: cannot load"):
@@ -92,20 +92,10 @@ def test_job_that_sbatch_refuses_is_told_at_once_in_its_own_words(
     problem = answer.json()
     assert problem["reason"] == "submit_rejected"
     assert "invalid partition specified: no-such-partition" in problem["detail"]
-    assert "sbatch --parsable --partition=no-such-partition" in problem["failure"]["command"]
+    command = stack.details(route)["last_error"]["command"]
+    assert "sbatch --parsable --partition=no-such-partition" in command
     assert stack.info(route)["last_error"] == problem["failure"]
     assert stack.submissions(route) == 0
-
-
-def test_secrets_in_the_environment_of_a_job_are_not_shown_with_its_command(
-    stack: Stack, service: Callable[..., str]
-) -> None:
-    route = service(env={"TOKEN": "hush-hush", "CRASH_AT_START": "1"})
-
-    answer, _ = ask(stack, route)
-
-    assert "TOKEN=" in answer.json()["failure"]["command"]
-    assert "hush-hush" not in answer.text + stack.client.get(f"/info/{route}").text
 
 
 @pytest.mark.parametrize("fault", ["drop", "crash?code=3"])
@@ -128,7 +118,8 @@ def test_post_whose_answer_breaks_off_is_502_and_never_repeated(
         return
     info = stack.wait_for_state(route, "failed", "cold")
     assert info["last_error"]["exit_code"] == 3
-    assert info["last_error"]["output"].count("told to crash by a request") == 1
+    output = stack.details(route)["last_error"]["output"]
+    assert output.count("told to crash by a request") == 1
     wait_out_the_pause(stack, route)
     again, _ = ask(stack, route)
     assert again.status_code == 200

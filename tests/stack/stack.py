@@ -202,6 +202,14 @@ class Stack:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         return self.client.post(f"/admin/services/{route}/{verb}", headers=headers)
 
+    def details(self, route: str) -> dict[str, Any]:
+        """What /info leaves out, because it may hold secrets."""
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        answer = self.client.get(f"/admin/services/{route}", headers=headers)
+        answer.raise_for_status()
+        result: dict[str, Any] = answer.json()
+        return result
+
     def jobs(self, route: str = "") -> list[dict[str, Any]]:
         """What is in Slurm's queue of this gateway, pending, running or completing."""
         prefix = f"{self.identity}.{route}." if route else f"{self.identity}."

@@ -109,6 +109,8 @@ def test_with_the_token_what_is_not_there_is_404_or_405(client: Client) -> None:
 
     assert status("/admin/nothing", "GET") == 404
     assert status("/admin/services/digits/stop", "GET") == 405
+    assert status("/admin/services/digits/explode", "POST") == 404
+    assert status("/info/a%2F..%2Fb", "GET") == 404
 
 
 def test_no_token_configured_lets_nobody_in() -> None:

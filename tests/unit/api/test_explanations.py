@@ -44,8 +44,7 @@ def test_every_state_has_a_sentence_for_every_reason(state: State) -> None:
         (State.DRAINING, "The service's job is ending: no request for as long as its timeout."),
         (
             State.FAILED,
-            "The job ended before the service became healthy. "
-            "Its last output line: 'no such model'.",
+            "The job ended before the service became healthy.",
         ),
         (State.DISABLED, "An operator has disabled this service."),
     ],

@@ -27,8 +27,8 @@ WAIT = "must not set --wait: the orchestrator follows the job itself"
 WRAP = "must not set --wrap: bash_file is what is run"
 PARSABLE = "must not set --parsable: the orchestrator sets it itself"
 TEST_ONLY = "must not set --test-only: no job would be started"
-GPU = '"gpu" is neither an option nor the value of one: sbatch would run it'
-X = '"x" is neither an option nor the value of one: sbatch would run it'
+GPU = "entry 1 is neither an option nor the value of one: sbatch would run it"
+X = "entry 2 is neither an option nor the value of one: sbatch would run it"
 STOPS = "must be an option or its value: sbatch stops reading options here"
 PRINTABLE = "must be one line of printable characters"
 OBJECT = 'must be an object of names and string values, as in {"MODEL": "small"}'
@@ -113,7 +113,7 @@ BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("sbatch_args", ["--"], "sbatch_args[0]", STOPS, ""),
     ("sbatch_args", ["--comment=a\nb"], "sbatch_args[0]", PRINTABLE, ""),
     ("env", ["A=1"], "env", OBJECT, ""),
-    ("env", {"A": 1}, "env.A", STRING, '"1"'),
+    ("env", {"A": 1}, "env.A", STRING, ""),
     ("env", {"1A": "x"}, "env.1A", ENV_NAME, ""),
     ("env", {"A-B": "x"}, "env.A-B", ENV_NAME, '"A_B"'),
     ("env", {"SLURM_CONF": "x"}, "env.SLURM_CONF", ENV_OWN, ""),

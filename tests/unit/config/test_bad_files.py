@@ -16,25 +16,23 @@ NOT_JSON = [
     ("", "(file): line 1, column 1: is not JSON: the file is empty"),
     (
         "{",
-        '(file): line 1, column 2 = "{": is not JSON: '
-        "expecting property name enclosed in double quotes",
+        "(file): line 1, column 2: is not JSON: expecting property name enclosed in double quotes",
     ),
     (
         '{"Services": [],}',
-        '(file): line 1, column 17 = "{\\"Services\\": [],}": is not JSON: '
-        "a comma before the closing }",
+        "(file): line 1, column 17: is not JSON: a comma before the closing }",
     ),
     (
         '{"Services": [\n  // none\n]}',
-        '(file): line 2, column 3 = "// none": is not JSON: it knows no comments',
+        "(file): line 2, column 3: is not JSON: comments are not allowed",
     ),
     (
         "{'Services': []}",
-        "(file): line 1, column 2 = \"{'Services': []}\": is not JSON: it takes double quotes only",
+        "(file): line 1, column 2: is not JSON: strings need double quotes",
     ),
     (
         '{"Services": []} x',
-        '(file): line 1, column 18 = "{\\"Services\\": []} x": is not JSON: extra data',
+        "(file): line 1, column 18: is not JSON: extra data",
     ),
     ("[" * 5000, "(file): must not be nested deeper than 16 levels"),
     ('{"a":' * 20 + "1" + "}" * 20, "(file): must not be nested deeper than 16 levels"),
@@ -49,15 +47,15 @@ WRONG_SHAPE = [
     ('{"Services": [3]}', "Services[0]: 3: must be an object of keys"),
     ('{"Services": [], "Defaults": []}', "(file): Defaults = []: must be an object of keys"),
     ('{"Services": [], "$schema": 1}', "(file): $schema = 1: must be a string"),
-    ('{"services": []}', "(file): services = []: unknown key (nearest valid: Services)"),
+    ('{"services": []}', "(file): services: unknown key (nearest valid: Services)"),
     (
         '{"Services": [], "default": {}}',
-        "(file): default = {}: unknown key (nearest valid: Defaults)",
+        "(file): default: unknown key (nearest valid: Defaults)",
     ),
-    ('{"Services": [], "Version": 2}', "(file): Version = 2: unknown key"),
+    ('{"Services": [], "Version": 2}', "(file): Version: unknown key"),
     (
         '{"Services": [], "Services": []}',
-        "(file): Services = []: is given more than once in one object",
+        "(file): Services: is given more than once in one object",
     ),
 ]
 
@@ -124,7 +122,7 @@ def test_every_missing_key_is_listed() -> None:
 
 def test_a_misspelt_key_is_not_told_as_missing_too() -> None:
     assert problems(file_of(digits(timeout=..., tiemout=30))) == [
-        "Digits: tiemout = 30: unknown key (nearest valid: timeout)"
+        "Digits: tiemout: unknown key (nearest valid: timeout)"
     ]
 
 
@@ -133,11 +131,11 @@ def test_all_problems_of_all_services_come_in_one_run() -> None:
         {"services": [digits(timeout="600", ssh_port=0), other(api_paths=[], x=1), 5]}
     )
     assert [line.partition(" = ")[0] for line in problems(text)] == [
-        "(file): services",
+        "(file): services: unknown key (nearest valid: Services)",
         "Services[2]: 5: must be an object of keys",
         "Digits: timeout",
         "Digits: ssh_port",
-        "Text: x",
+        "Text: x: unknown key",
         "Text: api_paths",
     ]
 
@@ -154,8 +152,8 @@ def test_keys_given_twice_are_named_where_they_are() -> None:
     text = file_of(digits(env={"A": "1"})).replace('"A": "1"', '"A": "1", "A": "2"')
     text = text.replace('"timeout": 600', '"timeout": 600, "timeout": 700')
     assert problems(text) == [
-        "Digits: timeout = 700: is given more than once in one object",
-        'Digits: env.A = "2": is given more than once in one object',
+        "Digits: timeout: is given more than once in one object",
+        "Digits: env.A: is given more than once in one object",
     ]
 
 

@@ -46,8 +46,8 @@ def test_unknown_and_bad_defaults_are_named_once_and_not_as_missing() -> None:
     services = digits(timeout=...), other(timeout=...)
     defaults = {"timeout": "600", "tiemout": 1, "colour": "red"}
     assert problems(file_of(*services, Defaults=defaults)) == [
-        "Defaults: tiemout = 1: unknown key (nearest valid: timeout)",
-        'Defaults: colour = "red": unknown key',
+        "Defaults: tiemout: unknown key (nearest valid: timeout)",
+        "Defaults: colour: unknown key",
         'Defaults: timeout = "600": must be a number of seconds, more than 0 '
         "and at most 2592000 (30 days) (nearest valid: 600)",
     ]
@@ -56,7 +56,7 @@ def test_unknown_and_bad_defaults_are_named_once_and_not_as_missing() -> None:
 def test_a_misspelt_defaults_is_read_all_the_same() -> None:
     text = file_of(digits(**WITHOUT_LOGIN), defaults={**LOGIN, "ssh_port": 0})
     assert [line.partition(" = ")[0] for line in problems(text)] == [
-        "(file): defaults",
+        "(file): defaults: unknown key (nearest valid: Defaults)",
         "Defaults: ssh_port",
     ]
 
@@ -81,4 +81,4 @@ def test_keys_given_twice_in_defaults_are_named() -> None:
     text = file_of(digits(), Defaults={"ssh_port": 22}).replace(
         '"ssh_port": 22', '"ssh_port": 22, "ssh_port": 23'
     )
-    assert problems(text) == ["Defaults: ssh_port = 23: is given more than once in one object"]
+    assert problems(text) == ["Defaults: ssh_port: is given more than once in one object"]
