@@ -57,16 +57,16 @@ class WrongTokens:
     def wait(self, address: str) -> float:
         """Seconds until this address may try again; 0: now."""
         with self._lock:
-            owed = self._forgiven_at.get(_network(address), 0.0) - self._clock()
+            owed = self._forgiven_at.get(network_of(address), 0.0) - self._clock()
         return max(0.0, owed - (BURST - 1) * SECONDS_EACH)
 
     def is_operators(self, address: str) -> bool:
-        return not address or _network(address) in self._operators
+        return not address or network_of(address) in self._operators
 
     def note(self, address: str, *, right: bool) -> None:
         if not address:
             return
-        key, now = _network(address), self._clock()
+        key, now = network_of(address), self._clock()
         with self._lock:
             if right:
                 self._operators[key] = None
@@ -82,7 +82,7 @@ def _drop_oldest(addresses: OrderedDict[str, Any]) -> None:
         addresses.popitem(last=False)
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """One IPv6 client has a whole /64 to choose addresses from."""
     try:
         found = ip_address(address)

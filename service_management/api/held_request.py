@@ -17,6 +17,7 @@ class Held:
     html: bool
     request_id: str
     ready: str = ""  # the place from where it is replayed
+    client: str = ""  # its address
 
     @property
     def sent(self) -> bool:
@@ -39,6 +40,7 @@ def read(request: Request) -> Held:
         and "text/html" in accept.values(),
         request_id=request.headers.get("X-Request-ID", ""),
         ready=request.headers.get("X-Hold-Ready", ""),
+        client=request.headers.get("X-Real-IP", ""),
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import select
 import socket
-import threading
 import time
 
 from flask import Response, render_template
@@ -17,6 +16,7 @@ from flask import Response, render_template
 from service_management.api import problems
 from service_management.api.explanations import explain
 from service_management.api.held_request import Held
+from service_management.api.hold_places import HoldPlaces
 from service_management.api.problems import problem
 from service_management.controller.loop import Controller
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
@@ -51,7 +51,7 @@ def settled(record: Record | None) -> bool:
 class Hold:
     def __init__(self, snapshot: Snapshot, controller: Controller, most: int) -> None:
         self._snapshot, self._controller = snapshot, controller
-        self._places = threading.BoundedSemaphore(most)  # gunicorn has a few threads more
+        self._places = HoldPlaces(most)  # gunicorn has a few threads more
 
     def demand(self, route: str, request_id: str) -> None:
         """The mirror's word: reset the idle timer, or start the service."""
@@ -61,13 +61,12 @@ class Hold:
         started = time.monotonic()
         if held.sent and held.method not in SAFE:
             return self._broke_off(route, held)
-        if not self._places.acquire(blocking=False):
-            text = "As many requests are being held as the gateway has room for (HOLD_THREADS)."
-            return problem(problems.BUSY, text, retry_after=problems.HOLD_FULL, service=route)
-        try:
+        with self._places.place(route, held.client) as refusal:
+            if refusal:
+                return problem(
+                    problems.BUSY, refusal, retry_after=problems.HOLD_FULL, service=route
+                )
             return self._held(route, held, client, started)
-        finally:
-            self._places.release()
 
     def _held(
         self, route: str, held: Held, client: socket.socket | None, started: float

@@ -62,6 +62,7 @@ def test_a_hold_is_asked_with_what_it_needs_and_no_more(gateway: Gateway) -> Non
     assert (asked.method, asked.route) == ("GET", "exact")
     assert asked.get("X-Original-Method") == "PUT"
     assert (asked.get("Prefer"), asked.get("Accept")) == ("wait=0", "text/html")
+    assert asked.get("X-Real-IP") == "127.0.0.1"
     assert asked.get("X-Request-ID") == answer.one("X-Request-ID")
     assert asked.get("X-Hold-Sent") == "0"
     assert asked.get("X-Hold-Ready") == "@ready_180000_600000"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -167,17 +169,43 @@ class NeverDecides:
         return not self.release.wait(10)
 
 
-def test_more_requests_than_there_is_room_for_are_told_at_once_and_leave_threads_free() -> None:
+@contextmanager
+def waiting(
+    holding: hold.Hold, controller: NeverDecides, *asked: tuple[str, str]
+) -> Iterator[None]:
+    """These (route, client) wait while this is open."""
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = [
+            pool.submit(holding.hold, route, replace(PLAIN, client=client), None)
+            for route, client in asked
+        ]
+        assert all(controller.asked.acquire(timeout=5) for _ in asked)
+        yield
+        controller.release.set()
+    details = {answer.result().get_json()["detail"] for answer in answers}
+    assert details == {"No decision within 5 s; the control plane is overloaded or starting."}
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused", "others", "words"),
+    [
+        ([("a", "10.0.0.1"), ("b", "10.0.0.2")], ("c", "10.0.0.3"), None, "waiting (HOLD_THREADS)"),
+        ([("a", "10.0.0.1")], ("a", "10.0.0.2"), ("b", "10.0.0.2"), "waiting for this service"),
+        ([("a", "10.0.0.1")], ("b", "10.0.0.1"), ("b", "10.0.0.2"), "of this client"),
+        ([("a", "2001:db8::1")], ("b", "2001:db8::2"), ("b", "2001:db9::2"), "of this client"),
+    ],
+    ids=["in all", "of a service", "of a client", "of an IPv6 network"],
+)
+def test_beyond_its_bound_a_request_is_refused_at_once(asked, refused, others, words) -> None:
+    """Two places: one service or client may take one of them."""
     controller = NeverDecides()
     holding = hold.Hold(Snapshot(), controller, most=2)
-    with ThreadPoolExecutor(2) as pool:
-        first = [pool.submit(holding.hold, "digits", PLAIN, None) for _ in range(2)]
-        assert all(controller.asked.acquire(timeout=5) for _ in first)
-
-        refused = holding.hold("digits", PLAIN, None)
-
-        controller.release.set()
-    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
-    assert "HOLD_THREADS" in refused.get_json()["detail"]
-    assert {answer.result().get_json()["type"] for answer in first} == {refused.get_json()["type"]}
-    assert holding.hold("digits", PLAIN, None).headers["Retry-After"] == "2"  # there is room again
+    with waiting(holding, controller, *asked):
+        answer = holding.hold(refused[0], replace(PLAIN, client=refused[1]), None)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert words in answer.get_json()["detail"]
+        if others:
+            with waiting(holding, controller, others):
+                pass
+    with waiting(holding, controller, *asked):
+        pass  # every place was given back
