@@ -73,7 +73,8 @@ environment() {
     rm -f "$stamp"
     .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock" \
         || fail "pip could not install $lock: see its message above"
-    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -e . \
+    # Without isolation: pip would fetch a setuptools of its own choice for the build, unchecked.
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . \
         || fail "pip could not install this checkout: see its message above"
     printf '%s %s %s' "$lock" "$wanted" "$PWD" > "$stamp"
 }

@@ -21,7 +21,7 @@ from service_management.cli.watching import Goal, watch
 from service_management.config import Catalogue
 from service_management.config import schema as config_schema
 from service_management.host import tls
-from service_management.native import interruption
+from service_management.native.waiting import handle_interruptions
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +39,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 def main() -> None:
     """A person's mistake gets a sentence and exit code 1, never a traceback."""
-    interruption.listen()
+    handle_interruptions()
     try:
         app()
     except BrokenPipeError:

@@ -13,7 +13,7 @@ from service_management.cli.gateway_client import GatewayError
 from service_management.cli.ssh_commands import NotPossible
 from service_management.gateway.errors import GatewayRefused
 from service_management.host.lock import Locked
-from service_management.native.errors import NativeError
+from service_management.native.waiting import NativeError
 from service_management.settings import SettingsError
 from service_management.ssh.errors import ClusterError
 from service_management.store import StoreRefused

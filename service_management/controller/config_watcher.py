@@ -15,6 +15,7 @@ import structlog
 
 from service_management.config import Catalogue, Problem, Service
 from service_management.controller.inbox import CatalogueLive, CatalogueRefused, Item
+from service_management.gateway import process_table
 from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
 from service_management.gateway.render import render
@@ -145,7 +146,7 @@ class CatalogueServer:
     def _held_by_nginx(self, port: int) -> bool:
         """An earlier control plane may have had nginx listen there."""
         master = self._nginx.master.pid()
-        return master is not None and master in {found.pid for found in ports.holders(port)}
+        return master is not None and master in process_table.listeners(port)
 
 
 def _signature(file: Path) -> object:

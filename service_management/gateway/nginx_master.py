@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from service_management.gateway.gateway_settings import GatewaySettings
-from service_management.gateway.processes import every, is_here, title
+from service_management.gateway.process_table import children, local_pids, pid_in_file, title
 
 RELOAD_SECONDS = 5.0  # nginx itself retries an occupied port for 2.5 s
 _POLL_SECONDS = 0.02
@@ -25,16 +25,11 @@ class NginxMaster:
         self._settings = settings
 
     def pid(self) -> int | None:
-        """None where no nginx of ours runs."""
-        try:
-            pid = int(self._settings.pid_file.read_text())
-            title = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            return None
-        return pid if b"nginx: master" in title and is_here(pid) else None
+        """None if this gateway's nginx does not run."""
+        return pid_in_file(self._settings.pid_file, "nginx: master")
 
     def since(self) -> float | None:
-        """When it began; None where no nginx of ours runs. A reload leaves its pid file alone."""
+        """When it started; None if it does not run. A reload does not touch its pid file."""
         with contextlib.suppress(FileNotFoundError):
             return self._settings.pid_file.stat().st_mtime if self.pid() else None
         return None
@@ -49,7 +44,7 @@ class NginxMaster:
         pid = self._started()
         if pid is None:
             return None
-        before = _workers(pid)
+        before = children(pid)
         os.kill(pid, signal.SIGHUP)
         deadline = time.monotonic() + RELOAD_SECONDS
         while time.monotonic() < deadline:
@@ -77,9 +72,11 @@ class NginxMaster:
         return self.pid()  # looked for again: who does not start any more may have started
 
     def _starts(self) -> bool:
-        # Once it is the master it has its words, and blanks between them, in a title of its own.
-        words = f"\0-c\0{self._settings.current}/"
-        return any(words in title(pid) and is_here(pid) for pid in every())
+        """A process has its arguments in its title until it has become the master."""
+        arguments = f" -c {self._settings.current}/"
+        return any(
+            arguments in title(pid) and not title(pid).startswith("nginx: ") for pid in local_pids()
+        )
 
     def _answers(self, generation: str) -> bool:
         connection = _connection(self._settings)
@@ -102,21 +99,10 @@ def _connection(settings: GatewaySettings) -> http.client.HTTPConnection:
     return http.client.HTTPSConnection(host, port, timeout=_PROBE_SECONDS, context=loose)
 
 
-def _workers(master: int) -> list[int]:
-    try:
-        children = Path(f"/proc/{master}/task/{master}/children").read_text()
-    except OSError:
-        return []
-    return [int(pid) for pid in children.split()]
-
-
 def _accepts(worker: int) -> bool:
-    """Not gone, and not told to finish: then its title says so, and its sockets are closed."""
-    try:
-        title = Path(f"/proc/{worker}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return b"nginx: worker process" in title and b"shutting down" not in title
+    """It runs and was not told to finish: its title would say so, and its sockets are closed."""
+    name = title(worker)
+    return "nginx: worker process" in name and "shutting down" not in name
 
 
 class _Tail:

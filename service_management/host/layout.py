@@ -11,7 +11,6 @@ import stat
 from pathlib import Path
 
 from service_management.gateway.gateway_settings import GatewaySettings, default_listen
-from service_management.gateway.processes import is_here
 from service_management.settings import Settings, SettingsError
 
 OWNER_ONLY, OWNER_AND_GROUP = 0o177, 0o117  # masks for sockets
@@ -122,22 +121,3 @@ def _refuse_stranger(name: str, directory: Path) -> None:
                 f"{name}={str(directory)!r}: it belongs to somebody else; remove it, or name "
                 "another directory"
             )
-
-
-def pid_of(file: Path, word: str = "") -> int | None:
-    """The process a pid file names, if it runs and `word` is in its command line."""
-    try:
-        pid = int(file.read_text())
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (OSError, ValueError):
-        return None
-    return pid if runs(pid) and is_here(pid) and word.encode() in command else None
-
-
-def runs(pid: int) -> bool:
-    """A zombie only waits for its parent to take note of its end."""
-    try:
-        line = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return False
-    return line.rpartition(")")[2].split()[0] not in ("Z", "X")

@@ -1,24 +1,15 @@
-"""Who listens at a port of this machine, and whether it could be listened at: for error texts."""
+"""Whether a port of this machine is free, and which process occupies it."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-_LISTENING = "0A"
+from service_management.gateway.process_table import listeners, title
 
-
-@dataclass(frozen=True)
-class Process:
-    pid: int
-    command: str
-
-    def __str__(self) -> str:
-        return f"{self.command.split(' ')[0].rpartition('/')[2]} (process {self.pid})"
+_LISTENING = "0A"  # as the kernel writes TCP_LISTEN
 
 
 def complaint(host: str, port: int) -> OSError | None:
@@ -38,7 +29,7 @@ def complaint(host: str, port: int) -> OSError | None:
 def sentence(host: str, port: int, error: OSError) -> str:
     """The same for people."""
     if error.errno == errno.EADDRINUSE:
-        found = ", ".join(map(str, holders(port))) or "another user's process"
+        found = ", ".join(map(_program, listeners(port))) or "another user's process"
         return f"port {port} is taken by {found}"
     if error.errno == errno.EACCES:
         return f"port {port} may only be listened at by root"
@@ -48,24 +39,9 @@ def sentence(host: str, port: int, error: OSError) -> str:
 
 
 def listening_users(port: int) -> set[int]:
-    """Whose processes listen at the port: this much of others' processes everybody may see."""
+    """Who listens at the port. The kernel shows everybody the users of all sockets, but psutil
+    leaves out what only belongs to processes of other users."""
     return {int(columns[7]) for columns in _listening(port)}
-
-
-def holders(port: int) -> list[Process]:
-    """Processes that listen at the port, as far as this user may see them."""
-    return _that_have({columns[9] for columns in _listening(port)})
-
-
-def socket_holders(place: Path) -> list[Process]:
-    """Processes that listen at this unix socket, or are connected to a listener there."""
-    lines = (line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:])
-    return _that_have({columns[6] for columns in lines if columns[7:] == [str(place)]})
-
-
-def _that_have(inodes: set[str]) -> list[Process]:
-    wanted = {f"socket:[{inode}]" for inode in inodes}
-    return [process for process in _processes() if wanted & _descriptors(process.pid)]
 
 
 def _listening(port: int) -> Iterator[list[str]]:
@@ -76,17 +52,5 @@ def _listening(port: int) -> Iterator[list[str]]:
                 yield columns
 
 
-def _processes() -> Iterator[Process]:
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
-            yield Process(int(entry.name), command.decode(errors="replace").strip())
-
-
-def _descriptors(pid: int) -> set[str]:
-    found: set[str] = set()
-    with contextlib.suppress(OSError):
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                found.add(str(descriptor.readlink()))
-    return found
+def _program(pid: int) -> str:
+    return f"{title(pid).split(' ')[0].rpartition('/')[2]} (process {pid})"

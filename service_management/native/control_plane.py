@@ -1,4 +1,4 @@
-"""Whether the gateway of this machine works, and what its logs say where it does not."""
+"""The running control plane: wait until it answers, and have it cancel its jobs."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import requests
 
 from service_management.host import loopback
 from service_management.native import supervisor
-from service_management.native.errors import NativeError
-from service_management.native.waiting import Say, wait
+from service_management.native.waiting import NativeError, Say, wait
 from service_management.settings import Settings
 
-START_SECONDS = 60.0
+START_SECONDS, CANCEL_SECONDS = 60.0, 30.0
 
 
 def wait_until_healthy(chosen: Settings, say: Say) -> None:
     found = wait(lambda: _alive(chosen), START_SECONDS, "the control plane", say)
     if not found:
         raise NativeError(
-            f"not healthy after {START_SECONDS:.0f} s; its logs:\n"
+            f"the gateway is not healthy after {START_SECONDS:.0f} s; the end of its logs:\n"
             + _tail(chosen, "control")
             + _tail(chosen, "nginx")
         )
@@ -30,7 +29,7 @@ def wait_until_healthy(chosen: Settings, say: Say) -> None:
 
 
 def _alive(chosen: Settings) -> dict[str, Any] | None:
-    """Once everything answers, and the configuration has been read."""
+    """/info, once nginx and the control plane answer and the configuration has been read."""
     nginx, control = loopback.through_nginx(chosen), loopback.control_plane(chosen)
     try:
         paths = ("/healthz", "/healthz/nginx")
@@ -44,13 +43,44 @@ def _alive(chosen: Settings) -> dict[str, Any] | None:
 
 
 def info(session: requests.Session, url: str, path: str = "/info") -> dict[str, Any] | None:
-    """None where nobody answers, or where it is not the state of services that is answered."""
+    """None if nothing answers, or if the answer is an error."""
     try:
         answer = session.get(f"{url}{path}", timeout=5)
         found: dict[str, Any] = answer.json()
     except (requests.RequestException, ValueError):
         return None
     return found if answer.ok else None
+
+
+def cancel_jobs(chosen: Settings, say: Say) -> None:
+    """Have the controller cancel every job. Requests may submit new ones meanwhile: those are
+    cancelled by `orphan_jobs`, once the controller has ended."""
+    control = loopback.control_plane(chosen)
+    session, url = control.session, control.url
+    jobs = known_jobs(session, url)
+    for name, route in jobs.items():
+        say(f"cancelling the job of {route}" + (f" ({name})" if name else ""))
+        _stop_service(session, f"{url}/admin/services/{route}/stop?now=1")
+    wait(
+        lambda: not jobs.keys() & known_jobs(session, url).keys(),
+        CANCEL_SECONDS,
+        "Slurm to end the jobs",
+        say,
+    )
+
+
+def known_jobs(session: requests.Session, url: str) -> dict[str, str]:
+    """Job name → route; empty if the control plane does not answer."""
+    found = info(session, url)
+    services = found["services"] if found else []
+    return {r["job_name"]: s["route_name"] for s in services for r in s["replicas"]}
+
+
+def _stop_service(session: requests.Session, url: str) -> None:
+    try:
+        session.post(url, timeout=10)
+    except requests.RequestException:
+        return  # the control plane has just died; `orphan_jobs` cancels the job
 
 
 def _tail(chosen: Settings, name: str, lines: int = 10) -> str:
@@ -63,5 +93,5 @@ def _tail(chosen: Settings, name: str, lines: int = 10) -> str:
 
 def _served(count: int) -> str:
     if not count:
-        return "no service is served until it is repaired"
-    return f"the last valid one is served ({count} service{'s' if count > 1 else ''})"
+        return "no service is served until it is corrected"
+    return f"the last valid version is served ({count} service{'s' if count > 1 else ''})"

@@ -14,11 +14,11 @@ from service_management.config import Catalogue
 from service_management.gateway import foreground, nginx_program
 from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
+from service_management.gateway.process_table import is_running
 from service_management.host import layout, ports, tls
-from service_management.native import interruption, jobs, orphan_jobs, strays, supervisor
-from service_management.native.control_plane import wait_until_healthy
-from service_management.native.errors import NativeError
-from service_management.native.waiting import Say, wait
+from service_management.native import orphan_jobs, supervisor
+from service_management.native.control_plane import cancel_jobs, wait_until_healthy
+from service_management.native.waiting import NativeError, Say, clear_interruption, wait
 from service_management.settings import Settings
 from service_management.ssh.local_commands import write_private
 from service_management.ssh.openssh.openssh_backend import OpenSshBackend
@@ -33,10 +33,7 @@ class Native:
         self.nginx = Nginx(layout.gateway_settings(chosen))
 
     def running(self) -> bool:
-        return self._supervisor() is not None
-
-    def _supervisor(self) -> int | None:
-        return layout.pid_of(supervisor.pid_file(self.chosen), "supervisord")
+        return supervisor.running_pid(self.chosen) is not None
 
     # -- up -------------------------------------------------------------------------
 
@@ -50,7 +47,7 @@ class Native:
             self._start(environment)
             wait_until_healthy(self.chosen, self._say)
         except KeyboardInterrupt:
-            interruption.heard()
+            clear_interruption()
             self._say("interrupted: taking down what was started")
             self.down()
             raise
@@ -59,7 +56,7 @@ class Native:
             raise
 
     def _check(self) -> None:
-        """What would otherwise only show in a log, after a minute."""
+        """Report now what would otherwise show up in a log after a minute."""
         for program in ("nginx", "ssh"):
             if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
                 raise NativeError(
@@ -68,7 +65,7 @@ class Native:
                 )
         if missing := nginx_program.missing_modules():
             raise NativeError(missing)
-        self._end_processes()  # of a supervisor that was killed
+        self._end_processes()  # left by a supervisor that was killed
         self._check_tls()
         places = self.nginx.settings.listen
         hosts = [place.rpartition(":")[0].strip("[]") or "0.0.0.0" for place in places]  # noqa: S104 - tried, not kept
@@ -87,52 +84,52 @@ class Native:
             self._say(said)
 
     def run(self, environment: Mapping[str, str], also: Path | None) -> NoReturn:
-        """For a container or systemd, which starts it again, and keeps its jobs, by itself."""
+        """For a container or systemd, which restarts it. Its jobs go on meanwhile."""
         if self.running():
             raise NativeError("the gateway is already running here")
         self._check()
         self._prepare()
         text = supervisor.foreground_config(self.chosen, self._nginx_command(), also)
         write_private(supervisor.config_file(self.chosen), text)
-        self._say(f"nginx and the control plane, at port {self.chosen.listen_port}")
+        self._say(f"starting nginx and the control plane at port {self.chosen.listen_port}")
         supervisor.become(self.chosen, environment)
 
     def _prepare(self) -> None:
         layout.prepare(self.chosen)
         supervisor.log_dir(self.chosen).mkdir(parents=True, exist_ok=True)
-        store = Store(self.chosen.database_url)  # refused here, where somebody reads it
+        store = Store(self.chosen.database_url)  # a refused store is reported here, not in a log
         found = read_catalogue(self.chosen)
         catalogue = found if isinstance(found, Catalogue) else last_catalogue(store)
         store.close()
-        # Not empty until the control plane has read the file: 404 would be a lie until then.
+        # With the configured services: nginx would answer 404 until the control plane is up.
         try:
             self.nginx.ensure_config(catalogue)
         except GatewayRefused:
-            self.nginx.ensure_config()  # the control plane says what is wrong with it
+            self.nginx.ensure_config()  # the control plane reports what is wrong with it
 
     def _start(self, environment: Mapping[str, str]) -> None:
         self._prepare()
         self._configure_supervisor()
         self._say("starting nginx and the control plane")
-        if said := supervisor.start(supervisor.config_file(self.chosen), environment):
-            raise NativeError(f"supervisord did not start: {said}")
+        if output := supervisor.start(supervisor.config_file(self.chosen), environment):
+            raise NativeError(f"supervisord did not start: {output}")
 
     def reload(self) -> None:
         if not self.nginx.master.pid():
-            raise NativeError("nginx does not run here: `orchestrator up` starts it")
+            raise NativeError("nginx is not running here: start it with `orchestrator up`")
         self._check_tls()
         self.nginx.reload()
 
     def upgrade(self) -> None:
-        """The control plane anew, from the code that is here now. nginx and ssh are not touched."""
+        """Restart the control plane with the code that is installed now; nginx and ssh go on."""
         if not self.running():
-            raise NativeError("there is no gateway running here: `orchestrator up` starts one")
-        refuse_newer(self.chosen.database_url)  # while the version that knows it still runs
+            raise NativeError("no gateway is running here: start one with `orchestrator up`")
+        refuse_newer(self.chosen.database_url)  # while the old version still runs
         if not supervisor.in_foreground(self.chosen):
             self._configure_supervisor()
-        self._say("starting the control plane anew; requests go on")
-        if said := supervisor.renew(self.chosen):
-            raise NativeError(f"supervisord did not start it anew: {said}")
+        self._say("restarting the control plane; requests go on")
+        if output := supervisor.restart_control_plane(self.chosen):
+            raise NativeError(f"supervisord did not restart it: {output}")
         wait_until_healthy(self.chosen, self._say)
 
     def _configure_supervisor(self) -> None:
@@ -145,9 +142,9 @@ class Native:
     # -- down -----------------------------------------------------------------------
 
     def down(self, *, keep_jobs: bool = False) -> None:
-        """Nothing of ours stays on this machine; nor on a cluster, unless it is to be kept."""
+        """Leave nothing on this machine and, unless `keep_jobs`, no job on a cluster."""
         if self.running() and not keep_jobs:
-            jobs.stop(self.chosen, self._say)
+            cancel_jobs(self.chosen, self._say)
         stays = self.running() and supervisor.in_foreground(self.chosen)
         if stays:
             self._say("stopping nginx and the control plane")
@@ -163,23 +160,23 @@ class Native:
 
     def _cancel_left(self) -> list[str]:
         place = self.chosen.database_url.partition("sqlite:///")[2]
-        if place and not os.path.exists(place):  # noqa: PTH110 - a URL's text, not a path of ours
+        if place and not os.path.exists(place):  # noqa: PTH110 - a part of a URL
             return []
         return [str(left) for left in orphan_jobs.cancel(self.chosen, self._say)]
 
     def _end_processes(self) -> None:
-        pid = self._supervisor()
+        pid = supervisor.running_pid(self.chosen)
         if pid is not None:
             self._say("stopping nginx and the control plane")
             self._end(pid, signal.SIGTERM, STOP_SECONDS)
-        for stray, polite in strays.find(self.chosen, self.nginx).items():
-            self._say(f"ending process {stray}, which a killed supervisor left")
+        for stray, polite in supervisor.stray_processes(self.chosen, self.nginx).items():
+            self._say(f"ending process {stray}, which was left behind by a killed supervisor")
             self._end(stray, polite, KILL_SECONDS)
 
     def _end(self, pid: int, polite: signal.Signals, seconds: float) -> None:
         for how in (polite, signal.SIGKILL):
             _signal(pid, how)
-            if wait(lambda: not layout.runs(pid), seconds, f"process {pid} to end", self._say):
+            if wait(lambda: not is_running(pid), seconds, f"process {pid} to end", self._say):
                 return
 
 

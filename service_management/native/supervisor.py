@@ -1,10 +1,11 @@
-"""supervisord keeps nginx and the control plane running: its configuration, its start, and a
-fresh start of the control plane alone."""
+"""supervisord keeps nginx and the control plane running: its configuration, its start, a restart of
+the control plane alone, and the processes that a killed supervisord leaves behind."""
 
 from __future__ import annotations
 
 import os
 import shlex
+import signal
 import stat
 import subprocess
 import sys
@@ -12,20 +13,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from service_management.gateway.nginx import Nginx
+from service_management.gateway.process_table import (
+    listeners,
+    local_pids,
+    parent,
+    pid_in_file,
+    socket_users,
+    title,
+)
+from service_management.host.layout import control_socket
 from service_management.settings import ROOT, Settings
 
 CONTROL = (
     *("-m", "gunicorn", "-c", "python:service_management.gunicorn_conf"),
     "service_management.app:create()",
 )
-CONFIG = "supervisord.conf"  # in the command line of every supervisor of ours
-# supervisord opens it itself: a pipe has no size to rotate at.
+CONFIG = "supervisord.conf"  # the name by which a supervisor is found in the process table
+# supervisord opens it by name. maxbytes=0: a pipe cannot be rotated.
 _STDOUT = "stdout_logfile=/dev/fd/1\nstdout_logfile_maxbytes=0\n"
 STREAM_SECONDS = 30
 
 
 def pid_file(chosen: Settings) -> Path:
     return chosen.run_dir / "supervisord.pid"
+
+
+def running_pid(chosen: Settings) -> int | None:
+    return pid_in_file(pid_file(chosen), "supervisord")
 
 
 def config_file(chosen: Settings) -> Path:
@@ -37,7 +52,7 @@ def log_dir(chosen: Settings) -> Path:
 
 
 def config(chosen: Settings, nginx: Sequence[str]) -> str:
-    """In the background, with log files of its own."""
+    """Runs in the background and writes log files."""
     logs = log_dir(chosen)
     return _config(
         f"logfile={_value(logs / 'supervisord.log')}\nlogfile_maxbytes=1MB\n",
@@ -48,8 +63,8 @@ def config(chosen: Settings, nginx: Sequence[str]) -> str:
 
 
 def foreground_config(chosen: Settings, nginx: Sequence[str], also: Path | None) -> str:
-    """For a container or systemd: everything is said on standard output, and who stops it has
-    told by that how long streams may take. `also` has more programs."""
+    """For a container or systemd: logs to standard output. Open streams get STREAM_SECONDS when it
+    is stopped. `also` names a file with more programs."""
     return _config(
         "nodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\n",
         chosen,
@@ -69,8 +84,8 @@ def _config(own_log: str, chosen: Settings, *sections: str) -> str:
 
 
 def start(file: Path, environment: Mapping[str, str]) -> str:
-    """Returns once it runs in the background; what it said where it did not start."""
-    # As a module: then it finds what the configuration names of ours, wherever that is.
+    """Returns once it runs in the background: empty, or its error message."""
+    # As a module, so that it can import `at_once` from this checkout.
     argv = [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
     done = subprocess.run(
         argv, cwd=ROOT, env=dict(environment), capture_output=True, text=True, check=False
@@ -80,13 +95,13 @@ def start(file: Path, environment: Mapping[str, str]) -> str:
 
 
 def in_foreground(chosen: Settings) -> bool:
-    """It belongs to whoever started it: a container, systemd."""
+    """A container or systemd started it, and has to end it."""
     file = config_file(chosen)
     return file.exists() and "\nnodaemon=true\n" in file.read_text()
 
 
 def become(chosen: Settings, environment: Mapping[str, str]) -> NoReturn:
-    """This process is supervisord from now on."""
+    """Replace this process by supervisord."""
     if stat.S_ISSOCK(os.fstat(1).st_mode):
         _through_a_pipe()
     json = chosen.log_format == "json"
@@ -97,25 +112,58 @@ def become(chosen: Settings, environment: Mapping[str, str]) -> NoReturn:
 
 
 def _through_a_pipe() -> None:
-    """supervisord opens its standard output by name, and no socket, as the journal's, can be
-    opened so. `cat` ends with the last one that writes."""
+    """supervisord opens its standard output by name, which fails for a socket such as the
+    journal's. `cat` copies a pipe to it, and ends with the pipe's last writer."""
     out, into = os.pipe()
     subprocess.Popen(["cat"], stdin=out)
     os.dup2(into, 1)
 
 
 def stop_programs(chosen: Settings) -> None:
-    """Both end, and the supervisor stays."""
+    """Stop nginx and the control plane; supervisord goes on."""
     _control(chosen, "stop", "nginx", "control")
 
 
-def renew(chosen: Settings) -> str:
-    """The control plane anew, as its part of the configuration is now, and nginx left alone.
-    Returns once the old one has ended; what supervisord said where it did not."""
-    before, said = _control(chosen, "pid", "control"), _control(chosen, "update", "control")
-    if "updated process group" not in said:
-        said += _control(chosen, "restart", "control")
-    return said if before == _control(chosen, "pid", "control") else ""
+def restart_control_plane(chosen: Settings) -> str:
+    """With the current configuration; nginx is not touched. Returns once the old process has
+    ended: empty, or supervisord's error message."""
+    before, output = _control(chosen, "pid", "control"), _control(chosen, "update", "control")
+    if "updated process group" not in output:
+        output += _control(chosen, "restart", "control")
+    return output if before == _control(chosen, "pid", "control") else ""
+
+
+def stray_processes(chosen: Settings, nginx: Nginx) -> dict[int, signal.Signals]:
+    """Process → the signal that ends it in order. A process whose supervisor or nginx master is
+    alive belongs to another gateway that uses the same port."""
+    control = {
+        pid: signal.SIGTERM
+        for pid in _control_planes(chosen)
+        if CONTROL[-1] in title(pid) and not _is_below(pid, CONFIG)
+    }
+    master = nginx.master.pid()
+    orphans = {
+        pid: signal.SIGTERM
+        for pid in _local_listeners(chosen.listen_port)
+        if title(pid).startswith("nginx: worker") and not _is_below(pid, "nginx: master")
+    }
+    return control | ({master: signal.SIGQUIT} if master else {}) | orphans
+
+
+def _control_planes(chosen: Settings) -> set[int]:
+    """By the port too: the control plane of an older version has no socket."""
+    found = {*socket_users(control_socket(chosen)), *listeners(chosen.flask_port)}
+    return found & set(local_pids())
+
+
+def _local_listeners(port: int) -> set[int]:
+    return set(listeners(port)) & set(local_pids())
+
+
+def _is_below(pid: int, word: str) -> bool:
+    """gunicorn's worker is a grandchild of supervisord; nginx's worker is a child of its master."""
+    above = parent(pid)
+    return word in title(above) or word in title(parent(above))
 
 
 def _control(chosen: Settings, *words: str) -> str:
@@ -127,7 +175,7 @@ def _control(chosen: Settings, *words: str) -> str:
 
 
 def _remote_control(socket: Path) -> str:
-    """Who may open the socket may do anything that supervisord may: its owner only."""
+    """Only the owner may open the socket: it gives all of supervisord's rights."""
     return (
         f"\n[unix_http_server]\nfile={_value(socket)}\nchmod=0700\n"
         f"\n[supervisorctl]\nserverurl=unix://{_value(socket)}\n"
@@ -146,7 +194,7 @@ def _log_file(logs: Path, name: str) -> str:
 
 
 def _program(name: str, argv: Sequence[str], log: str, stop_signal: str, stop_seconds: int) -> str:
-    # A program that keeps failing is started again for ever: an outage may last.
+    # A program that keeps failing is restarted for ever: an outage may be long.
     return (
         f"\n[program:{name}]\ncommand={_value(shlex.join(argv))}\n"
         f"directory={_value(ROOT)}\nautorestart=true\nstartretries=1000000\nstartsecs=1\n"
@@ -156,5 +204,5 @@ def _program(name: str, argv: Sequence[str], log: str, stop_signal: str, stop_se
 
 
 def _value(text: object) -> str:
-    """supervisord expands %(...)s everywhere."""
+    """supervisord expands %(...)s in every value."""
     return str(text).replace("%", "%%")

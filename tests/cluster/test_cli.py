@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from demo.cluster import Cluster
 from service_management.cli import commands as cli
 from service_management.gateway.nginx_program import binary, modules_dir
-from service_management.host import layout
+from service_management.gateway.process_table import is_running, pid_in_file
 from service_management.native.env_file import make_secrets
 from service_management.slurm.job_names import parse_job_name
 from service_management.store import Store
@@ -69,7 +69,7 @@ def processes_of(stack: Stack) -> list[str]:
             continue
         ours = f"{stack.run_dir}/".encode() in command
         ours |= f"RUN_DIR={stack.run_dir}\0".encode() in environment
-        if ours and layout.runs(int(process.name)):
+        if ours and is_running(int(process.name)):
             found.append(command.replace(b"\0", b" ").decode(errors="replace"))
     return found
 
@@ -170,10 +170,10 @@ def test_a_zombie_is_not_taken_for_a_running_process(tmp_path: Path) -> None:
     child = subprocess.Popen(["sleep", "60"])
     file = tmp_path / "pid"
     file.write_text(f"{child.pid}\n")
-    wait_for("sleep", lambda: layout.pid_of(file, "sleep") == child.pid)
-    assert layout.pid_of(file, "supervisord") is None
+    wait_for("sleep", lambda: pid_in_file(file, "sleep") == child.pid)
+    assert pid_in_file(file, "supervisord") is None
     child.kill()
-    wait_for("a zombie", lambda: layout.pid_of(file) is None)
+    wait_for("a zombie", lambda: pid_in_file(file) is None)
     child.wait()
 
 
@@ -318,7 +318,7 @@ def test_an_invalid_file_at_the_start_is_said_and_the_last_valid_one_is_served(
     fresh.config.write_text('{"Services": [{"nmae": 1}]}')
     done = run(fresh, "up")
     assert done.returncode == 0
-    assert "no service is served until it is repaired" in done.stdout
+    assert "no service is served until it is corrected" in done.stdout
     assert "nearest valid: name" in done.stdout
     info = fresh.info()
     assert (info["services"], bool(info["config_error"])) == ([], True)
@@ -331,7 +331,7 @@ def test_an_invalid_file_at_the_start_is_said_and_the_last_valid_one_is_served(
     store.close()
     fresh.config.write_text("{")
     done = run(fresh, "up")
-    assert "the last valid one is served (1 service)" in done.stdout
+    assert "the last valid version is served (1 service)" in done.stdout
     assert fresh.client.get(f"/{route}/echo").status_code == 200
     assert fresh.info()["config_version"]
     assert "not valid" in run(fresh, "status").stderr

@@ -12,9 +12,9 @@ from demo.spec import DEFAULT_DIRECTORIES
 from service_management import settings
 from service_management.gateway.foreground import orphans
 from service_management.gateway.nginx import Nginx
-from service_management.gateway.processes import is_here
+from service_management.gateway.process_table import is_running, local_pids, pid_in_file
 from service_management.host import layout
-from service_management.native import strays
+from service_management.native.supervisor import stray_processes
 from tests.docker.deployment import NAME, Deployment
 from tests.stack.waiting import wait_for
 
@@ -37,7 +37,7 @@ def test_a_container_s_processes_are_nobody_s_strays(
     running: Deployment, native: settings.Settings
 ) -> None:
     assert _in_container("nginx: master")
-    assert strays.find(native, Nginx(layout.gateway_settings(native))) == {}
+    assert stray_processes(native, Nginx(layout.gateway_settings(native))) == {}
     assert orphans(native.run_dir / "log" / "error.log") == []
 
 
@@ -47,9 +47,9 @@ def test_a_pid_file_that_names_a_container_s_process_names_nobody(
     (pid,) = _in_container("supervisord.conf")
     file = tmp_path / "supervisord.pid"
     file.write_text(str(pid))
-    assert layout.runs(pid)
-    assert not is_here(pid)
-    assert layout.pid_of(file, "supervisord") is None
+    assert is_running(pid)
+    assert pid not in local_pids()
+    assert pid_in_file(file, "supervisord") is None
 
 
 def test_the_demo_on_this_machine_leaves_the_one_in_a_container_alone(running: Deployment) -> None:

@@ -7,18 +7,17 @@ import sys
 
 SCRIPT = """
 import signal
-from service_management.native import interruption
-from service_management.native.waiting import wait
+from service_management.native.waiting import clear_interruption, handle_interruptions, wait
 
 class Dropping:
     def __del__(self):
         signal.raise_signal(signal.{number})
 
-interruption.listen()
+handle_interruptions()
 try:
     wait(lambda: Dropping() and {seen}, 20, "nothing", print)
 except KeyboardInterrupt:
-    interruption.heard()
+    clear_interruption()
     print("obeyed", wait(lambda: 7, 20, "something", print))
 """
 

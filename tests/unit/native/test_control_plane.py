@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from service_management.native import control_plane, jobs
+from service_management.native import control_plane
 
 PROBLEM = b'{"title": "Service Unavailable", "status": 503, "detail": "It is restarting."}'
 STATE = b'{"services": [], "config_version": "1", "config_error": null}'
@@ -49,4 +49,4 @@ def test_the_state_is_known_only_where_it_is_answered(serve: Serve) -> None:
 
 def test_down_knows_of_no_jobs_where_the_control_plane_does_not_answer(serve: Serve) -> None:
     with requests.Session() as session:
-        assert jobs.known(session, serve(503, PROBLEM)) == {}
+        assert control_plane.known_jobs(session, serve(503, PROBLEM)) == {}
