@@ -24,7 +24,7 @@ Usage: ./start.cmd [COMMAND] [--docker|--native] [--no-demo]
   --no-demo   never start the demo cluster. It starts by itself only while
               services_config.json uses its key (demo_key), as the shipped one does.
 
-Settings stand in .env (made from .env_template at the first start).
+Settings are in .env (made from .env_template at the first start).
 TEXT
 }
 
@@ -83,9 +83,17 @@ next_steps() {
 
 start_all() {
     "start_$way"
-    mkdir -p -m 700 "${started%/*}"
-    echo "$way" > "$started"
+    remember_way
     next_steps
+}
+
+# By a rename: the directory may belong to the gateway's user, and root must not follow a link in it.
+remember_way() {
+    local draft; draft=$(mktemp)
+    mkdir -p -m 700 "${started%/*}"
+    echo "$way" > "$draft"
+    chmod 644 "$draft"
+    mv -fT "$draft" "$started"
 }
 
 interrupted() {

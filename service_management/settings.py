@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 SPOOL_BASE = Path("/var/tmp")  # noqa: S108 - not /run: that is memory on most machines
+TOKEN_LENGTH = 16  # characters
 RUN_DIR_MAX = 22  # bytes, see gateway/gateway_settings.py
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,6 +35,7 @@ class Variable:
 VARIABLES: tuple[Variable, ...] = (
     Variable("NGINX_PORT", "8090", "port at which clients reach the gateway"),
     Variable("NGINX_LISTEN_PORT", "80", "port nginx listens on inside the container"),
+    Variable("NGINX_LISTEN_ADDRESS", "", "the one address nginx listens on; by default every one"),
     Variable("ML_SERVICE_FLASK_PORT", "5001", "loopback port for reading /info and /metrics"),
     Variable("ML_SERVICE_SSH_BIND_MOUNT", "./ssh_bind_mnt", "directory of the SSH keys"),
     Variable("TLS_CERT", "", "certificate with its chain, PEM; then the gateway speaks HTTPS"),
@@ -51,7 +54,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("SSH_BACKEND", "openssh", "how logins are made: openssh or paramiko"),
     Variable("HOLD_THREADS", "2200", "requests that can be held at one time"),
     Variable("TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-* are believed"),
-    Variable("NGINX_USER", "www-data", "user of nginx's workers when started as root"),
+    Variable("GATEWAY_USER", "", "user of the whole gateway when root starts it"),
+    Variable("NGINX_USER", "www-data", "user of nginx's workers where the gateway runs as root"),
     Variable("ACCESS_LOG_MB", "64", "size at which nginx's logs are rotated; three old ones stay"),
     Variable("LOG_FORMAT", "text", "text or json"),
     Variable("LOG_LEVEL", "info", "debug, info, warning or error"),
@@ -63,6 +67,7 @@ DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
 class Settings:
     nginx_port: int
     listen_port: int
+    listen_address: str  # empty: every address
     flask_port: int
     key_dir: Path
     tls_cert: Path | None  # both or none
@@ -77,6 +82,7 @@ class Settings:
     ssh_backend: str
     hold_threads: int
     trusted_proxies: tuple[str, ...]
+    gateway_user: str  # empty: the checkout's owner, or `orchestrator`
     nginx_user: str
     access_log_mb: int
     log_format: str
@@ -84,7 +90,12 @@ class Settings:
 
     @property
     def gateway_url(self) -> str:
-        return f"{'https' if self.tls_cert else 'http'}://127.0.0.1:{self.nginx_port}"
+        """How this machine reaches its own gateway."""
+        address = self.listen_address
+        if not address or ipaddress.ip_address(address).is_unspecified:
+            address = "::1" if ":" in address else "127.0.0.1"
+        host = f"[{address}]" if ":" in address else address
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.nginx_port}"
 
 
 def read(environment: Mapping[str, str] | None = None, root: Path = ROOT) -> Settings:
@@ -112,6 +123,7 @@ def parse(values: Mapping[str, str], root: Path) -> Settings:
     return Settings(
         nginx_port=_number(values, "NGINX_PORT", 1, 65535),
         listen_port=_number(values, "NGINX_LISTEN_PORT", 1, 65535),
+        listen_address=_address("NGINX_LISTEN_ADDRESS", values),
         flask_port=_number(values, "ML_SERVICE_FLASK_PORT", 1, 65535),
         key_dir=key_dir,
         tls_cert=tls_cert,
@@ -126,6 +138,7 @@ def parse(values: Mapping[str, str], root: Path) -> Settings:
         ssh_backend=_choice(values, "SSH_BACKEND", ("openssh", "paramiko")),
         hold_threads=_number(values, "HOLD_THREADS", 8, 20000),
         trusted_proxies=_networks(values, "TRUSTED_PROXIES"),
+        gateway_user=values["GATEWAY_USER"],
         nginx_user=values["NGINX_USER"],
         access_log_mb=_number(values, "ACCESS_LOG_MB", 1, 65536),
         log_format=_choice(values, "LOG_FORMAT", ("text", "json")),
@@ -190,9 +203,26 @@ def _choice(values: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> s
     return text
 
 
+def _address(name: str, values: Mapping[str, str]) -> str:
+    text = values[name].strip("[]")
+    try:
+        return str(ipaddress.ip_address(text)) if text else ""
+    except ValueError:
+        raise SettingsError(
+            f"{name}={values[name]!r}: must be an IPv4 or IPv6 address, such as 127.0.0.1"
+        ) from None
+
+
 def _token(text: str) -> str:
+    """The value is a secret: no message repeats it."""
     if not all("!" <= char <= "~" for char in text):
         raise SettingsError("ADMIN_TOKEN: printable ASCII characters without blanks only")
+    if text and (len(text) < TOKEN_LENGTH or len(set(text)) < TOKEN_LENGTH // 2):
+        raise SettingsError(
+            f"ADMIN_TOKEN: too easy to guess; it needs at least {TOKEN_LENGTH} characters, "
+            f"{TOKEN_LENGTH // 2} of them different. Delete its line in .env, and the next start "
+            "makes a good one"
+        )
     return text
 
 

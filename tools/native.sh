@@ -14,6 +14,7 @@ start_native() {
         say "starting the demo cluster (a real Slurm behind a real sshd)"
         .venv/bin/python -m demo up --export-key "$keys" > /dev/null
     fi
+    compile_python
     .venv/bin/orchestrator up
     trap - INT TERM
 }
@@ -31,8 +32,12 @@ stop_native() {
 upgrade_native() {
     packages $GATEWAY_PACKAGES
     environment requirements.lock
+    compile_python
     .venv/bin/orchestrator upgrade
 }
+
+# The gateway's user cannot write into a checkout of root's: Python would compile at every start.
+compile_python() { .venv/bin/python -m compileall -q service_management; }
 
 status_native() {
     [ -x .venv/bin/orchestrator ] || fail "not set up yet: run ./start.cmd"

@@ -38,17 +38,25 @@ packages() {
     rm -f "$log"
 }
 
-# The newest Python that will do.
+# The newest Python that will do. As root, one that other users can run too, if there is one: the
+# gateway does not run as root (docs/environment.md, GATEWAY_USER).
 find_python() {
-    local candidate
-    for candidate in python3.13 python3.12 python3.11 python3; do
-        if command -v "$candidate" >/dev/null 2>&1 \
-            && "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            command -v "$candidate"
+    local candidate first=
+    for candidate in $(type -ap python3.13 python3.12 python3.11 python3); do
+        "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
+        if [ "$(id -u)" != 0 ] || others_can_run "$candidate"; then
+            echo "$candidate"
             return
         fi
+        first=${first:-$candidate}
     done
-    return 1
+    echo "$first"
+    [ -n "$first" ]
+}
+
+others_can_run() { # PROGRAM
+    setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all \
+        sh -c 'test -r "$1" && test -x "$1"' sh "$(readlink -f "$1")" 2>/dev/null
 }
 
 # environment LOCKFILE: .venv with exactly what the lock file says, and our own command in it.

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from pwd import struct_passwd
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from service_management import __version__, settings
+from service_management.catalogue_source import read_catalogue
 from service_management.cli.terminal import say
+from service_management.config import Catalogue
+from service_management.host import gateway_user
 from service_management.host import logs as log_lines
 from service_management.native.env_file import make_secrets
 from service_management.native.run import Native
+from service_management.native.waiting import Say
 from service_management.settings import ROOT, Settings
+from service_management.ssh.login import Login
 
 
 def up() -> None:
     """Run nginx and the control plane on this machine, under a supervisor."""
-    for change in make_secrets(ROOT / ".env", ROOT / ".env_template", os.environ):
+    env_file = ROOT / ".env"
+    for change in make_secrets(env_file, ROOT / ".env_template", os.environ):
         say(f".env: {change}")
-    chosen = _native()
+    chosen = _settings()
+    user = _choose_user(chosen, env_file, say)
+    if user is not None:
+        _finish_as(user, chosen, ["up"])
     Native(chosen, say).up({**os.environ, "NGINX_LISTEN_PORT": str(chosen.listen_port)})
 
 
@@ -30,11 +46,17 @@ def run(
     ] = None,
 ) -> None:
     """The same as `up` in the foreground: for containers and systemd."""
-    changes = make_secrets((ROOT / ".env").resolve(), ROOT / ".env_template", os.environ)
-    chosen = _native()
+    env_file = (ROOT / ".env").resolve()
+    changes = make_secrets(env_file, ROOT / ".env_template", os.environ)
+    chosen = _settings()
     tell = log_lines.voice(chosen.log_format, say)
     for change in changes:
         tell(f".env: {change}")
+    user = _choose_user(chosen, env_file, tell)
+    if user is not None:
+        words = ["run", *(["--also", str(also)] if also else [])]
+        argv, environment = gateway_user.command(user, chosen, words)
+        os.execvpe(argv[0], argv, environment)  # noqa: S606 - no shell
     Native(chosen, tell).run({**os.environ, "NGINX_LISTEN_PORT": str(chosen.listen_port)}, also)
 
 
@@ -44,23 +66,75 @@ def down(
     ] = False,
 ) -> None:
     """Cancel all jobs, then stop nginx, the control plane and its SSH connections."""
-    Native(_native(), say).down(keep_jobs=keep_jobs)
+    chosen = _as_owner("down", *(["--keep-jobs"] if keep_jobs else []))
+    Native(chosen, say).down(keep_jobs=keep_jobs)
     say("stopped")
 
 
 def upgrade() -> None:
-    """Start the control plane anew, as installed now; requests, tunnels and jobs go on."""
-    Native(_native(), say).upgrade()
+    """Restart the control plane, as installed now; requests, tunnels and jobs go on."""
+    Native(_as_owner("upgrade"), say).upgrade()
     say(f"the control plane is version {__version__}")
 
 
 def reload() -> None:
-    """Have nginx take up a renewed certificate; requests go on."""
-    Native(_native(), say).reload()
-    say("nginx has read its certificate anew")
+    """Have nginx load a renewed certificate; requests go on."""
+    Native(_as_owner("reload"), say).reload()
+    say("nginx has reloaded its certificate")
 
 
-def _native() -> Settings:
+def _settings() -> Settings:
     """On this machine nginx listens where clients reach it; only a container has two ports."""
     port = settings.read().nginx_port
     return settings.read({**os.environ, "NGINX_LISTEN_PORT": str(port)})
+
+
+def _choose_user(chosen: Settings, env_file: Path, tell: Say) -> struct_passwd | None:
+    """None: go on as this user. Otherwise everything is ready for the user to go on."""
+    if os.geteuid() != 0:
+        return None
+    native = Native(chosen, tell)
+    if native.running():
+        return gateway_user.owner_of_running(chosen)
+    choice = gateway_user.choose(chosen, _files_needed(chosen))
+    if choice.warning:
+        tell(choice.warning)
+    native.end_processes()  # left behind by a killed supervisor; root may end anybody's
+    gateway_user.hand_over(chosen, choice.user, env_file)
+    return choice.user
+
+
+def _files_needed(chosen: Settings) -> list[Path]:
+    """The keys of a valid configuration, and the certificate."""
+    found = read_catalogue(chosen)
+    services = found.services.values() if isinstance(found, Catalogue) else []
+    keys = {Path(Login.from_service(service, chosen.key_dir).key_file) for service in services}
+    return [*keys, *(file for file in (chosen.tls_cert, chosen.tls_key) if file)]
+
+
+def _as_owner(*words: str) -> Settings:
+    """Root's command goes on as the user whose gateway it is."""
+    chosen = _settings()
+    user = gateway_user.owner_of_running(chosen) if os.geteuid() == 0 else None
+    if user is not None:
+        _finish_as(user, chosen, words)
+    return chosen
+
+
+def _finish_as(user: struct_passwd, chosen: Settings, words: Sequence[str]) -> None:
+    """Run the command as the user, and end as it does."""
+    argv, environment = gateway_user.command(user, chosen, words)
+    process = subprocess.Popen(argv, env=environment)
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        process.send_signal(number)
+
+    # A terminal's Ctrl-C has reached the process by itself; a second one would end its cleanup.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, forward)
+    code = process.wait()
+    # What it could not remove: directories of its own in a directory of root's.
+    for directory in (chosen.run_dir, chosen.spool_dir):
+        with suppress(OSError):
+            directory.rmdir()
+    sys.exit(code if code >= 0 else 128 - code)

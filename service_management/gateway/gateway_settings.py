@@ -19,8 +19,10 @@ SOCKET_PATH_MAX = 107
 RUN_DIR_MAX = SOCKET_PATH_MAX - len("/routes/") - 63 - len(".00.quiet.sock")
 
 
-def default_listen(port: int) -> tuple[str, ...]:
-    """Every address of this machine, IPv6 too where the kernel has it."""
+def default_listen(port: int, address: str = "") -> tuple[str, ...]:
+    """That address; without one every address of this machine, IPv6 too if the kernel has it."""
+    if address:
+        return (f"[{address}]:{port}" if ":" in address else f"{address}:{port}",)
     return (str(port), f"[::]:{port}") if _has_ipv6() else (str(port),)
 
 

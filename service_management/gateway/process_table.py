@@ -80,7 +80,7 @@ def listeners(port: int) -> list[int]:
 def socket_users(place: Path) -> list[int]:
     """Processes that listen at this unix socket, or have accepted a connection at it."""
     found = psutil.net_connections("unix")
-    return sorted({one.pid for one in found if one.laddr == str(place) and one.pid})
+    return sorted({one.pid for one in found if str(one.laddr) == str(place) and one.pid})
 
 
 def _in_container(pid: int) -> bool:

@@ -17,6 +17,7 @@ OWNER_ONLY, OWNER_AND_GROUP = 0o177, 0o117  # masks for sockets
 SPOOLS = ("body", "proxy", "fastcgi", "uwsgi", "scgi")  # nginx's names
 # Of a process that was killed while it made the other: a draft, and supervisord's lock.
 OWN_LEFTOVERS = (".supervisord.conf.", "supervisord.sock.")
+OWN_STATE = ("state.db", "controller.lock", "known_hosts", "log", "started", "spool", ".env")
 OWN_ENTRIES = frozenset(
     {"tunnels", "routes", "nginx", "log", "ssh"}
     | {f"supervisord.{kind}" for kind in ("conf", "pid", "sock")}
@@ -25,7 +26,7 @@ OWN_ENTRIES = frozenset(
 
 def prepare(chosen: Settings) -> None:
     _refuse_foreign(chosen.run_dir)
-    chosen.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    close_state_dir(chosen.state_dir)
     user = nginx_user(chosen)
     group = pwd.getpwnam(user).pw_gid if user else os.getegid()
     _refuse_stranger("RUN_DIR", chosen.run_dir)
@@ -38,6 +39,22 @@ def prepare(chosen: Settings) -> None:
             # setgid: the sockets that ssh makes in there belong to nginx's group. Its workers
             # must get at their logs again when these are rotated, whatever the umask.
             directory.chmod(0o2750)
+
+
+def close_state_dir(state_dir: Path) -> None:
+    """Only its owner may enter: the store may contain secrets of services (`env`). What is in use
+    for other things too is left as it is, and refused."""
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = state_dir.stat()
+    if not found.st_mode & 0o077:
+        return
+    if found.st_uid != os.geteuid() or not all(map(is_own_state, state_dir.iterdir())):
+        raise SettingsError(
+            f"STATE_DIR={str(state_dir)!r}: other users may enter it "
+            f"(mode {stat.S_IMODE(found.st_mode):o}); name a directory of the gateway's own, or "
+            f"close it: chmod 700 {state_dir}"
+        )
+    state_dir.chmod(0o700)
 
 
 def nginx_user(chosen: Settings) -> str | None:
@@ -72,7 +89,7 @@ def gateway_settings(chosen: Settings) -> GatewaySettings:
     try:
         return GatewaySettings(
             run_dir=chosen.run_dir,
-            listen=default_listen(chosen.listen_port),
+            listen=default_listen(chosen.listen_port, chosen.listen_address),
             flask=f"unix:{control_socket(chosen)}",
             tls_cert=chosen.tls_cert,
             tls_key=chosen.tls_key,
@@ -86,7 +103,7 @@ def gateway_settings(chosen: Settings) -> GatewaySettings:
 
 def remove_run_dir(chosen: Settings) -> None:
     """Only what is ours: RUN_DIR may by mistake name a directory that others use too."""
-    for path in filter(_is_own, [*chosen.run_dir.glob("*")]):
+    for path in filter(is_own, [*chosen.run_dir.glob("*")]):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -100,7 +117,7 @@ def remove_run_dir(chosen: Settings) -> None:
 
 
 def _refuse_foreign(run_dir: Path) -> None:
-    foreign = {path.name for path in run_dir.glob("*") if not _is_own(path)}
+    foreign = {path.name for path in run_dir.glob("*") if not is_own(path)}
     if foreign:
         raise SettingsError(
             f"RUN_DIR={str(run_dir)!r}: there is something else in it ({min(foreign)}); "
@@ -108,7 +125,11 @@ def _refuse_foreign(run_dir: Path) -> None:
         )
 
 
-def _is_own(path: Path) -> bool:
+def is_own_state(path: Path) -> bool:
+    return path.name.startswith(OWN_STATE)
+
+
+def is_own(path: Path) -> bool:
     return path.name in OWN_ENTRIES or path.name.startswith(OWN_LEFTOVERS)
 
 

@@ -75,6 +75,8 @@ def _key_rule(path: Path) -> str | None:
         return "must have no passphrase: nginx starts when nobody is there to type it"
     except ValueError:
         return "must hold a private key in PEM form"
+    if path.stat().st_mode & 0o007:
+        return f"must not be open to every user of this machine: chmod o= {path}"
     return None
 
 

@@ -35,9 +35,10 @@ def _filled(text: str, names: list[str]) -> str:
 
 
 def _made_private(env_file: Path, given: Mapping[str, str | None]) -> list[str]:
-    """The token is for operators, not for every account of this machine."""
+    """The token is for operators, not for every account of this machine. The gateway's group may
+    read it (host/gateway_user.py)."""
     status = env_file.stat()
-    if not given.get("ADMIN_TOKEN") or not status.st_mode & 0o077 or status.st_uid != os.geteuid():
+    if not given.get("ADMIN_TOKEN") or not status.st_mode & 0o037 or status.st_uid != os.geteuid():
         return []
     env_file.chmod(0o600)
     return ["closed it to other users (mode 600)"]

@@ -52,7 +52,7 @@ class Native:
             self.down()
             raise
         except Exception:
-            self._end_processes()
+            self.end_processes()
             raise
 
     def _check(self) -> None:
@@ -65,7 +65,7 @@ class Native:
                 )
         if missing := nginx_program.missing_modules():
             raise NativeError(missing)
-        self._end_processes()  # left by a supervisor that was killed
+        self.end_processes()  # left by a supervisor that was killed
         self._check_tls()
         places = self.nginx.settings.listen
         hosts = [place.rpartition(":")[0].strip("[]") or "0.0.0.0" for place in places]  # noqa: S104 - tried, not kept
@@ -124,7 +124,9 @@ class Native:
         """Restart the control plane with the code that is installed now; nginx and ssh go on."""
         if not self.running():
             raise NativeError("no gateway is running here: start one with `orchestrator up`")
-        refuse_newer(self.chosen.database_url)  # while the old version still runs
+        # What the new version would refuse is refused while the old one still runs.
+        layout.close_state_dir(self.chosen.state_dir)
+        refuse_newer(self.chosen.database_url)
         if not supervisor.in_foreground(self.chosen):
             self._configure_supervisor()
         self._say("restarting the control plane; requests go on")
@@ -150,7 +152,7 @@ class Native:
             self._say("stopping nginx and the control plane")
             supervisor.stop_programs(self.chosen)
         else:
-            self._end_processes()
+            self.end_processes()
         left = [] if keep_jobs else self._cancel_left()
         OpenSshBackend(self.chosen.run_dir, self.chosen.state_dir).close_all()
         if not stays:
@@ -164,7 +166,7 @@ class Native:
             return []
         return [str(left) for left in orphan_jobs.cancel(self.chosen, self._say)]
 
-    def _end_processes(self) -> None:
+    def end_processes(self) -> None:
         pid = supervisor.running_pid(self.chosen)
         if pid is not None:
             self._say("stopping nginx and the control plane")

@@ -167,7 +167,7 @@ def _is_below(pid: int, word: str) -> bool:
 
 
 def _control(chosen: Settings, *words: str) -> str:
-    argv = [str(Path(sys.executable).with_name("supervisorctl")), "-c", str(config_file(chosen))]
+    argv = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(config_file(chosen))]
     done = subprocess.run(
         [*argv, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

@@ -19,7 +19,7 @@ from tests.stack.certificate import Certificate
 from tests.stack.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-TOKEN = "test-token"
+TOKEN = "test-token-of-the-stack"
 
 
 def free_port() -> int:

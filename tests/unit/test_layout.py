@@ -62,3 +62,18 @@ def test_a_run_dir_with_other_things_in_it_is_refused(chosen: Settings) -> None:
     (chosen.run_dir / "precious").touch()
     with pytest.raises(SettingsError, match="something else in it"):
         layout.prepare(chosen)
+
+
+def test_a_state_dir_that_is_open_to_others_is_closed(chosen: Settings) -> None:
+    chosen.state_dir.mkdir(mode=0o755)
+    (chosen.state_dir / "state.db-wal").touch()
+    layout.prepare(chosen)
+    assert chosen.state_dir.stat().st_mode & 0o077 == 0
+
+
+def test_an_open_state_dir_with_other_things_in_it_is_refused(chosen: Settings) -> None:
+    chosen.state_dir.mkdir(mode=0o755)
+    (chosen.state_dir / "precious").touch()
+    with pytest.raises(SettingsError, match=r"STATE_DIR=.*mode 755.*chmod 700"):
+        layout.prepare(chosen)
+    assert chosen.state_dir.stat().st_mode & 0o777 == 0o755

@@ -18,11 +18,12 @@ ROOT = Path(settings.__file__).resolve().parent.parent
 GOOD = [
     ("NGINX_PORT", "8099", "nginx_port", 8099),
     ("NGINX_LISTEN_PORT", "8081", "listen_port", 8081),
+    ("NGINX_LISTEN_ADDRESS", "[::1]", "listen_address", "::1"),
     ("ML_SERVICE_FLASK_PORT", "65535", "flask_port", 65535),
     ("ML_SERVICE_SSH_BIND_MOUNT", "/keys", "key_dir", Path("/keys")),
     ("TLS_CERT", "/tls/cert.pem", "tls_cert", Path("/tls/cert.pem")),
     ("TLS_KEY", "/tls/key.pem", "tls_key", Path("/tls/key.pem")),
-    ("ADMIN_TOKEN", "secret", "admin_token", "secret"),
+    ("ADMIN_TOKEN", "a-long-secret-token", "admin_token", "a-long-secret-token"),
     ("ORCHESTRATOR_ID", "lab-2", "identity", "lab-2"),
     ("SERVICES_CONFIG", "/etc/services.json", "config_file", Path("/etc/services.json")),
     ("STATE_DIR", "/var/lib/io", "state_dir", Path("/var/lib/io")),
@@ -32,6 +33,7 @@ GOOD = [
     ("SSH_BACKEND", "Paramiko", "ssh_backend", "paramiko"),
     ("HOLD_THREADS", "8", "hold_threads", 8),
     ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", "trusted_proxies", ("10.0.0.0/8", "::1/128")),
+    ("GATEWAY_USER", "gateway", "gateway_user", "gateway"),
     ("NGINX_USER", "nginx", "nginx_user", "nginx"),
     ("ACCESS_LOG_MB", "16", "access_log_mb", 16),
     ("LOG_FORMAT", "json", "log_format", "json"),
@@ -42,6 +44,8 @@ BAD = [
     ("NGINX_PORT", "65536", "a whole number from 1 to 65535"),
     ("NGINX_PORT", "80; rm", "a whole number from 1 to 65535"),
     ("NGINX_LISTEN_PORT", "-1", "a whole number from 1 to 65535"),
+    ("NGINX_LISTEN_ADDRESS", "localhost", "must be an IPv4 or IPv6 address"),
+    ("NGINX_LISTEN_ADDRESS", "127.0.0.1; x", "must be an IPv4 or IPv6 address"),
     ("ML_SERVICE_FLASK_PORT", "٣", "a whole number from 1 to 65535"),
     ("TRUSTED_PROXIES", "10.0.0.1/8", "has host bits set"),
     ("HOLD_THREADS", "7", "a whole number from 8 to 20000"),
@@ -157,3 +161,24 @@ def test_the_run_dir_of_a_user_without_run_fits_below_their_own(monkeypatch, tmp
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1234567")
     assert str(settings.default_run_dir(tmp_path)).startswith("/tmp/io-")
     assert settings.RUN_DIR_MAX == RUN_DIR_MAX
+
+
+@pytest.mark.parametrize("token", ["secret", "a" * 40, "fifteen-letters"])
+def test_a_weak_admin_token_is_refused_and_not_repeated(tmp_path: Path, token: str) -> None:
+    with pytest.raises(SettingsError, match="Delete its line") as refusal:
+        read({"ADMIN_TOKEN": token}, tmp_path)
+    assert token not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("::", "[::1]"),
+        ("10.1.2.3", "10.1.2.3"),
+        ("fd00::7", "[fd00::7]"),
+    ],
+)
+def test_the_command_line_uses_the_address_nginx_listens_on(tmp_path, address, host) -> None:
+    assert read({"NGINX_LISTEN_ADDRESS": address}, tmp_path).gateway_url == f"http://{host}:8090"

@@ -95,3 +95,11 @@ def test_an_expired_certificate_is_a_warning(tmp_path: Path) -> None:
 def test_a_certificate_of_the_future_is_a_warning(tmp_path: Path) -> None:
     later = Certificate.make(tmp_path, days=91)
     assert "is not valid before 20" in tls.warning(chosen(later))
+
+
+def test_a_key_that_everybody_may_read_is_refused(made: Certificate) -> None:
+    made.key.chmod(0o644)
+    (text,) = told(made)
+    assert f"chmod o= {made.key}" in text
+    made.key.chmod(0o640)
+    assert told(made) == []
