@@ -132,6 +132,7 @@ class Controller:
             self._restore(now)
         while self._arrived:  # an item that fails is not tried again, and does not cost the others
             self._process(self._arrived.popleft(), now)
+        self._reconciler.apply_pending_catalogue(now)
         self._uses.watcher.look(now)
         self._tick(now)
         self._commit_or_put_back(self._records.take_changes(), now)
@@ -153,7 +154,7 @@ class Controller:
             since -= self._uses.clock.ahead()
         for record in self._records.active():
             resumed = ev.Resumed(now if since is None else min(since, now))
-            self._records.apply(record.route, resumed, now)
+            self._records.apply_safely(record.route, resumed, now)
         ready = {record.route: record for record in self._records.all() if routed(record)}
         for route in self._publisher.published() - ready.keys():
             self._publisher.unpublish(route)

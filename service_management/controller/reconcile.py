@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from service_management.config import Catalogue, Problem
 from service_management.controller.effects import Effects
 from service_management.controller.inbox import (
     CatalogueLive,
@@ -22,6 +23,7 @@ from service_management.controller.polling import Polling, login_of
 from service_management.controller.records import Records, RecordStore
 from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle import events as ev
+from service_management.lifecycle.intervals import CATALOGUE_RETRY
 from service_management.lifecycle.job_views import JobPhase, JobView
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import State
@@ -58,6 +60,8 @@ class Reconciler:
         self._records, self._effects = records, effects
         self._snapshot, self._store = snapshot, store
         self._polling = polling
+        self._pending: Catalogue | None = None  # served by nginx, and not taken up here yet
+        self._retry_at = 0.0
 
     def process(self, item: Item, now: float) -> None:
         if isinstance(item, QueueAnswer):
@@ -68,7 +72,8 @@ class Reconciler:
         elif isinstance(item, LoginState):
             self._polling.trouble[item.login_id] = item.trouble
         elif isinstance(item, CatalogueLive):
-            self._apply_catalogue(item, now)
+            self._pending, self._retry_at = item.catalogue, now
+            self.apply_pending_catalogue(now)
         elif isinstance(item, CatalogueRefused):
             self._snapshot.config_error = item.problems
 
@@ -115,16 +120,33 @@ class Reconciler:
 
     # -- a catalogue ------------------------------------------------------------------
 
-    def _apply_catalogue(self, item: CatalogueLive, now: float) -> None:
-        services, before = dict(item.catalogue.services), self._records.specs
+    def apply_pending_catalogue(self, now: float) -> None:
+        """At every pass: nginx serves the catalogue already, so it is tried until all is done."""
+        if self._pending is None or now < self._retry_at:
+            return
+        try:
+            self._apply_catalogue(self._pending, now)
+        except Exception as error:
+            self._retry_at = now + CATALOGUE_RETRY
+            # Public: the error's text, such as a statement with its values, may hold secrets.
+            rule = f"could not be taken up completely ({type(error).__name__}); it is tried again"
+            problem = Problem("gateway", "", "", rule)
+            if self._snapshot.config_error != (problem,):
+                _LOG.exception("a configuration could not be taken up completely")
+            self._snapshot.config_error = (problem,)
+            return
+        self._pending, self._snapshot.config_error = None, ()
+
+    def _apply_catalogue(self, catalogue: Catalogue, now: float) -> None:
+        services, before = dict(catalogue.services), self._records.specs
         self._records.configure(services)
         for record in self._records.all():
             for event in self._config_events(record, before.get(record.route)):
                 self._records.apply_safely(record.route, event, now)
         self._polling.configure(spec.login for spec in self._records.specs.values())
-        self._snapshot.services, self._snapshot.config_error = services, ()
-        if self._snapshot.version != item.catalogue.version:
-            self._snapshot.version = item.catalogue.version
+        self._snapshot.services = services
+        if self._snapshot.version != catalogue.version:
+            self._snapshot.version = catalogue.version
             self._snapshot.version_since = time.time()
         # Last: the catalogue is in force, whether the disk has room for it or not.
         self._store.note("catalogue", [s.model_dump_json() for s in services.values()])

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
+
 from service_management.config import Service
 from service_management.controller.isolation import Isolation
-from service_management.controller.job_spec import JobSpec
+from service_management.controller.job_spec import JobSpec, spec_of
 from service_management.lifecycle.actions import Submit
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed
@@ -22,9 +24,11 @@ from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import TEXT, State
 from service_management.lifecycle.transitions import decide
 from service_management.slurm.job_names import job_name
+from service_management.ssh.errors import ClusterError
 from service_management.store import LogEntry
 from service_management.usage.start_counters import StartCounters
 
+_LOG = structlog.get_logger(__name__)
 # For a service that is not in the configuration (yet): nothing ends by itself.
 _UNCONFIGURED = Policy(math.inf, math.inf, math.inf, drain_timeout=60.0)
 _JOB_ENDED = (JobOver, SubmitFailed, JobAbsent)  # the job has ended, or never existed
@@ -60,8 +64,9 @@ class Changes:
 
 class Records:
     def __init__(self, identity: str, key_dir: Path, records: Mapping[str, Record]) -> None:
-        self._all = dict(records)
-        self._active = {route: record for route, record in records.items() if record.active}
+        self._unreadable = {r: record for r, record in records.items() if not _readable(record)}
+        self._all = {r: record for r, record in records.items() if r not in self._unreadable}
+        self._active = {route: record for route, record in self._all.items() if record.active}
         self.services: dict[str, Service] = {}
         self.specs: dict[str, JobSpec] = {}
         self.always_on: frozenset[str] = frozenset()
@@ -73,14 +78,38 @@ class Records:
         self.start_counters = StartCounters()
 
     def configure(self, services: Mapping[str, Service]) -> None:
-        """Take up a catalogue. A new service begins cold."""
-        self.services = dict(services)
-        self.specs = {r: JobSpec.of(s, self._key_dir) for r, s in services.items()}
+        """Take up a catalogue: as a whole, or not at all if a service of it raises an error. A new
+        service begins cold."""
+        specs = {r: JobSpec.of(s, self._key_dir) for r, s in services.items()}
         self._policies = {route: _policy(service) for route, service in services.items()}
+        self.services, self.specs = dict(services), specs
         self.always_on = frozenset(r for r, policy in self._policies.items() if policy.always_on)
+        self._repair_specs()
         for route in services:
             if route not in self._all:
                 self._all[route] = self._changes.records[route] = Record(route)
+
+    def _repair_specs(self) -> None:
+        """A job whose stored specification cannot be read, such as one by another version, is
+        reached as its service is configured now. Without a service it is left to the search for
+        orphans. Done here, once, because everything else relies on it."""
+        for route, record in list(self._unreadable.items()):
+            del self._unreadable[route]
+            if route in self.specs:
+                self._set(record.with_job(spec=self.specs[route].dump()))
+                self._changes.durable.add(route)
+                _LOG.error(
+                    "a job's stored specification could not be read; "
+                    "its service's configuration is used instead",
+                    route=route,
+                )
+            else:
+                self._changes.forgotten.add(route)
+                _LOG.error(
+                    "a job's stored specification could not be read, and its service is "
+                    "no longer configured: the job is forgotten",
+                    route=route,
+                )
 
     def get(self, route: str) -> Record | None:
         return self._all.get(route)
@@ -175,6 +204,13 @@ class Records:
             self._active[route] = record
         else:
             self._active.pop(route, None)
+
+
+def _readable(record: Record) -> bool:
+    try:
+        return record.job is None or bool(spec_of(record.job))
+    except (ValueError, ClusterError):
+        return False
 
 
 def _policy(service: Service) -> Policy:

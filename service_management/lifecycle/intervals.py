@@ -28,6 +28,9 @@ LOOK_EVERY, LOOK_FOR, LOOK_AT_MOST = 0.2, 2.0, 2
 TROUBLED_EVERY, IDLE_EVERY = 60.0, 600.0
 
 
+CATALOGUE_RETRY = 1.0  # a catalogue that could not be taken up, such as with a full disk
+
+
 def queue_interval(record: Record, now: float) -> float:
     """How often squeue is called on behalf of this service's job. Once a second is enough for all
     jobs of a login together, however many services start at once."""

@@ -118,8 +118,9 @@ ENABLE = {State.DISABLED: _enable, State.DRAINING: _enable_draining}
 
 
 def _changed(record: Record, _event: Event, context: Context) -> Record:
-    """The edit is meant: what ran with the old entry ends, what was wanted starts anew."""
-    return moves.drain(record, Reason.CHANGED, context, again=True)
+    """The job that runs with the old entry ends. A new one is submitted on demand only, as always:
+    a held request, one that arrives while draining, or the next one."""
+    return moves.drain(record, Reason.CHANGED, context)
 
 
 def _changed_failed(record: Record, _event: Event, context: Context) -> Record:

@@ -13,7 +13,7 @@ LOCKED_SECONDS = 30.0  # another process may be migrating the store
 
 
 def make_engine(url: str) -> sa.Engine:
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     return engine

@@ -290,9 +290,19 @@ def test_enabling_while_it_drains_leads_to_cold() -> None:
     assert after(cancelled(enabled), over()).state is State.COLD
 
 
-def test_an_edit_restarts_what_was_wanted_with_the_new_entry() -> None:
+def test_an_edit_ends_the_job_and_submits_none_without_demand() -> None:
     changing = after(READY, ev.Changed())
-    assert Submit(FRESH) in actions(decided(cancelled(changing), over()))
+    ended = decided(cancelled(changing), over())
+    assert (ended.record.state, ended.submission) == (State.COLD, None)
+    assert decided(ended.record, ev.Ticked(0, held=0)).submission is None
+
+
+def test_after_an_edit_demand_submits_the_new_entry() -> None:
+    changing = after(READY, ev.Changed())
+    asked = cancelled(after(changing, ev.Demanded()))
+    assert decided(asked, over()).submission == Submit(FRESH)
+    ended = after(cancelled(changing), over())
+    assert decided(ended, ev.Ticked(0, held=1)).submission == Submit(FRESH)
 
 
 def test_an_edit_of_a_failed_service_may_be_its_repair() -> None:
