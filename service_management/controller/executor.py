@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from service_management.config import Service
-from service_management.controller.health_check import Check, probe
+from service_management.controller.health_check import Period, StartupWatch, probe
 from service_management.controller.inbox import Happened, Item, LoginState, QueueAnswer
 from service_management.controller.job_batch import JobBatch
 from service_management.controller.job_spec import JobSpec, spec_of
@@ -49,9 +49,6 @@ PAUSES: dict[type, float] = {
     Tunnel: TUNNEL_EVERY,
     Cancel: CANCEL_EVERY,
 }
-# Seconds between two probes for which the earlier one speaks: a control plane that hung meanwhile
-# has seen nothing.
-PROBE_COVERS = 2.0
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,7 @@ class Executor:
     clock: Callable[[], float]
     _tunnels: JobTunnels = field(init=False)
     _not_before: dict[tuple[str, type], float] = field(default_factory=dict)
-    _reached: dict[str, float] = field(default_factory=dict)  # job name → last probe of its node
-    _troubled: set[str] = field(default_factory=set)  # logins that did not answer the last time
+    _watch: StartupWatch = field(default_factory=StartupWatch)
     _needed: dict[str, float] = field(default_factory=dict)  # login id → when it was last needed
     _logins_at: float = 0.0
     _logout: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "logout"))
@@ -142,8 +138,7 @@ class Executor:
         for key in [key for key in self._not_before if key[0] not in names]:
             del self._not_before[key]
         self._tunnels.forget_jobs_except(names)
-        for name in self._reached.keys() - names:
-            self._reached.pop(name, None)
+        self._watch.forget_jobs_except(names)
 
     # -- whether, and where -----------------------------------------------------------
 
@@ -200,7 +195,6 @@ class Executor:
             self._trouble(target.worker, error.text)
 
     def _trouble(self, worker: LoginWorker, text: str) -> None:
-        self._troubled.add(worker.login.id)
         self.put(LoginState(worker.login.id, text))
 
     def _report(self, target: Target, event: ev.Event) -> None:
@@ -233,20 +227,10 @@ class Executor:
         """Many services are ready, and nearly always well: their answers cause no pass each."""
         began = time.monotonic()
         check = probe(sockets(self.run_dir, target.job).quiet, target.health_path)
-        event = ev.Probed(target.job.name, check.health, self._watched(target, check, began))
+        when = Period(began, time.monotonic())
+        watched = self._watch.seconds(target.job.name, check, when, target.worker.answered_at)
+        event = ev.Probed(target.job.name, check.health, watched)
         self.put(Happened(target.route, event, waits=target.answers_wait))
-
-    def _watched(self, target: Target, check: Check, began: float) -> float:
-        """The seconds for which this probe speaks, if it reached the node. A tunnel takes
-        connections also while its login is cut off: no answer at all then says nothing."""
-        name, ended = target.job.name, time.monotonic()
-        cut_off = check.health is ev.Health.SILENT and target.worker.login.id in self._troubled
-        if not check.connected or cut_off:
-            self._reached.pop(name, None)
-            return 0.0
-        before = max(self._reached.get(name, began), began - PROBE_COVERS)
-        self._reached[name] = ended
-        return ended - before
 
     def _cancel(self, worker: LoginWorker, job_ids: dict[str, None]) -> None:
         outcome = worker.client.cancel(list(job_ids))
@@ -264,11 +248,12 @@ class Executor:
             self._trouble(target.worker, outcome.message)
 
     def _ask_queue(self, worker: LoginWorker, now: float) -> None:
+        asked_at = time.monotonic()
         views = worker.client.queue()
         if isinstance(views, outcomes.Unknown):
             self._trouble(worker, views.message)
             return
-        self._troubled.discard(worker.login.id)
+        worker.answered_at = asked_at
         self.put(LoginState(worker.login.id))
         self.put(QueueAnswer(worker.login.id, views, now))
 

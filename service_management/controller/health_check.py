@@ -49,3 +49,37 @@ def _ask(connection: http.client.HTTPConnection, health_path: str) -> Health:
     except (OSError, http.client.HTTPException):
         return Health.UNHEALTHY
     return Health.HEALTHY if 200 <= status < 300 else Health.UNHEALTHY
+
+
+# A probe speaks for the time since the one before it, but not for longer than this: a control
+# plane that hung meanwhile has seen nothing.
+COVERS = 10.0
+
+
+@dataclass(frozen=True)
+class Period:
+    began: float
+    ended: float
+
+
+class StartupWatch:
+    """How long probes have watched each service that starts. A tunnel takes connections also while
+    its login is cut off: a probe without an answer counts only as far as the login is known to
+    have answered another question."""
+
+    def __init__(self) -> None:
+        self._seen_until: dict[str, float] = {}  # by job name
+
+    def seconds(self, job_name: str, check: Check, probe: Period, answered_at: float) -> float:
+        """What this probe adds."""
+        silent = check.health is Health.SILENT
+        until = min(probe.ended, answered_at) if silent else probe.ended
+        since = max(self._seen_until.pop(job_name, probe.began), probe.began - COVERS)
+        if not check.connected or until <= since:
+            return 0.0
+        self._seen_until[job_name] = until
+        return until - since
+
+    def forget_jobs_except(self, names: set[str]) -> None:
+        for name in self._seen_until.keys() - names:
+            self._seen_until.pop(name, None)

@@ -5,6 +5,7 @@ A login that hangs blocks its own threads only.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ class LoginWorker:
     probes: ThreadPoolExecutor
     backend: SshBackend
     counts: CallCounts
+    answered_at: float = -math.inf  # monotonic: when a question was sent that was answered
     _running: set[object] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -12,8 +12,10 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from demo.cluster import Cluster
+from tests.stack.gates import Gates
 from tests.stack.stack import Stack
-from tests.stack.waiting import wait_for
+from tests.stack.waiting import wait_for, watch
 
 TIMEOUT = 2.0  # idle seconds of the services here
 LATE = 8.0  # beside other tests; the product's promise of 1.5 s is in test_workflows
@@ -45,6 +47,13 @@ def full(stack: Stack) -> Iterator[Callable[[int], None]]:
     yield fill
     stack.cluster.cancel_all()
     wait_for("it is free again", lambda: not stack.cluster.jobs(), 20)
+
+
+@pytest.fixture
+def gates(cluster: Cluster) -> Iterator[Gates]:
+    made = Gates(cluster)
+    yield made
+    made.remove()
 
 
 def running(stack: Stack, name: str) -> bool:
@@ -123,6 +132,24 @@ def test_start_longer_than_the_idle_timeout_is_not_killed(
     assert stack.submissions(route) == 1
     stack.wait_for_state(route, "cold", seconds=10)
     assert stack.info(route)["reason"] == "idle"
+
+
+def test_a_start_that_no_probe_could_see_is_not_given_up(
+    stack: Stack, cluster: Cluster, service: Callable[..., str], gates: Gates
+) -> None:
+    """The login node is cut off for longer than startup_timeout; meanwhile the service is ready."""
+    gate = gates.close_service("unseen")
+    route = service(startup_timeout=4, bash_file="gated.sh", env={"GATE": str(gate.path)})
+    stack.client.get(f"/{route}/echo", headers={"Prefer": "wait=0"})
+    job = stack.wait_for_state(route, "starting")["replicas"][0]["job_id"]
+    cluster.cut("login")
+    try:
+        gate.open()
+        watch("the job is kept", lambda: stack.state(route) == "starting", 10)
+    finally:
+        cluster.heal("login")
+    ready = stack.wait_for_state(route, "ready", "failed", "cold", seconds=60)
+    assert (ready["state"], ready["replicas"][0]["job_id"]) == ("ready", job)
 
 
 def test_start_beyond_startup_timeout_is_cancelled_with_reason_and_output(
