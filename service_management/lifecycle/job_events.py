@@ -1,4 +1,4 @@
-"""What Slurm said of the job. An answer about another job than the record's changes nothing."""
+"""What Slurm said of the job. An answer about a job that is not the record's changes nothing."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def _failure(record: Record, event: JobOver, reason: Reason, context: Context) -
 
 
 def sentence(end: JobEnd, reason: Reason) -> str:
-    """One line for people: which job, how it ended, and Slurm's own reason where it has one."""
+    """One line for people: which job, how it ended, and Slurm's own reason where there is one."""
     how = f"Slurm says {end.state}"
     if end.signal:
         how += f", killed by signal {end.signal}"

@@ -1,4 +1,4 @@
-"""What the world can tell the lifecycle about one job. Values only: no I/O, no clock."""
+"""What Slurm said about one job. Values only: no I/O, no clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class JobPhase(Enum):
 
 @dataclass(frozen=True)
 class JobView:
-    """One job as one line of squeue showed it."""
+    """One job, from one line of squeue."""
 
     job_id: str
     name: str
@@ -32,10 +32,10 @@ class JobView:
 
 @dataclass(frozen=True)
 class JobEnd:
-    """A job that is over, with all that can be said of why."""
+    """A job that is over, and all that is known of the reason."""
 
     job_id: str
-    state: str  # Slurm's own word; "UNKNOWN" where nobody remembers the job any more
+    state: str  # Slurm's own word; "UNKNOWN" where Slurm no longer remembers the job
     exit_code: int | None = None
     signal: int | None = None
     reason: str = ""

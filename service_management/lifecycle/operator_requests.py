@@ -1,4 +1,4 @@
-"""What operators, and their edits of the configuration, ask for."""
+"""Requests of operators, and their edits of the configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RUNNING = (State.QUEUED, State.STARTING, State.READY)
 
 
 def _start(record: Record, _event: Event, context: Context) -> Record:
-    """An operator's start does not wait for the back-off: something was repaired."""
+    """An operator's start does not wait for the back-off: the fault may be repaired."""
     return moves.submit(replace(record, failures=0, retry_at=0.0), context)
 
 
@@ -26,7 +26,7 @@ def _start_draining(record: Record, _event: Event, context: Context) -> Record:
 
 
 def _again_after_failure(record: Record) -> Record:
-    """It is about to fail: what is asked for then is asked for now, and waits for the job's end."""
+    """It is about to fail. The new start has to wait for the end of this job."""
     return replace(
         record,
         reason=Reason.RESTARTED,
@@ -65,7 +65,7 @@ def _restart(record: Record, _event: Event, context: Context) -> Record:
 
 
 def _restart_draining(record: Record, _event: Event, _context: Context) -> Record:
-    """A new job is meant: no request may reopen the way to the old one."""
+    """A restart means a new job: no request may reopen the route to the old one."""
     if record.after is State.FAILED:
         return _again_after_failure(record)
     if record.after is not State.COLD:
@@ -124,13 +124,13 @@ def _changed(record: Record, _event: Event, context: Context) -> Record:
 
 
 def _changed_failed(record: Record, _event: Event, context: Context) -> Record:
-    """Perhaps the edit is the repair: the next request need not wait for the back-off."""
+    """The edit may be the repair: the next request does not wait for the back-off."""
     return moves.cold(replace(record, failures=0, retry_at=0.0), Reason.CHANGED, context)
 
 
 def _changed_draining(record: Record, _event: Event, _context: Context) -> Record:
-    """From here no way leads back to the old job, whatever arrives. Where draining would
-    have ended in a failure, the edit may be its repair."""
+    """Nothing leads back to the old job from here. Where draining would have ended in a failure,
+    the edit may be the repair."""
     if record.after not in (State.COLD, State.FAILED):
         return record
     return replace(record, reason=Reason.CHANGED, after=State.COLD)

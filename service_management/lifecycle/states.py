@@ -1,4 +1,4 @@
-"""The words of the product: states a service can be in, and reasons for being there."""
+"""The states of a service, and the reasons for being in one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class State(StrEnum):
     READY = "ready"  # routed
     DRAINING = "draining"  # no longer routed; its job is being cancelled, or is ending
     FAILED = "failed"  # the last attempt failed; the next one waits for its back-off
-    DISABLED = "disabled"  # an operator said so; requests are refused
+    DISABLED = "disabled"  # by an operator; requests are refused
 
 
 class Reason(StrEnum):
