@@ -23,6 +23,7 @@ USUAL = {
     "docker": 20.0,
     "docs": 0.1,
     "gateway": 0.5,
+    "local": 0.5,
     "start": 20.0,
     "unit": 0.01,
 }

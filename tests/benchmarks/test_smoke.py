@@ -15,9 +15,7 @@ from benchmarks.cases import CASES
 from benchmarks.endpoint import ROOT
 
 
-def benchmarks(
-    *words: str, cache: Path, timeout: float = 60
-) -> subprocess.CompletedProcess[str]:
+def benchmarks(*words: str, cache: Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "benchmarks", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}

@@ -250,6 +250,14 @@ def test_no_two_classes_have_the_same_name() -> None:
     assert not set(repeated(classes)) - {"_Handler", "Master", "Entry", "Submitted"}
 
 
+def test_unit_tests_start_no_process() -> None:
+    """They take seconds together; tests/local is for those that do."""
+    unit = [file for file in PYTHON if "unit" in file.relative_to(ROOT).parts[:2]]
+    programs = {"subprocess", "multiprocessing"}
+    wrong = [i for f in unit for i in imports(f) if i.module.partition(".")[0] in programs]
+    assert not wrong, shown(wrong)
+
+
 def test_no_file_is_longer_than_four_hundred_lines() -> None:
     long = {
         str(file.relative_to(ROOT)): lines

@@ -38,7 +38,7 @@ class Cluster:
 
 
 def sweep(cluster: Cluster, *jobs: Job) -> Sweep:
-    return Sweep(SlurmClient(cast(Connection, cluster)), "io-x", jobs)
+    return Sweep(SlurmClient(cast(Connection, cluster), squeue_interval=0), "io-x", jobs)
 
 
 def under_way(seconds_ago: float) -> Job:
