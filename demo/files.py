@@ -100,7 +100,10 @@ def _directory(name: str) -> tarfile.TarInfo:
 
 
 def _python_env(spec: Spec) -> str:
+    # In the shape `host` the nodes are this machine, which may have other users and networks.
+    address = spec.nodes[0].address if spec.shape == "host" else "0.0.0.0"
     settings = {"DEMO_PYTHON": spec.python.argv0, "PYTHONUNBUFFERED": "1"}
+    settings["DEMO_ADDRESS"] = address
     settings |= spec.python.environment
     packages = [str(spec.home), settings.get("PYTHONPATH", "")]
     settings["PYTHONPATH"] = ":".join(filter(None, packages))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -193,6 +194,7 @@ async def serve(port: int, handler: Handler) -> None:
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    server = await asyncio.start_server(connection, "0.0.0.0", port, limit=1 << 20, backlog=2048)
+    address = os.environ.get("DEMO_ADDRESS", "0.0.0.0")
+    server = await asyncio.start_server(connection, address, port, limit=1 << 20, backlog=2048)
     async with server:
         await server.serve_forever()

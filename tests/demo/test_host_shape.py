@@ -6,8 +6,8 @@ import json
 import subprocess
 import urllib.request
 from contextlib import suppress
-from pathlib import Path
 
+import psutil
 import pytest
 
 from demo import config
@@ -105,13 +105,15 @@ def test_drained_nodes_keep_jobs_pending_until_resumed(cluster, eventually):
     eventually(lambda: cluster.jobs()[0]["state"] == "RUNNING")
 
 
-def test_nothing_of_it_listens_beyond_loopback(cluster):
-    ports = {cluster.ssh_port, cluster.spec.login.control_port}
+def test_nothing_of_it_listens_beyond_loopback(cluster, eventually, free_port):
+    cluster.run(f"sbatch --output=/dev/null probe.sh {free_port}")
+    eventually(lambda: answers(free_port))
+    ports = {cluster.ssh_port, cluster.spec.login.control_port, free_port}
     ports |= {node.port for node in cluster.spec.nodes}
-    listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    local = [fields[1].split(":") for fields in listening if fields[3] == "0A"]
-    mine = {address for address, port in local if int(port, 16) in ports}
-    assert mine == {"0100007F"}
+    connections = psutil.net_connections("tcp")
+    listening = [c.laddr for c in connections if c.status == psutil.CONN_LISTEN]
+    mine = {place.port: place.ip for place in listening if place.port in ports}
+    assert mine == dict.fromkeys(ports, "127.0.0.1")
 
 
 def test_the_catalogue_fits_the_cluster(cluster):
