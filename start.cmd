@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set everything up and run it. See `./start.cmd --help`.
+# Install, start and stop the gateway. See `./start.cmd --help`.
 . "$(dirname "${BASH_SOURCE[0]}")/tools/setup.sh"
 . tools/env.sh
 . tools/docker.sh
@@ -9,12 +9,12 @@ usage() {
     cat <<'TEXT'
 Usage: ./start.cmd [COMMAND] [--docker|--native] [--no-demo]
 
-  start     (default) install or build what is missing, start the gateway, end
-            with what to try
-  stop      cancel its jobs; leave no process, container, mount or namespace behind
+  start     (default) install or build what is missing, start the gateway, and
+            print what to try
+  stop      cancel its jobs; remove every process, container, mount and namespace
   restart   stop, then start
-  update    run what this checkout is now; jobs go on (natively requests and
-            tunnels too)
+  update    switch to the code of this checkout; jobs go on (natively also
+            requests and tunnels)
   upgrade   the same as update
   status    what every service is doing
   logs      follow the logs of nginx and the control plane (Ctrl-C ends)
@@ -36,19 +36,19 @@ for word in "$@"; do
         --native) forced=native ;;
         --no-demo) demo=no ;;
         -h|--help) usage; exit 0 ;;
-        *) usage >&2; fail "there is no '$word'" ;;
+        *) usage >&2; fail "unknown word: '$word'" ;;
     esac
 done
 
 wants_demo() { [ "$demo" = auto ] && grep -q '"demo_key"' services_config.json 2>/dev/null; }
 
-# `way` and `why`: in containers or natively. What was started in one way goes on in it.
+# Sets `way` (docker or native) and `why`. A running gateway keeps its way.
 choose_way() {
     local against
-    way=$(cat "$started" 2>/dev/null || true) why="it was started so"
+    way=$(cat "$started" 2>/dev/null || true) why="it was started this way"
     if [ -n "$forced" ]; then
         [ -z "$way" ] || [ "$way" = "$forced" ] || [ "$command" != start ] \
-            || fail "it runs already, the other way ($way): ./start.cmd stop --$way first"
+            || fail "it is already running, the other way ($way): run ./start.cmd stop --$way first"
         way=$forced why="--$forced"
         [ "$way" = native ] && return
     fi

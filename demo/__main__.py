@@ -28,7 +28,7 @@ messages = Console(stderr=True)
 
 
 class ShapeName(StrEnum):
-    """host: all on this host's loopback. hosts: a login and three nodes in own namespaces."""
+    """host: everything on this host's loopback. hosts: a login and three nodes as namespaces."""
 
     host = "host"
     hosts = "hosts"
@@ -60,7 +60,7 @@ def up_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = "127.0.0.1",
     as_json: JsonOption = False,
 ) -> None:
-    """Start the cluster, or what is missing of it. Quick where it is up already."""
+    """Start the cluster, or what is missing of it. Quick if it is up already."""
     options = Options(ssh_port, user, export_key, listen)
     with _in_plain_words():
         cluster = up(shape.value, directory, _progress, options)
@@ -73,7 +73,7 @@ def status_command(
     directory: DirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Daemons, nodes and jobs. Exit code 1 where the cluster is not (wholly) up."""
+    """Daemons, nodes and jobs. Exit code 1 if any part of the cluster is down."""
     with _in_plain_words():
         cluster = Cluster.load(directory or DEFAULT_DIRECTORIES[shape.value])
         _show(cluster, as_json)
@@ -137,7 +137,7 @@ def _jobs(cluster: Cluster) -> list[dict[str, str]] | str:
 
 @contextmanager
 def _in_plain_words() -> Iterator[None]:
-    """What goes wrong is told in a sentence, with an exit code."""
+    """Errors end with a sentence and exit code 1, without a traceback."""
     try:
         yield
     except DemoError as error:

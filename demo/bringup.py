@@ -32,7 +32,7 @@ def _await_munged(spec: Spec, table: Table) -> None:
 
 
 def await_ready(spec: Spec, table: Table, seconds: float = 30) -> None:
-    """Every daemon alive, slurmctld and sshd answering, every node in the controller's books."""
+    """Every daemon alive, slurmctld and sshd answering, every node registered with slurmctld."""
     names = [daemon.name for daemon in plan(spec)]
     _await(spec, table, names, lambda: commands.ssh_answers(spec), seconds)
     _await(spec, table, names, lambda: commands.nodes_answer(spec, table), seconds)

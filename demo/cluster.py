@@ -1,4 +1,4 @@
-"""Bring a demo cluster up, hold it as an object, take it down."""
+"""Start a demo cluster, use it as an object, take it down."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def up(
     place.mkdir(mode=0o755, parents=True, exist_ok=True)
     if fresh and not {entry.name for entry in place.iterdir()} <= OWN_FIRST_ENTRIES:
         # `down` removes the directory with everything in it.
-        raise DemoError(f"{place} has something else in it: choose an empty or new --dir")
+        raise DemoError(f"{place} contains something else: choose an empty or new --dir")
     with _locked(place):
         before = set(Table(place).living())
         try:
@@ -135,7 +135,7 @@ def _choose_ports(tag_: str, ssh_port: int | None, listen: str) -> tuple[Login, 
 
 
 def down(directory: Path | None = None, progress: Progress = lambda _: None) -> None:
-    """Leave nothing of the cluster: no job, process, namespace, mount, user or file."""
+    """Remove all of the cluster: jobs, processes, namespaces, mounts, user and files."""
     place = (directory or DEFAULT_DIRECTORIES["host"]).resolve()
     if not (place / "cluster.json").exists():
         raise DemoError(f"there is no demo cluster in {place}")

@@ -13,7 +13,7 @@ from demo.spec import DemoError, Spec
 @dataclass(frozen=True)
 class Daemon:
     name: str
-    host: str  # "" for what belongs to no host
+    host: str  # "" if it belongs to no host
     argv: tuple[str, ...]
 
 
@@ -39,7 +39,7 @@ def munged(spec: Spec) -> Daemon:
         "log-file": "log/munged.log",
     }
     options = [f"--{option}={spec.directory / name}" for option, name in below.items()]
-    # --force: start over after a kill -9, and where a parent directory is everybody's.
+    # --force: start over after a kill -9, and below a world-writable directory.
     return Daemon("munged", "", ("munged", "--foreground", "--force", *options))
 
 
@@ -75,7 +75,7 @@ def environment(spec: Spec) -> dict[str, str]:
 
 
 def start(spec: Spec, table: Table, daemon: Daemon) -> bool:
-    """Start it unless it runs."""
+    """Start it unless it is running."""
     if table.get(daemon.name):
         return False
     log = spec.directory / "log" / f"{daemon.name}.out"

@@ -1,4 +1,4 @@
-"""What a running cluster can be asked, and what can be done to it."""
+"""Queries and faults of a running cluster."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Faults:
 
     @property
     def _table(self) -> Table:
-        """Read anew: `up` in another process may have restarted a daemon."""
+        """Read again each time: `up` in another process may have restarted a daemon."""
         return Table(self.spec.directory)
 
     @property
@@ -91,7 +91,7 @@ class Faults:
         """As if the power failed: silent first, so that no connection is closed in order."""
         self.cut(host)
         holder = network.holder(self._table, host)
-        # More than one round: what is forked during one is found in the next.
+        # Several rounds: a process forked during one is found in the next.
         while running := processes.in_network_of(holder):
             processes.end_now(running)
 
@@ -109,7 +109,7 @@ class Faults:
         processes.send([self._daemon("slurmctld")], signal.SIGCONT)
 
     def stop_slurmctld(self) -> None:
-        # It writes its jobs down when it ends, after it has waited for nodes that do not answer.
+        # It saves its jobs when it ends, after it has waited for nodes that do not answer.
         processes.end([self._daemon("slurmctld")], grace=20)
 
     def start_slurmctld(self) -> None:
@@ -126,7 +126,7 @@ class Faults:
         processes.send(self._ssh_processes(), signal.SIGCONT)
 
     def hang_up_ssh(self) -> None:
-        """Every session ends as if its process had crashed; who listens goes on."""
+        """Every session ends as if its process had crashed; listeners go on."""
         listeners = set(self._table.living("sshd.").values())
         processes.end_now(set(self._ssh_processes()) - listeners)
 
@@ -158,7 +158,7 @@ class Faults:
         self.admin("scancel", f"--user={self.spec.user}")
 
     def end_jobs(self) -> None:
-        """Cancel all and wait for the end; where slurmctld does not answer, leave it at that."""
+        """Cancel all jobs and wait for their end; do not wait if slurmctld does not answer."""
         with suppress(DemoError):
             self.thaw_slurmctld()
             if self.jobs():

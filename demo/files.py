@@ -41,8 +41,8 @@ def _write_private(path: Path, content: bytes) -> None:
 
 
 def _write_keys(spec: Spec, exported: Path | None) -> None:
-    """Client and host key. An exported pair is taken up again: who recorded the host key
-    at first contact finds the same one after `down` and `up`."""
+    """Client and host key. An exported pair is used again, so that a recorded host key
+    stays right after `down` and `up`."""
     folder = spec.directory / "keys"
     for name, foreign in (("id_ed25519", "demo_key"), ("host_ed25519", "demo_host_key")):
         key = folder / name
@@ -81,7 +81,7 @@ def write_home(spec: Spec) -> None:
 
 
 def _give(spec: Spec, contents: Mapping[str, bytes]) -> None:
-    """Written by the user himself: root would write through whatever links he has put there."""
+    """Written as the user: root would follow links that the user has put there."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.addfile(_directory("services"))  # itself an entry: tar replaces a link of that name
@@ -111,7 +111,7 @@ def _python_env(spec: Spec) -> str:
 
 
 def set_login_noise(spec: Spec, noisy: bool) -> None:
-    """A site's chatter before the output of every command: bash reads .bashrc under sshd."""
+    """Output of login scripts before every command's: bash reads .bashrc under sshd."""
     text = 'echo "*** Welcome to the demo cluster ***"\necho "quota: 3% used" >&2\n'
     content = text.encode() if noisy else b""
     _give(spec, {".bashrc": content, ".profile": content})

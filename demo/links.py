@@ -17,7 +17,7 @@ def port(host: str) -> tuple[str, str]:
 
 
 def set_link(spec: Spec, table: Table, host: str, *, up: bool) -> None:
-    """The host's own end goes down: to the others its cable is dead, and nothing answers."""
+    """Take the host's end of the link down: for the others its cable is dead."""
     device = "gw" if host == LOGIN else "eth0"
     enter(holder(table, host), "ip", "link", "set", device, "up" if up else "down")
     if up:
@@ -25,7 +25,7 @@ def set_link(spec: Spec, table: Table, host: str, *, up: bool) -> None:
 
 
 def _forget_neighbour(spec: Spec, table: Table, host: str) -> None:
-    """Who tried to reach the host while it was cut off remembers that it cannot."""
+    """Others that tried to reach the host meanwhile have cached that they cannot."""
     if host == LOGIN:
         machine.run(["ip", "neighbour", "flush", "dev", network.gateway_link(spec)])
         return
@@ -35,7 +35,7 @@ def _forget_neighbour(spec: Spec, table: Table, host: str) -> None:
 
 
 def slow(spec: Spec, table: Table, host: str, delay_ms: float, loss_pct: float) -> None:
-    """Delay and loss in each direction: by netem, or by a cable of our own where it is missing."""
+    """Delay and loss in each direction: by netem, or by `delay_line` where the kernel lacks it."""
     holder(table, host)
     if _netem_exists(table):
         netem = ["netem", "delay", f"{delay_ms}ms", "loss", f"{loss_pct}%", "limit", "100000"]

@@ -31,7 +31,7 @@ PRIVSEP_OURS = PRIVSEP / ".io-demo"
 
 
 def check(shape: Shape) -> None:
-    """Everything that is missing, in one message."""
+    """Raise one error that names everything that is missing."""
     needed = PACKAGES | (NETWORK_PACKAGES if shape == "hosts" else {})
     missing = {name: package for name, package in needed.items() if not find(name)}
     if missing:
@@ -53,7 +53,7 @@ def run(
     environment: Mapping[str, str] = {},
     data: bytes = b"",
 ) -> str:
-    """The command's output; a DemoError with its own words where it fails."""
+    """The command's output; a DemoError with its error message if it fails."""
     try:
         done = subprocess.run(
             argv,
@@ -151,7 +151,7 @@ def make_privsep_directory() -> None:
 
 
 def remove_privsep_directory() -> None:
-    """Made by some demo cluster and used by no sshd any more: the last one takes it away."""
+    """The last demo cluster removes what the first one made, once no sshd uses it."""
     running = processes.matching(lambda pid: processes.command(pid) == "sshd")
     if PRIVSEP_OURS.exists() and not running:
         PRIVSEP_OURS.unlink()

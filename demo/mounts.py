@@ -1,4 +1,4 @@
-"""The interpreter that jobs run, and the mounts without which they could not."""
+"""The Python that jobs run, and the bind mounts that make it readable for the login user."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def mount(source: str, target: Path) -> None:
 
 
 def unmount_below(directory: Path) -> None:
-    """Or DemoError: who removed the directory then would remove what is mounted there."""
+    """Or raise DemoError: removing the directory would remove what is mounted there."""
     for target in reversed(_mounts_below(directory)):
         machine.run(["umount", "--lazy", target])
     if left := _mounts_below(directory):

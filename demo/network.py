@@ -22,7 +22,7 @@ from demo.spec import DemoError, Login, Node, Spec
 LOGIN = "login"
 NODES = 3
 LAN = "10.9.0"  # seen only inside the namespaces, so every cluster can have it
-LINKS = ipaddress.ip_network("100.64.0.0/10")  # of the gateway: carrier-grade NAT's, rarely met
+LINKS = ipaddress.ip_network("100.64.0.0/10")  # for links; carrier-grade NAT, rarely met
 # A host: its name, its /etc/hosts, a working loopback, no forwarding, and no answers to ARP
 # for an address of another interface (a port that left its bridge would give them).
 HOLD = (
@@ -60,7 +60,7 @@ def _taken_networks() -> list[ipaddress.IPv4Network]:
 
 
 def build(spec: Spec, table: Table) -> bool:
-    """Make the hosts and their links, unless they are there; half of it is made anew."""
+    """Make the hosts and their links, unless they exist; an incomplete network is rebuilt."""
     if all(table.get(f"holder.{host}") for host in spec.host_names):
         return False
     remove(spec, table)
@@ -85,8 +85,8 @@ def remove(spec: Spec, table: Table) -> None:
 
 
 def unlink(spec: Spec) -> None:
-    """The kernel takes a dead namespace's links apart later, at its leisure: this one would
-    still be seen, and be in the way of the next of its name."""
+    """The kernel removes a dead namespace's links some time later. Until then this link would
+    block the next one of its name."""
     with contextlib.suppress(DemoError):
         _ip("link", "delete", gateway_link(spec))
 

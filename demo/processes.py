@@ -150,7 +150,7 @@ def of_user(uid: int) -> list[Process]:
 
 
 def daemons_of(slurm_conf: Path) -> list[Process]:
-    """Also those that nobody wrote down: slurmstepd, and what lost its parent."""
+    """Also those that are not in processes.json: slurmstepd, and orphans."""
     mark = f"SLURM_CONF={slurm_conf}".encode()
     return matching(
         lambda pid: (

@@ -14,12 +14,12 @@ DEFAULT_DIRECTORIES: dict[Shape, Path] = {
     "hosts": Path("/run/io-demo-hosts"),
 }
 # "<dir>/munge.socket" and slurmd's "<dir>/spool/demo1/demo1_4294967295.4294967291" are unix
-# sockets; the kernel ends their paths at 107 bytes.
+# sockets; their paths have at most 107 bytes.
 LONGEST_DIRECTORY = 60
 
 
 class DemoError(Exception):
-    """A sentence for the person who ran the command."""
+    """An error as a sentence for the person who ran the command."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ SSHD_CONFIG = """\
 {listen}
 HostKey {directory}/keys/host_ed25519
 PidFile none
-# The second one is the user's own to edit, as on any cluster.
+# The user may edit the second one, as on any cluster.
 AuthorizedKeysFile {directory}/keys/authorized_keys .ssh/authorized_keys
 # The cluster's directory may be below a world-writable one such as /tmp.
 StrictModes no

@@ -30,10 +30,10 @@ threads = _CHOSEN.hold_threads + 64  # a held request waits in a thread
 worker_connections = threads + 256
 backlog = 4096
 keepalive = 5
-timeout = 90  # taking over from a killed worker may wait for its lock
-graceful_timeout = 3  # held requests are told to come back, not waited for
+timeout = 90  # a new worker may have to wait for its predecessor's lock
+graceful_timeout = 3  # held requests are refused with Retry-After instead of being waited for
 control_socket_disable = True
-# More than nginx lets through (32 KB): it refuses in the product's own words.
+# Larger than nginx's limit (32 KB), so that nginx refuses, with a problem document.
 limit_request_line = 0  # unlimited; for the next one 0 would mean the default, 8 KB
 limit_request_field_size = 65536
 accesslog = None  # nginx has the access log
@@ -60,7 +60,7 @@ def when_ready(_arbiter: Any) -> None:
 
 
 def worker_exit(_arbiter: Any, worker: Any) -> None:
-    """Finish the pass under way, where there is time for it. While requests are held there is none:
+    """Finish the controller's current pass, if there is time. While requests are held there is not:
     they outlast `graceful_timeout`, and the arbiter kills the worker, which is as safe."""
     app = getattr(worker, "wsgi", None)
     if app is not None:

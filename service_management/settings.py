@@ -70,7 +70,7 @@ class Settings:
     listen_address: str  # empty: every address
     flask_port: int
     key_dir: Path
-    tls_cert: Path | None  # both or none
+    tls_cert: Path | None  # both or neither
     tls_key: Path | None
     admin_token: str
     identity: str
@@ -156,7 +156,7 @@ def _networks(values: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def default_identity(root: Path) -> str:
-    """Stable for one installation on one machine, so that its jobs are found again."""
+    """The same at every start of an installation, so that it finds its jobs again."""
     return "io-" + hashlib.sha256(f"{os.uname().nodename}:{root}".encode()).hexdigest()[:6]
 
 
@@ -175,7 +175,7 @@ def _path(name: str, text: str, root: Path) -> Path:
         path = Path(text).expanduser()
     except RuntimeError:
         raise SettingsError(
-            f"{name}={text!r}: there is no such user; give the whole path"
+            f"{name}={text!r}: there is no such user; write the full path"
         ) from None
     return path if path.is_absolute() else (root / path).resolve()
 

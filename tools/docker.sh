@@ -2,11 +2,11 @@
 
 GATEWAY=ml_service_management
 
-# Why Docker would not do; empty where it does.
+# Why Docker cannot be used; empty if it can.
 against_docker() {
     command -v docker >/dev/null || { echo "docker is not installed"; return; }
     timeout 10 docker info >/dev/null 2>&1 || { echo "no Docker engine answers"; return; }
-    [ -n "$(compose_program)" ] || echo "Docker is here, but no compose"
+    [ -n "$(compose_program)" ] || echo "docker is installed, but compose is not"
 }
 
 compose_program() {
@@ -22,7 +22,7 @@ compose() { $(compose_program) -f docker-compose.yaml "$@"; }
 start_docker() {
     settings_docker
     docker inspect $GATEWAY >/dev/null 2>&1 || trap interrupted INT TERM
-    say "building the images (minutes at first, seconds from then on) and starting"
+    say "building the images (minutes the first time, then seconds) and starting"
     build_and_start
     await_gateway
     trap - INT TERM
@@ -58,7 +58,7 @@ advice() { # LOG
     elif grep -qaiE '[.]env|port|interpolat|environment' "$1"; then
         echo "Look at .env: every variable is explained in docs/environment.md."
     else
-        echo "Repair it, then run this again."
+        echo "Fix it, then run this again."
     fi
 }
 
@@ -69,7 +69,7 @@ settings_docker() {
     make_env
     mkdir -p -m 700 "$keys"
     owner=$(stat -c %u "$keys")
-    # The container's user is not root: it has the keys' owner's number.
+    # The container's user has the number of the keys' owner; it is never root.
     export ML_SERVICE_UID; ML_SERVICE_UID=$(setting ML_SERVICE_UID "${owner/#0/1000}")
     if [ "$owner" = 0 ] && [ "$(id -u)" = 0 ]; then
         chown "$ML_SERVICE_UID" "$keys"
@@ -78,7 +78,7 @@ settings_docker() {
     ! wants_demo || COMPOSE_PROFILES=demo
 }
 
-# Kept here and not in the volume: who loses the volume finds its jobs again by their names.
+# Kept here, not in the volume: after a lost volume the gateway finds its jobs by their names.
 make_env() {
     [ -e .env ] || (umask 077; cp .env_template .env)
     local token; token=$(head -c 32 /dev/urandom | base64 | tr -d '=\n' | tr '+/' '-_')
@@ -127,7 +127,7 @@ stop_docker() {
 upgrade_docker() {
     local away watcher; away=$(mktemp)
     settings_docker
-    say "building from this checkout, and replacing what changed; jobs go on"
+    say "building from this checkout and replacing what has changed; jobs go on"
     time_gap "$away" & watcher=$!
     build_and_start
     await_gateway

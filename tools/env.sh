@@ -7,7 +7,7 @@ setting() { # NAME DEFAULT: the environment, then .env, then the default
     printf '%s' "${value/#\~\//$HOME/}"
 }
 
-# NAME: the last one counts; quotes, and a comment behind the value, are not part of it.
+# NAME: the last line counts, without quotes and without a comment behind the value.
 in_env() {
     sed -nE "s/^[[:blank:]]*(export[[:blank:]]+)?$1[[:blank:]]*=[[:blank:]]*//p" .env 2>/dev/null \
         | tail -n 1 \

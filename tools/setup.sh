@@ -1,4 +1,4 @@
-# Sourced by start.cmd and test.cmd: what both need before anything of ours can run.
+# Sourced by start.cmd and test.cmd: installs what both need.
 # A second run finds everything in place and takes well under a second.
 
 set -euo pipefail
@@ -29,7 +29,7 @@ packages() {
     fi
     say "installing $names(apt-get, a minute or so)"
     local log; log=$(mktemp)
-    # Services of these packages are not ours: nothing is started, and what runs is left alone.
+    # RUNLEVEL=1: services of these packages are neither started nor restarted.
     if ! { DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get update -qq \
         && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $names; } >"$log" 2>&1; then
         tail -n 15 "$log" >&2
@@ -59,14 +59,14 @@ others_can_run() { # PROGRAM
         sh -c 'test -r "$1" && test -x "$1"' sh "$(readlink -f "$1")" 2>/dev/null
 }
 
-# environment LOCKFILE: .venv with exactly what the lock file says, and our own command in it.
+# environment LOCKFILE: .venv with exactly what the lock file says, and the command orchestrator.
 environment() {
     local lock=$1 stamp=.venv/installed python
     local wanted; wanted=$(cat "$lock" pyproject.toml | sha256sum | cut -d' ' -f1)
     if [ "$(cat "$stamp" 2>/dev/null)" = "$lock $wanted $PWD" ] && [ -x .venv/bin/orchestrator ]; then
         return 0
     fi
-    # The larger set serves both purposes: running the tests does not undo a start, nor the reverse.
+    # The larger set does for both: a start after the tests reinstalls nothing.
     if [ "$lock" = requirements.lock ] && [ "$(cut -d' ' -f1 "$stamp" 2>/dev/null)" = requirements-dev.lock ]; then
         environment requirements-dev.lock
         return

@@ -38,7 +38,7 @@ _CHECK = (
 
 @dataclass(frozen=True)
 class Choice:
-    """Whom to run as; None: root. `warning` says why it could not be another."""
+    """The user to run as; None: the present one, root. `warning` says why it has to be root."""
 
     user: pwd.struct_passwd | None
     warning: str = ""
@@ -64,7 +64,7 @@ def choose(chosen: Settings, needed: Iterable[Path]) -> Choice:
 
 
 def owner_of_running(chosen: Settings) -> pwd.struct_passwd | None:
-    """Whose gateway has RUN_DIR; None: root's, or there is none."""
+    """The owner of RUN_DIR; None if that is root, or if there is no RUN_DIR."""
     try:
         uid = chosen.run_dir.stat().st_uid
         return pwd.getpwuid(uid) if uid else None
@@ -73,8 +73,8 @@ def owner_of_running(chosen: Settings) -> pwd.struct_passwd | None:
 
 
 def hand_over(chosen: Settings, user: pwd.struct_passwd | None, env_file: Path) -> None:
-    """Give the gateway's own files to the user, as an installation that root ran before needs it.
-    What is no file of the gateway's is left alone."""
+    """Change the owner of the gateway's own files, and of nothing else in those directories. An
+    installation that root ran before has files of root's."""
     uid, gid = (user.pw_uid, user.pw_gid) if user else (0, 0)
     for directory, is_own in (
         (chosen.state_dir, layout.is_own_state),

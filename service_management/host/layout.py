@@ -1,5 +1,5 @@
-"""Who may enter which directory. The run directory holds sockets that lead into clusters:
-only this user, and the user of nginx's workers, get through."""
+"""The gateway's directories and who may enter them. RUN_DIR has sockets that lead into clusters:
+only the gateway's user and the user of nginx's workers can open them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service_management.settings import Settings, SettingsError
 
 OWNER_ONLY, OWNER_AND_GROUP = 0o177, 0o117  # masks for sockets
 SPOOLS = ("body", "proxy", "fastcgi", "uwsgi", "scgi")  # nginx's names
-# Of a process that was killed while it made the other: a draft, and supervisord's lock.
+# Temporary files that a killed process leaves: a draft, and supervisord's lock.
 OWN_LEFTOVERS = (".supervisord.conf.", "supervisord.sock.")
 OWN_STATE = ("state.db", "controller.lock", "known_hosts", "log", "started", "spool", ".env")
 OWN_ENTRIES = frozenset(
@@ -58,7 +58,7 @@ def close_state_dir(state_dir: Path) -> None:
 
 
 def nginx_user(chosen: Settings) -> str | None:
-    """nginx's workers give up root where there is root to give up."""
+    """The user of nginx's workers if its master runs as root; None otherwise."""
     if os.geteuid() != 0:
         return None
     try:
@@ -102,7 +102,7 @@ def gateway_settings(chosen: Settings) -> GatewaySettings:
 
 
 def remove_run_dir(chosen: Settings) -> None:
-    """Only what is ours: RUN_DIR may by mistake name a directory that others use too."""
+    """Only the gateway's entries: RUN_DIR may by mistake be a directory with other things in it."""
     for path in filter(is_own, [*chosen.run_dir.glob("*")]):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -120,8 +120,8 @@ def _refuse_foreign(run_dir: Path) -> None:
     foreign = {path.name for path in run_dir.glob("*") if not is_own(path)}
     if foreign:
         raise SettingsError(
-            f"RUN_DIR={str(run_dir)!r}: there is something else in it ({min(foreign)}); "
-            "name a directory of the gateway's own"
+            f"RUN_DIR={str(run_dir)!r}: it contains something else ({min(foreign)}); "
+            "name a directory that only the gateway uses"
         )
 
 
@@ -134,11 +134,11 @@ def is_own(path: Path) -> bool:
 
 
 def _refuse_stranger(name: str, directory: Path) -> None:
-    """Below /tmp anybody can make a directory of this name first, and read what is in it."""
+    """Below /tmp another user can create the directory first, and read what is written there."""
     with contextlib.suppress(FileNotFoundError):
         found = directory.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
             raise SettingsError(
-                f"{name}={str(directory)!r}: it belongs to somebody else; remove it, or name "
+                f"{name}={str(directory)!r}: it belongs to another user; remove it, or name "
                 "another directory"
             )

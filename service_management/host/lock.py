@@ -1,4 +1,4 @@
-"""One control plane at a time: a killed gunicorn's worker may outlive it for a moment."""
+"""One control plane at a time, also while an earlier one is still ending."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Locked(Exception):
 
 
 def take(path: Path, patience: float = PATIENCE) -> None:
-    """The kernel lets go of it when the process ends, however it ends."""
+    """The kernel releases it when the process ends, however it ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     end = time.monotonic() + patience
     while not _try(descriptor):
         if time.monotonic() >= end:
             os.close(descriptor)
-            raise Locked(f"another control plane runs: it holds {path}. Stop it first.")
+            raise Locked(f"another control plane is running: it holds {path}. Stop it first.")
         time.sleep(0.05)
     _HELD.append(descriptor)
 

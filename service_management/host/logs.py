@@ -41,13 +41,13 @@ def _for_people() -> structlog.dev.ConsoleRenderer:
 
 
 def json_line(event: str, level: str) -> str:
-    """What a program of others' says, in the shape of our own lines."""
+    """Another program's message in the format of this program's lines."""
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return json.dumps({"event": event, "level": level.lower(), "timestamp": now})
 
 
 def voice(form: str, for_people: Callable[[str], None]) -> Callable[[str], None]:
-    """How a program whose output is a log says what it does."""
+    """Progress messages for a terminal, or JSON lines if the output is a log."""
     if form != "json":
         return for_people
     return lambda text: print(json_line(text, "info"), flush=True)
@@ -59,7 +59,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def gunicorn_config(form: str) -> dict[str, Any]:
-    """gunicorn's own lines as JSON; empty: as it writes them by itself."""
+    """gunicorn's own lines as JSON; empty: its own format."""
     if form != "json":
         return {}
     chosen = {"level": "WARNING", "handlers": ["error_console"]}

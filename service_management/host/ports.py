@@ -13,7 +13,7 @@ _LISTENING = "0A"  # as the kernel writes TCP_LISTEN
 
 
 def complaint(host: str, port: int) -> OSError | None:
-    """Why this address could not be listened at just now."""
+    """Why a program could not listen at this address; None if it could."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,15 +27,15 @@ def complaint(host: str, port: int) -> OSError | None:
 
 
 def sentence(host: str, port: int, error: OSError) -> str:
-    """The same for people."""
+    """The same as a sentence."""
     if error.errno == errno.EADDRINUSE:
         found = ", ".join(map(_program, listeners(port))) or "another user's process"
         return f"port {port} is taken by {found}"
     if error.errno == errno.EACCES:
-        return f"port {port} may only be listened at by root"
+        return f"only root may listen at port {port}"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{host} is not an address of this machine"
-    return f"{host} port {port} cannot be listened at: {error.strerror}"
+    return f"cannot listen at {host} port {port}: {error.strerror}"
 
 
 def listening_users(port: int) -> set[int]:

@@ -1,4 +1,4 @@
-"""The gateway's certificate: what nginx would refuse is said before it starts, in a sentence."""
+"""Checks the certificate and its key before nginx starts, with a sentence for each problem."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service_management.settings import Settings
 
 
 def problems(chosen: Settings) -> list[Problem]:
-    """What keeps nginx from starting; nothing where there is no TLS."""
+    """What would keep nginx from starting; empty without TLS."""
     if chosen.tls_cert is None or chosen.tls_key is None:
         return []
     checks: dict[str, tuple[Path, Callable[[Path], str | None]]] = {
@@ -32,7 +32,7 @@ def problems(chosen: Settings) -> list[Problem]:
 
 
 def warning(chosen: Settings) -> str:
-    """For a certificate that nginx serves and clients refuse; `problems` has found nothing."""
+    """About a certificate that nginx serves but clients refuse. `problems` must be empty."""
     if chosen.tls_cert is None:
         return ""
     certificate, now = _certificate(chosen.tls_cert), datetime.now(UTC)
@@ -41,8 +41,8 @@ def warning(chosen: Settings) -> str:
         return ""
     when = f"expired on {ends:%F %R}" if ends < now else f"is not valid before {begins:%F %R}"
     return (
-        f"TLS_CERT = {chosen.tls_cert}: the certificate {when} UTC, so clients refuse it: put a "
-        "new one there, then run `orchestrator reload`"
+        f"TLS_CERT = {chosen.tls_cert}: the certificate {when} UTC, so clients refuse it: "
+        "replace it, then run `orchestrator reload`"
     )
 
 
@@ -52,7 +52,7 @@ def fingerprint(certificate: Path) -> str:
 
 
 def _certificate(path: Path) -> x509.Certificate:
-    """The server's own comes first."""
+    """The server's certificate is the first one in the file."""
     return x509.load_pem_x509_certificates(path.read_bytes())[0]
 
 
@@ -72,7 +72,7 @@ def _key_rule(path: Path) -> str | None:
     try:
         _key(path)
     except TypeError:
-        return "must have no passphrase: nginx starts when nobody is there to type it"
+        return "must have no passphrase: nobody could type it when nginx starts"
     except ValueError:
         return "must hold a private key in PEM form"
     if path.stat().st_mode & 0o007:

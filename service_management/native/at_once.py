@@ -1,4 +1,4 @@
-"""Loaded by supervisord: its programs start with it, and not at its first look, a second later."""
+"""A supervisord extension: programs start with it, not at its first tick, a second later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from supervisor import events
 
 
 def make(supervisord: Any, **_settings: str) -> object:
-    """Where supervisord takes in extensions; this one adds no remote calls."""
+    """The factory that supervisord calls. It expects an object with remote calls; this has none."""
 
     def start(_event: object) -> None:
         for group in sorted(supervisord.process_groups.values()):

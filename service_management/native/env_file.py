@@ -1,4 +1,4 @@
-"""`.env`: made from its template, with the values that must not be the same everywhere."""
+"""`.env`: made from its template, with secrets that differ between installations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECRETS: dict[str, Callable[[], str]] = {
 
 
 def make_secrets(env_file: Path, template: Path, environment: Mapping[str, str]) -> list[str]:
-    """What of it was changed, in words; nothing where all is given already."""
+    """What was changed, as sentences; empty if nothing was missing."""
     text = (env_file if env_file.exists() else template).read_text()
     given = dotenv_values(stream=StringIO(text))
     lacking = [name for name in _SECRETS if not given.get(name) and not environment.get(name)]

@@ -1,4 +1,4 @@
-"""supervisord, with its own lines as JSON: for where everything else on standard output is."""
+"""supervisord with its own log lines as JSON, for `LOG_FORMAT=json` in a container."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ class _Options(options.ServerOptions):  # type: ignore[misc]
 
 
 if __name__ == "__main__":
-    supervisord.ServerOptions = _Options  # its main() makes them by this name
+    supervisord.ServerOptions = _Options  # the name that its main() looks up
     supervisord.main()

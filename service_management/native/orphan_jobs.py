@@ -1,5 +1,5 @@
-"""Jobs that the controller could not cancel, because it is dead or was cut short: by the
-store's records, over SSH. Only while no controller runs: this is the one writer then."""
+"""Cancel, over SSH, the jobs that a dead or interrupted controller left behind. The store's records
+say which. It takes the controller's lock, because it is the store's only writer meanwhile."""
 
 from __future__ import annotations
 
@@ -109,8 +109,9 @@ def _cancel_at_login(
 
 
 class Sweep:
-    """Cancels what Slurm shows of ours, look by look. A submission that was under way when the
-    controller ended may take effect until SUBMIT_SETTLED seconds after its intent."""
+    """Cancels every job of this gateway that Slurm shows, poll by poll. A submission that was
+    under way when the controller ended may take effect until SUBMIT_SETTLED seconds after its
+    intent."""
 
     def __init__(self, client: SlurmClient, identity: str, jobs: Sequence[Job]) -> None:
         self._client, self._identity = client, identity
@@ -153,7 +154,7 @@ def _settle(store: Store, records: Sequence[Record]) -> None:
 
 
 def settle(record: Record, now: float) -> Record | None:
-    """As if an operator had stopped it and Slurm had said that its job is over."""
+    """As if an operator had stopped the service and Slurm had reported the end of its job."""
     context = Context(now, Policy(timeout=0.0), Job("", 0, now))
     stopped = decide(record, ev.StopAsked(hurry=True), context).record
     if stopped is None or stopped.job is None:

@@ -42,7 +42,7 @@ class LogEntry:
 
 
 class Store:
-    """Opening it brings it to this version's schema: only who may write opens it."""
+    """Opening it migrates it to this version's schema, so only its writer may open it."""
 
     def __init__(self, url: str) -> None:
         self._engine = make_engine(url)
@@ -60,7 +60,7 @@ class Store:
         forgotten: Iterable[str] = (),
         entries: Sequence[LogEntry] = (),
     ) -> None:
-        """All of one pass in one transaction: intents are here before anything is done."""
+        """One pass in one transaction: intents are stored before they are acted on."""
         with self._engine.begin() as connection:
             for route in forgotten:
                 connection.execute(sa.delete(SERVICES).where(SERVICES.c.route == route))

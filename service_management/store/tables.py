@@ -1,10 +1,10 @@
-"""The tables as this version wants them. What changes here needs a migration (`migrations/`)."""
+"""The tables of this version. Every change here needs a migration (`migrations/`)."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA = "0002"  # the last migration: a store that has it is opened without alembic, in no time
+SCHEMA = "0002"  # the last migration; a store that has it is opened without importing alembic
 METADATA = sa.MetaData()
 SERVICES = sa.Table(
     "services",

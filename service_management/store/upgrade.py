@@ -1,5 +1,5 @@
-"""A store of an older version is brought to this one's tables, whole or not at all, and copied
-before; one of a newer version is refused."""
+"""Migrates a store of an older version, after a copy, in one transaction. Refuses the store of a
+newer version."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LOG = structlog.get_logger(__name__)
 
 
 class StoreRefused(Exception):
-    """The store is another version's; the text says what to do."""
+    """A newer version wrote the store; the text says what to do."""
 
 
 def refuse_newer(url: str) -> None:
-    """As opening it would, but changing nothing; a store that is not there yet is none."""
+    """Refuse what opening it would refuse, without changing it. A missing store is fine."""
     engine = sa.create_engine(url)
     try:
         if engine.dialect.name != "sqlite" or Path(engine.url.database or "").is_file():
@@ -36,8 +36,8 @@ def bring_up(engine: sa.Engine, migrations: Path = MIGRATIONS, wanted: str = SCH
     with engine.connect() as connection:
         if found(connection) == wanted:
             return
-    # SQLite's driver would commit before each CREATE and ALTER: the transaction is ours, and
-    # nobody else writes between the copy and the end.
+    # SQLite's driver would commit before each CREATE and ALTER. So the transaction is begun by
+    # hand, and no other process writes between the copy and its end.
     sqlite = engine.dialect.name == "sqlite"
     how = engine.execution_options(isolation_level="AUTOCOMMIT") if sqlite else engine
     with how.connect() as connection, connection.begin():
@@ -47,7 +47,7 @@ def bring_up(engine: sa.Engine, migrations: Path = MIGRATIONS, wanted: str = SCH
 
 
 def found(connection: sa.Connection) -> str | None:
-    """None in an empty database, and where 0.1.0 wrote it."""
+    """The schema's number; None in an empty database, and in one of version 0.1.0."""
     if not sa.inspect(connection).has_table(_NUMBER.name):
         return None
     return connection.execute(sa.select(_NUMBER.c.version_num)).scalar_one_or_none()
@@ -56,7 +56,7 @@ def found(connection: sa.Connection) -> str | None:
 def _upgrade(connection: sa.Connection, migrations: Path, wanted: str) -> None:
     number = found(connection)
     if number == wanted:
-        return  # another process was quicker
+        return  # another process has migrated it meanwhile
     _refuse_unknown(number, migrations)
     copy = _copy(connection, wanted)
     _run(connection, migrations)
@@ -79,7 +79,7 @@ def _refuse_unknown(number: str | None, migrations: Path) -> None:
 
 
 def _copy(connection: sa.Connection, wanted: str) -> Path | None:
-    """state.db.before-<schema>, in one step; None where there is nothing to copy."""
+    """The path of the copy, state.db.before-<schema>; None if there is nothing to copy."""
     place = connection.engine.url.database
     if connection.dialect.name != "sqlite" or not place or place == ":memory:":
         return None

@@ -124,7 +124,7 @@ def _listens(port: int) -> bool:
     [
         ({"NGINX_PORT": "eighty"}, ("NGINX_PORT='eighty'", "whole number")),
         ({"STATE_DIR": "/proc/none"}, ("/proc/none",)),
-        ({"RUN_DIR": "/run"}, ("RUN_DIR='/run'", "something else in it")),
+        ({"RUN_DIR": "/run"}, ("RUN_DIR='/run'", "it contains something else")),
         ({"RUN_DIR": "/run/" + "x" * 90}, ("RUN_DIR", "bytes")),
         ({"DATABASE_URL": "postgresql+nothing://x"}, ("DATABASE_URL",)),
         ({"ADMIN_TOKEN": "two words"}, ("ADMIN_TOKEN",)),

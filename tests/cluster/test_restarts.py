@@ -182,7 +182,7 @@ lock.take(Path({str(lock)!r}), patience=0.5)"
     )
 
     assert second.returncode != 0
-    assert f"another control plane runs: it holds {lock}. Stop it first." in second.stderr
+    assert f"another control plane is running: it holds {lock}. Stop it first." in second.stderr
     assert "already running" in stack.orchestrator("up").stdout
     assert stack.info()["services"] == []
 

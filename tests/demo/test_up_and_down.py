@@ -170,7 +170,7 @@ def test_a_taken_port_is_named(directory):
 
 def test_a_directory_with_other_things_is_left_alone(directory):
     (directory / "thesis.tex").write_text("years of work")
-    with pytest.raises(DemoError, match="something else in it"):
+    with pytest.raises(DemoError, match="contains something else"):
         up("host", directory)
     assert (directory / "thesis.tex").exists()
     with pytest.raises(DemoError, match="no demo cluster"):

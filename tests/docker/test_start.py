@@ -53,7 +53,7 @@ def test_one_command_a_job_an_update_and_nothing_left(deployment: Deployment) ->
     assert deployment.client.get("/probe/echo").status_code == 200
     assert deployment.jobs() == before
 
-    words = "nginx and the control plane, at port"
+    words = "starting nginx and the control plane at port"
     assert words in _interrupted(deployment, "logs", at=words)[1]
     said = start_cmd(deployment, "restart")
     assert said.index("cancelling the job of probe") < said.index("What to try next")

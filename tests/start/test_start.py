@@ -203,5 +203,5 @@ def test_a_mistyped_word_is_named_with_the_usage(clone: Clone) -> None:
     process = clone.start_cmd("strat")
     said, _ = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "there is no 'strat'" in said
+    assert "unknown word: 'strat'" in said
     assert "Usage" in said

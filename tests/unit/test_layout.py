@@ -53,14 +53,14 @@ def test_a_private_file_that_cannot_be_written_leaves_no_draft(tmp_path: Path) -
 
 def test_a_spool_that_is_a_link_is_refused(chosen: Settings, tmp_path: Path) -> None:
     chosen.spool_dir.symlink_to(tmp_path)
-    with pytest.raises(SettingsError, match=r"SPOOL_DIR=.*belongs to somebody else"):
+    with pytest.raises(SettingsError, match=r"SPOOL_DIR=.*belongs to another user"):
         layout.prepare(chosen)
 
 
 def test_a_run_dir_with_other_things_in_it_is_refused(chosen: Settings) -> None:
     chosen.run_dir.mkdir()
     (chosen.run_dir / "precious").touch()
-    with pytest.raises(SettingsError, match="something else in it"):
+    with pytest.raises(SettingsError, match="it contains something else"):
         layout.prepare(chosen)
 
 
