@@ -30,7 +30,7 @@ class Effects(Protocol):
         """Ask how a job ended that is missing from its login's queue."""
 
     def look_at_job(self, route: str, job: Job) -> None:
-        """Ask about one job by its id: how it is doing, or how it ended."""
+        """Ask about one job by its id whether it runs already."""
 
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
         """Cancel a job that no record knows."""

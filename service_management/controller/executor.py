@@ -108,7 +108,7 @@ class Executor:
         self._run(self._target(route, job), "end", Priority.END, self._ask_end)
 
     def look_at_job(self, route: str, job: Job) -> None:
-        self._run(self._target(route, job), "look", Priority.POLL, self._ask_end)
+        self._run(self._target(route, job), "look", Priority.POLL, self._look)
 
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
         self._cancels.add(login_id, job_id, None)
@@ -236,6 +236,14 @@ class Executor:
         outcome = worker.client.cancel(list(job_ids))
         if isinstance(outcome, outcomes.Unknown):
             self._trouble(worker, outcome.message)
+
+    def _look(self, target: Target) -> None:
+        """An end is not believed here: that takes squeue's word too, that the job is missing."""
+        outcome = target.worker.client.post_mortem(target.job.job_id)
+        if isinstance(outcome, outcomes.StillThere):
+            self._report(target, ev.JobSeen(outcome.view))
+        elif isinstance(outcome, outcomes.Unknown):
+            self._trouble(target.worker, outcome.message)
 
     def _ask_end(self, target: Target) -> None:
         outcome = target.worker.client.post_mortem(target.job.job_id)

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 import structlog
 
 from service_management.controller.priority_threads import Priority, PriorityThreads
+from service_management.lifecycle.job_views import JobEnd, JobView
+from service_management.slurm import outcomes
 from service_management.slurm.client import SlurmClient
+from service_management.slurm.sbatch import SubmitSpec
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.connection import Connection, SshBackend
 from service_management.ssh.login import Login
@@ -24,11 +28,24 @@ _LOG = structlog.get_logger(__name__)
 PROBES = 32  # at one time: each may wait for a service that does not answer
 
 
+class SlurmCalls(Protocol):
+    """What is asked of Slurm at one login. Raises nothing for what SSH or Slurm does."""
+
+    def submit(self, spec: SubmitSpec, waited: float = 0.0) -> outcomes.SubmitOutcome: ...
+    def queue(self) -> list[JobView] | outcomes.Unknown: ...
+    def find(self, names: Sequence[str]) -> dict[str, JobView | None] | outcomes.Unknown: ...
+    def cancel(self, job_ids: Sequence[str]) -> bool | outcomes.Unknown: ...
+    def post_mortem(self, job_id: str) -> JobEnd | outcomes.StillThere | outcomes.Unknown: ...
+    def with_output(self, end: JobEnd) -> JobEnd: ...
+    def output(self, job_id: str, lines: int) -> tuple[str, ...] | outcomes.Unknown: ...
+    def node_address(self, node: str) -> str | outcomes.Unknown: ...
+
+
 @dataclass
 class LoginWorker:
     login: Login
     connection: Connection
-    client: SlurmClient
+    client: SlurmCalls
     threads: PriorityThreads
     probes: ThreadPoolExecutor
     backend: SshBackend
@@ -84,8 +101,13 @@ class LoginWorker:
 class Workers:
     """May be used from any thread."""
 
-    def __init__(self, backend: SshBackend, counts: CallCounts) -> None:
-        self.backend, self._counts = backend, counts
+    def __init__(
+        self,
+        backend: SshBackend,
+        counts: CallCounts,
+        client: Callable[[Connection, CallCounts], SlurmCalls] = SlurmClient,
+    ) -> None:
+        self.backend, self._counts, self._client = backend, counts, client
         self._workers: dict[str, LoginWorker] = {}
         self._lock = threading.Lock()
 
@@ -118,7 +140,7 @@ class Workers:
         return LoginWorker(
             login,
             connection,
-            SlurmClient(connection, self._counts),
+            self._client(connection, self._counts),
             PriorityThreads(f"login-{login.id[:6]}"),
             ThreadPoolExecutor(PROBES, f"probe-{login.id[:6]}"),
             self.backend,

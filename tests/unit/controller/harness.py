@@ -19,6 +19,7 @@ from service_management.gateway.inflight import InflightSampler, Sample
 from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.record import Record
+from service_management.lifecycle.states import State
 from service_management.store import LogEntry
 from tests.unit.controller.samples import KEY_DIR, configured
 
@@ -62,6 +63,7 @@ class RecordingStore:
 @dataclass
 class RecordingRoutes:
     calls: Calls
+    snapshot: Snapshot
     routes: set[str] = field(default_factory=set)
 
     def published(self) -> Iterable[str]:
@@ -69,11 +71,16 @@ class RecordingRoutes:
 
     def publish(self, route: str, tunnels: tuple[Path, ...], quiet: Path) -> None:
         self.routes.add(route)
-        self.calls.append(("publish", route))
+        self.calls.append(("publish", route, self._shown(route)))
 
     def unpublish(self, route: str) -> None:
         self.routes.discard(route)
-        self.calls.append(("unpublish", route))
+        self.calls.append(("unpublish", route, self._shown(route)))
+
+    def _shown(self, route: str) -> State | None:
+        """The state that a held request sees at this moment."""
+        record = self.snapshot.records.get(route)
+        return record.state if record else None
 
 
 class Harness:
@@ -81,15 +88,16 @@ class Harness:
 
     def __init__(self, run_dir: Path, *records: Record, services: Sequence[Service] = ()) -> None:
         self.calls: Calls = []
+        self.run_dir = run_dir
         self.now = START
         self.sample = Sample(known=True)
         self.last_request: float | None = 0.0
         self.store = RecordingStore(self.calls)
-        self.routes = RecordingRoutes(self.calls)
         self.effects = RecordingEffects(self.calls)
         self.ahead = 0.0
         clock = SteadyClock("", 0.0, lambda: self.now, lambda: self.now + self.ahead)
         self.snapshot, self.inbox = Snapshot(clock), Inbox()
+        self.routes = RecordingRoutes(self.calls, self.snapshot)
         self.records = Records("io", KEY_DIR, {record.route: record for record in records})
         self.records.configure({s.route_name: s for s in services or [configured()]})
         self.snapshot.services = self.records.services

@@ -285,3 +285,42 @@ def test_a_restarted_service_gets_its_new_job_once_the_old_one_is_over() -> None
     kept.apply("digits", ev.JobOver(JobEnd("7", "CANCELLED")), NOW)
     assert kept.get("digits").state is State.QUEUED
     assert kept.get("digits").job.name != old.name
+
+
+def ended_after(state: State, seconds: float, **keys: object) -> bool:
+    """Whether a service is no longer in its state when so much time has passed."""
+    record = replace(
+        with_job("digits", state, NOW), last_demand=NOW, last_activity=NOW, reason=Reason.STOPPED
+    )
+    kept = given({"digits": record}, **keys)
+    job = record.job
+    kept.apply("digits", ev.Probed(job.name, ev.Health.UNHEALTHY, seconds), NOW + seconds)
+    kept.apply("digits", ev.Ticked(int(state is State.DRAINING)), NOW + seconds)
+    after = kept.get("digits")
+    return after.job.cancelled if state is State.DRAINING else after.state is not state
+
+
+@pytest.mark.parametrize(
+    ("key", "state"),
+    [
+        ("timeout", State.READY),
+        ("queue_timeout", State.QUEUED),
+        ("startup_timeout", State.STARTING),
+        ("request_timeout", State.DRAINING),
+    ],
+)
+def test_each_budget_of_the_configuration_ends_its_state(key: str, state: State) -> None:
+    others = dict.fromkeys(BUDGETS, 5000)
+    assert not ended_after(state, 99, **{**others, key: 100})
+    assert ended_after(state, 100, **{**others, key: 100})
+    assert not ended_after(state, 100, **others)
+
+
+BUDGETS = ("timeout", "queue_timeout", "startup_timeout", "request_timeout")
+
+
+@pytest.mark.parametrize("state", [State.READY, State.QUEUED])
+def test_a_service_that_is_kept_running_has_no_idle_budget(state: State) -> None:
+    keys = {"timeout": 100, "queue_timeout": 100}
+    assert ended_after(state, 100, **keys)
+    assert not ended_after(state, 100, min_replicas=1, **keys)
