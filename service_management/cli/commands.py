@@ -20,6 +20,7 @@ from service_management.cli.terminal import err, out, say, show, silent
 from service_management.cli.watching import Goal, watch
 from service_management.config import Catalogue
 from service_management.config import schema as config_schema
+from service_management.config import warnings as config_warnings
 from service_management.host import tls
 from service_management.native.waiting import handle_interruptions
 
@@ -70,26 +71,35 @@ def validate(
     file: Annotated[Path | None, typer.Argument(help="Default: SERVICES_CONFIG.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check services_config.json; print every problem, and exit 1 where there is one."""
+    """Check services_config.json: print every problem, exit 1 if there is one."""
     chosen = settings.read()
-    outcome = read_catalogue(chosen, file)
-    of_tls = tls.problems(chosen)
-    problems = [*([] if isinstance(outcome, Catalogue) else outcome), *of_tls]
-    services = list(outcome.services) if isinstance(outcome, Catalogue) else []
+    outcome, of_tls = read_catalogue(chosen, file), tls.problems(chosen)
+    problems = [*(outcome if isinstance(outcome, list) else []), *of_tls]
+    services = outcome.services if isinstance(outcome, Catalogue) else {}
+    warnings = list(map(str, config_warnings(services.values())))
+    if not of_tls and (expired := tls.warning(chosen)):
+        warnings.append(expired)
     if as_json:
         found = [problem.to_json() for problem in problems]
-        print(json.dumps({"valid": not problems, "services": services, "problems": found}))
-    elif isinstance(outcome, Catalogue) and not problems:
-        show(f"valid: {len(services)} services, version {outcome.version}")
+        told = {"valid": not problems, "services": list(services), "problems": found}
+        print(json.dumps({**told, "warnings": warnings}))
     else:
-        for problem in problems:
-            err.print(Text(str(problem)), soft_wrap=True)
-        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        place = f"{file or chosen.config_file}{' and the environment' if of_tls else ''}"
-        err.print(Text(f"{count} in {place}"), soft_wrap=True)
-    if not problems and (said := tls.warning(chosen)):
-        err.print(Text(said), soft_wrap=True)
+        _complain([*map(str, problems), *(f"warning: {text}" for text in warnings)])
+        if isinstance(outcome, Catalogue) and not problems:
+            show(f"valid: {_count(len(services), 'service')}, version {outcome.version}")
+        elif problems:
+            place = f"{file or chosen.config_file}{' and the environment' if of_tls else ''}"
+            _complain([f"{_count(len(problems), 'problem')} in {place}"])
     raise typer.Exit(1 if problems else 0)
+
+
+def _complain(lines: list[str]) -> None:
+    for line in lines:
+        err.print(Text(line), soft_wrap=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @app.command()

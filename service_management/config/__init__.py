@@ -1,6 +1,6 @@
 """services_config.json: parsed once, at the door, into frozen models."""
 
-from .across import RESERVED_ROUTES
+from .across import RESERVED_ROUTES, warnings
 from .catalogue import Catalogue
 from .config_problem import Problem
 from .fields import MOST_CONNECTIONS
@@ -22,4 +22,5 @@ __all__ = [
     "parse",
     "resolve_key",
     "schema",
+    "warnings",
 ]

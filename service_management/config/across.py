@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -54,6 +54,19 @@ def _one_of_two(entry: Entry) -> Iterator[Fault]:
         if other in entry.good:
             rule = f"must be given together with {other}"
             yield Fault(lacking[0], "", rule, shown("127.0.0.1") if other == "local_port" else "")
+
+
+def warnings(services: Iterable[Service]) -> list[Problem]:
+    """What is valid, and probably not meant."""
+    rule = (
+        "no request can start this service: each of these paths is quiet (quiet_paths; by default "
+        "the health path and /metrics). Add a path, or set quiet_paths to []"
+    )
+    return [
+        Problem(service.name, "api_paths", shown(service.api_paths), rule)
+        for service in services
+        if not service.started_by_requests and service.min_replicas == 0
+    ]
 
 
 def between(entries: list[Entry]) -> Iterator[Problem]:

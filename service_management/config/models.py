@@ -163,6 +163,12 @@ class Service(BaseModel):
         return tuple(dict.fromkeys((self.check_health_path.partition("?")[0], "/metrics")))
 
     @property
+    def started_by_requests(self) -> bool:
+        """Some path starts it. A quiet path takes the place of an equal one in api_paths."""
+        served = ("/*",) if self.whole_service else self.api_paths
+        return any(path not in self.effective_quiet_paths for path in served)
+
+    @property
     def whole_service(self) -> bool:
         """Every path is served, not a list of them."""
         return self.api_paths == ("/",) or "/*" in self.api_paths
