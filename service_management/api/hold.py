@@ -14,10 +14,10 @@ import time
 from flask import Response, render_template
 
 from service_management.api import problems
-from service_management.api.explanations import explain
 from service_management.api.held_request import Held
 from service_management.api.hold_places import HoldPlaces
 from service_management.api.problems import problem
+from service_management.api.status_text import explain
 from service_management.controller.loop import Controller
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.events import Demanded

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from service_management.api.explanations import explain, upcoming
 from service_management.api.problems import last_failure, last_failure_in_full
+from service_management.api.status_text import explain, upcoming
 from service_management.config import Problem
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response
 
-from service_management.api.explanations import explain
+from service_management.api.status_text import explain
 from service_management.config.config_problem import nearest
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from service_management import __version__, settings
 from service_management.catalogue_source import read_catalogue
-from service_management.cli import display, local, ssh_commands, user_errors
+from service_management.cli import gateway_commands, printed_commands, status_display, user_errors
 from service_management.cli.gateway_client import Gateway
 from service_management.cli.terminal import err, out, say, show, silent
-from service_management.cli.watching import Goal, watch
+from service_management.cli.wait_for_state import Goal, watch
 from service_management.config import Catalogue
 from service_management.config import schema as config_schema
 from service_management.config import warnings as config_warnings
@@ -118,10 +118,10 @@ def status(
     if as_json:
         print(json.dumps(info, indent=2))
     elif route:
-        display.one(info, out, time.time())
+        status_display.one(info, out, time.time())
     else:
-        display.everything(info, out, time.time())
-        display.config_error(info, err)
+        status_display.everything(info, out, time.time())
+        status_display.config_error(info, err)
 
 
 @app.command()
@@ -166,19 +166,25 @@ def logs(
 @app.command()
 def sbatch(route: Route) -> None:
     """Print the sbatch command a start would run on the login node; submit nothing."""
-    print(ssh_commands.sbatch(settings.read(), route))
+    print(printed_commands.sbatch(settings.read(), route))
 
 
 @app.command()
 def ssh(route: Route) -> None:
     """Print the ssh commands that see what the gateway sees of a service's cluster."""
-    lines = ssh_commands.ssh(settings.read(), route)
+    lines = printed_commands.ssh(settings.read(), route)
     print(f"# A shell through the gateway's own connection, or one command:\n{lines['use']}")
     print(f"# Whether it is logged in:\n{lines['check']}")
     print(f"# Log in for it, where a password or second factor is asked for:\n{lines['login']}")
 
 
-for command in (local.up, local.run, local.down, local.upgrade, local.reload):
+for command in (
+    gateway_commands.up,
+    gateway_commands.run,
+    gateway_commands.down,
+    gateway_commands.upgrade,
+    gateway_commands.reload,
+):
     app.command()(command)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from service_management.api.explanations import duration, explain, upcoming
+from service_management.api.status_text import duration, explain, upcoming
 from service_management.lifecycle.states import TEXT, Reason, State
 
 from .samples import JOB, NOW, PENDING, view
