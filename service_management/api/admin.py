@@ -54,7 +54,7 @@ def blueprint(
             text = f"{route} is disabled: enable it first."
             return problem(problems.CONFLICT, text, **problems.about(view))
         if not controller.ask(route, VERBS[verb](request.args.get("now") == "1")):
-            text, wait = "No decision within 5 s.", problems.RESTARTING
+            text, wait = "The control plane did not decide within 5 s.", problems.RESTARTING
             return problem(problems.BUSY, text, retry_after=wait, service=route)
         return jsonify(_state(snapshot, route))
 

@@ -1,4 +1,4 @@
-"""A request that nginx keeps, as its headers to the hold tell of it."""
+"""What nginx reports about a request that it keeps: parsed from the headers of its question."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from flask import Request
 
 @dataclass(frozen=True)
 class Held:
-    """What nginx tells about the request that it keeps."""
+    """A request that could not be passed to its service."""
 
     method: str
     attempts: tuple[int, ...]  # bytes sent in each attempt to reach an upstream
     patience: float | None  # the client's own, from Prefer: wait=N
     html: bool
     request_id: str
-    ready: str = ""  # the place from where it is replayed
+    ready: str = ""  # nginx's named location that sends it again
     client: str = ""  # its address
 
     @property
     def sent(self) -> bool:
-        """The last attempt reached the service: it may have been executed."""
+        """The last attempt reached the service, so it may have been executed."""
         return bool(self.attempts) and self.attempts[-1] > 0
 
     @property
     def replays(self) -> int:
-        """Attempts alternate between the service and this place here."""
+        """Every second attempt was nginx's question to the control plane."""
         return len(self.attempts) // 2
 
 

@@ -1,7 +1,22 @@
-"""demand_service() and the hold: what a request for a service that is not running meets.
+"""Holding: what happens to a request whose service cannot be reached.
 
-nginx comes here when it could not connect (see nginx/). The answer is either "replay it
-now" (X-Accel-Redirect) or an honest refusal. The body never comes here: nginx keeps it.
+nginx passes a request to the service. If that fails, it asks here, with an empty GET that has the
+request's headers (held_request.py); body and client stay with nginx. The answer is decided in this
+order:
+
+1. Something was sent to the service, and the method is not safe to repeat: 502 `broke-off`. It may
+   have been executed, so it is never sent again.
+2. Too many requests are waiting already, in all, for this service or of this client
+   (hold_places.py): 503 `busy`.
+3. The controller is told of the demand, and starts the service if need be. It does not answer
+   within 5 s: 503 `busy`. There is no such service any more: 404.
+4. The service was ready and could not be reached, for the second time or later: its health is
+   checked now, and the request waits a moment for the tunnel to recover or the route to go.
+5. The request waits until the service is ready, disabled or failed, until its patience is over
+   (`hold_timeout`, `Prefer: wait=N`; a browser gets the waiting page at once), or until its client
+   has left.
+6. The service is ready: `X-Accel-Redirect`, and nginx sends the request itself, at most four times,
+   then 502. It is not: 503 with the reason and `Retry-After`, or the waiting page for a browser.
 """
 
 from __future__ import annotations
@@ -24,10 +39,10 @@ from service_management.lifecycle.events import Demanded
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110: asking twice does nothing twice
-# Before a request is sent again to a ready service, from the second time on: a full queue at the
-# tunnel's socket has room in a moment, a lost tunnel takes longer. nginx follows ten internal
-# redirects, two for each time.
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110: sending it twice has no effect twice
+# Pauses before a request is sent again to a ready service, from the second time on: a full queue at
+# the tunnel's socket drains in a moment, a lost tunnel takes longer. nginx follows ten internal
+# redirects, two each time.
 PAUSES = (0.2, 1.5, 3.0)
 REPLAYS = 1 + len(PAUSES)
 _MAYBE_EXECUTED = (
@@ -38,7 +53,7 @@ _NOT_EXECUTED = (
     "The service is ready, but its tunnel could not be reached. The request was not executed: "
     "send it again."
 )
-LOOK_AFTER_CLIENT = 2.0  # how often a waiting thread checks that its client is still there
+CLIENT_CHECK = 2.0  # seconds between checks that the client is still connected
 
 
 def settled(record: Record | None) -> bool:
@@ -51,10 +66,10 @@ def settled(record: Record | None) -> bool:
 class Hold:
     def __init__(self, snapshot: Snapshot, controller: Controller, most: int) -> None:
         self._snapshot, self._controller = snapshot, controller
-        self._places = HoldPlaces(most)  # gunicorn has a few threads more
+        self._places = HoldPlaces(most)  # gunicorn has a few more threads than this
 
     def demand(self, route: str, request_id: str) -> None:
-        """The mirror's word: reset the idle timer, or start the service."""
+        """For the copy that nginx mirrors: reset the idle timer, or start the service."""
         self._controller.demanded(route, request_id)
 
     def hold(self, route: str, held: Held, client: socket.socket | None) -> Response:
@@ -73,28 +88,27 @@ class Hold:
     ) -> Response:
         with self._snapshot.waiters.holding(route):
             if not self._controller.ask(route, Demanded(held.request_id)):
-                text = "No decision within 5 s; the control plane is overloaded or starting."
+                text = "The control plane did not decide within 5 s: it is overloaded or starting."
                 return problem(problems.BUSY, text, retry_after=problems.RESTARTING, service=route)
             view = self._snapshot.of(route)
             if view is None:
                 return _unknown(route)
             if held.replays:
-                self._look_again(route, held)
+                self._pause_and_check(route, held)
             self._wait(route, _time_left(view, held), client)
         return self._answer(route, held, time.monotonic() - started)
 
     def _wait(self, route: str, patience: float, client: socket.socket | None) -> None:
         end = time.monotonic() + patience
         while (left := end - time.monotonic()) > 0:
-            if self._snapshot.wait(route, settled, min(left, LOOK_AFTER_CLIENT)) or _gone(client):
+            if self._snapshot.wait(route, settled, min(left, CLIENT_CHECK)) or _gone(client):
                 return
 
-    def _look_again(self, route: str, held: Held) -> None:
-        """It was ready, and still could not be reached: have its health checked now, and give
-        the controller a moment to take its route away."""
+    def _pause_and_check(self, route: str, held: Held) -> None:
+        """Have its health checked now, and give the controller a moment to withdraw the route."""
         self._controller.suspect(route)
         pause = PAUSES[min(held.replays, len(PAUSES)) - 1]
-        # Not all of a crowd at the same moment again.
+        # Spread out, so that a crowd does not come back at the same moment.
         self._snapshot.wait(route, _not_ready, random.uniform(pause / 2, pause))  # noqa: S311
 
     def _answer(self, route: str, held: Held, waited: float) -> Response:
@@ -113,12 +127,12 @@ class Hold:
         response = Response(status=200)
         response.headers["X-Accel-Redirect"] = held.ready
         response.headers["X-Cold-Start"] = f"{waited:.3f}"
-        # nginx would add its charset, or all of it, to an answer of the service that has none.
+        # nginx would give it to an answer of the service that has no Content-Type.
         del response.headers["Content-Type"]
         return response
 
     def _broke_off(self, route: str, held: Held) -> Response:
-        """What was sent may have been executed: it is not repeated on the client's behalf."""
+        """Sent and lost, or not reachable after four attempts."""
         self._controller.suspect(route)
         view = self._snapshot.of(route)
         text = _MAYBE_EXECUTED if held.sent else _NOT_EXECUTED
@@ -127,7 +141,7 @@ class Hold:
 
 
 def _time_left(view: ServiceSnapshot, held: Held) -> float:
-    """A browser is given the waiting page at once; it waits better than a spinner does."""
+    """A browser gets the waiting page at once: it says more than a spinner does."""
     if held.html and held.method == "GET" and held.patience is None:
         return 0.0
     limit = view.service.hold_timeout
@@ -139,7 +153,7 @@ def _not_ready(record: Record | None) -> bool:
 
 
 def _gone(client: socket.socket | None) -> bool:
-    """nginx closes its connection to us when its client has left."""
+    """nginx closes its connection to the control plane when its client has left."""
     if client is None:
         return False
     try:
@@ -151,7 +165,7 @@ def _gone(client: socket.socket | None) -> bool:
 
 
 def _unknown(route: str) -> Response:
-    text = f"No service has the route {route!r}. GET /info lists those there are."
+    text = f"No service has the route {route!r}. GET /info lists all routes."
     return problem(problems.UNKNOWN_SERVICE, text, service=route)
 
 
@@ -159,11 +173,7 @@ def waiting_page(view: ServiceSnapshot, now: float) -> Response:
     """Status 503, so that no cache and no script takes it for the service's answer."""
     html = render_template("waiting.html", **_waiting(view, now))
     response = Response(html, status=503, content_type="text/html; charset=utf-8")
-    wait = problems.retry_after(view, now)
-    if wait is not None:
-        response.headers["Retry-After"] = str(int(wait))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return problems.with_retry(response, problems.retry_after(view, now))
 
 
 def _waiting(view: ServiceSnapshot, now: float) -> dict[str, object]:

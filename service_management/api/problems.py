@@ -1,4 +1,4 @@
-"""The one shape of an error: application/problem+json (RFC 9457), and when to try again."""
+"""Every error as application/problem+json (RFC 9457): its kinds, its fields, and Retry-After."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class Kind:
 NOT_READY = Kind("not-ready", 503, "The service is not ready yet")
 FAILED = Kind("failed", 503, "The service could not be started")
 DISABLED = Kind("disabled", 503, "The service is disabled")
-BROKE_OFF = Kind("broke-off", 502, "The service broke off while answering")
+BROKE_OFF = Kind("broke-off", 502, "The service broke off its answer")
 UNKNOWN_SERVICE = Kind("unknown-service", 404, "No such service")
 NOT_FOUND = Kind("not-found", 404, "No such path")
 UNAUTHORIZED = Kind("unauthorized", 401, "The admin token is missing or wrong")
 TOO_MANY_TOKENS = Kind("too-many-tokens", 429, "Too many wrong admin tokens")
 CONFLICT = Kind("conflict", 409, "That cannot be done now")
-BAD_REQUEST = Kind("bad-request", 400, "The request cannot be understood")
-NOT_ALLOWED = Kind("method-not-allowed", 405, "This path does not take that method")
-CLUSTER = Kind("cluster", 502, "The cluster could not be asked")
+BAD_REQUEST = Kind("bad-request", 400, "The request is not valid")
+NOT_ALLOWED = Kind("method-not-allowed", 405, "This path does not accept that method")
+CLUSTER = Kind("cluster", 502, "The cluster did not answer")
 BUSY = Kind("busy", 503, "The control plane is busy")
-INTERNAL = Kind("internal", 500, "The control plane made a mistake")
+INTERNAL = Kind("internal", 500, "Internal error in the control plane")
 
 KINDS = (
     NOT_READY,
@@ -84,21 +84,26 @@ def problem(
         status=kind.status,
         content_type="application/problem+json",
     )
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+    return with_retry(response, retry_after)
+
+
+def with_retry(response: Response, seconds: float | None) -> Response:
+    """None: a retry does not help."""
+    if seconds is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(seconds)))
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def unknown_service(snapshot: Snapshot, route: str) -> Response:
     near = nearest(route, list(snapshot.services))
-    hint = f"Did you mean {near!r}?" if near else "GET /info lists those there are."
+    hint = f"Did you mean {near!r}?" if near else "GET /info lists all routes."
     text = f"No service has the route {route!r}. {hint}"
     return problem(UNKNOWN_SERVICE, text, service=route)
 
 
 def not_served(view: ServiceSnapshot, now: float) -> Response:
-    """Why this service does not answer now, in words, with its job and when to ask again."""
+    """Why this service does not answer now, with its job and when to try again."""
     kind = _OF_STATE.get(view.record.state, NOT_READY)
     wait = retry_after(view, now)
     return problem(kind, explain(view, now), retry_after=wait, **about(view))

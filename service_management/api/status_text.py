@@ -1,4 +1,4 @@
-"""Sentences for people: what a service does, why, and what happens next. Pure."""
+"""What a service is doing, why, and what happens next, as sentences. Pure."""
 
 from __future__ import annotations
 
@@ -13,45 +13,47 @@ Sentence = Callable[[ServiceSnapshot, float], str]
 
 
 def explain(view: ServiceSnapshot, now: float) -> str:
-    """One sentence or two: the state, the reason, and the cluster's trouble if it has one."""
+    """The state, the reason, and why the cluster cannot be reached if it cannot."""
     sentence = _STATES[view.record.state](view, now)
     if view.trouble and view.record.state is not State.DISABLED:
-        sentence += f" The cluster does not answer just now: {view.trouble}"
+        sentence += f" The cluster does not answer at the moment: {view.trouble}"
     return sentence
 
 
 def upcoming(view: ServiceSnapshot, now: float) -> str:
-    """What happens next, if nothing else does."""
+    """What happens next if no request and no operator intervenes."""
     return _NEXT[view.record.state](view, now)
 
 
 def _queued_next(view: ServiceSnapshot, now: float) -> str:
     left = view.record.last_demand + view.service.queue_timeout - now
-    return f"cancelled in {duration(left)} unless somebody asks or Slurm starts it"
+    return f"cancelled in {duration(left)} unless a request comes or Slurm starts it"
 
 
 def _starting_next(view: ServiceSnapshot, now: float) -> str:
     left = view.record.since + view.service.startup_timeout - now
-    return f"ready when it answers {view.service.check_health_path}; given up in {duration(left)}"
+    path = view.service.check_health_path
+    return f"ready when it answers {path}; cancelled in {duration(left)} if it does not"
 
 
 def _failed_next(view: ServiceSnapshot, now: float) -> str:
     left = view.record.retry_at - now
-    return "the next request tries again" + (f", from in {duration(left)}" if left > 0 else "")
+    when = f", in {duration(left)} at the earliest" if left > 0 else ""
+    return f"the next request tries again{when}"
 
 
 def _draining_next(view: ServiceSnapshot, _now: float) -> str:
     again = view.record.again
-    return "starts again once its job is gone" if again else "cold once its job is gone"
+    return "starts again when its job has ended" if again else "cold when its job has ended"
 
 
 def _ready_next(view: ServiceSnapshot, now: float) -> str:
     if view.service.min_replicas > 0:
-        return "kept running (min_replicas)"
+        return "stays running (min_replicas)"
     if view.inflight:
         return f"cancelled {duration(view.service.timeout)} after its last request ends"
     left = view.record.last_activity + view.service.timeout - now
-    return f"cancelled in {duration(left)} unless somebody asks"
+    return f"cancelled in {duration(left)} unless a request comes"
 
 
 def duration(seconds: float) -> str:
@@ -66,7 +68,7 @@ def _queued(view: ServiceSnapshot, now: float) -> str:
     if job is None or not job.job_id:
         return "The job is being submitted to Slurm."
     reason = explain_pending(job.slurm_reason) if job.slurm_reason else TEXT[Reason.WAITING]
-    text = f"Job {job.job_id} waits in Slurm's queue: {reason.rstrip('.')}."
+    text = f"Job {job.job_id} is waiting in Slurm's queue: {reason.rstrip('.')}."
     if job.estimated_start:
         at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(job.estimated_start))
         left = duration(job.estimated_start - now)
@@ -78,16 +80,16 @@ def _queued(view: ServiceSnapshot, now: float) -> str:
 
 def _starting(view: ServiceSnapshot, now: float) -> str:
     job, path = view.record.job, view.service.check_health_path
-    where = f"Job {job.job_id} runs on {job.node}" if job else "The job runs"
+    what = f"Job {job.job_id} has been running on {job.node}" if job else "The job has been running"
     age = duration(now - view.record.since)
-    return f"{where} since {age}; the service does not answer its health path {path} yet."
+    return f"{what} for {age}; the service does not answer its health path {path} yet."
 
 
 def _failed(view: ServiceSnapshot, now: float) -> str:
     failure, left = view.record.last_failure, view.record.retry_at - now
     text = (failure.text if failure else TEXT[view.record.reason]).rstrip(".") + "."
     text = text[0].upper() + text[1:]
-    return text + (f" The next attempt is possible in {duration(left)}." if left > 0 else "")
+    return text + (f" It can be tried again in {duration(left)}." if left > 0 else "")
 
 
 _STATES: Mapping[State, Sentence] = {
@@ -97,7 +99,7 @@ _STATES: Mapping[State, Sentence] = {
     State.READY: lambda _view, _now: "The service is ready.",
     State.DRAINING: lambda view, _now: (
         f"The service's job is ending: {TEXT[view.record.reason]}."
-        + (" It is started again once that job is gone." if view.record.again else "")
+        + (" The service is started again when the job has ended." if view.record.again else "")
     ),
     State.FAILED: _failed,
     State.DISABLED: lambda _view, _now: "An operator has disabled this service.",

@@ -1,4 +1,4 @@
-"""`orchestrator`: the operator's command line. Exit code 0: done, 1: not, 2: misspelt."""
+"""`orchestrator`: the operator's command line. Exit code 0: done, 1: failed, 2: wrong usage."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ app = typer.Typer(
 
 Route = Annotated[str, typer.Argument(help="The service's route_name.", show_default=False)]
 Now = Annotated[bool, typer.Option("--now", help="Do not wait for requests in flight.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Return when it is done, saying how it goes.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is done; print each new state.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def main() -> None:
-    """A person's mistake gets a sentence and exit code 1, never a traceback."""
+    """An expected error is printed as one sentence, never as a traceback; exit code 1."""
     handle_interruptions()
     try:
         app()
@@ -110,10 +110,10 @@ def schema() -> None:
 
 @app.command()
 def status(
-    route: Annotated[str | None, typer.Argument(help="One service, with its events.")] = None,
+    route: Annotated[str | None, typer.Argument(help="Only this service, with its events.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What every service is doing, why, and what happens next."""
+    """Show what every service is doing, why, and what happens next."""
     info = _gateway().info(route or "")
     if as_json:
         print(json.dumps(info, indent=2))
@@ -132,13 +132,13 @@ def start(route: Route, wait: Wait = False, as_json: AsJson = False) -> None:
 
 @app.command()
 def stop(route: Route, now: Now = False, wait: Wait = False, as_json: AsJson = False) -> None:
-    """Stop a service; the next request starts it again (see disable)."""
+    """Stop a service; the next request starts it again (see `disable`)."""
     _change(route, "stop", Goal.STOPPED if wait else None, now=now, as_json=as_json)
 
 
 @app.command()
 def restart(route: Route, wait: Wait = False, as_json: AsJson = False) -> None:
-    """Stop a service once nothing is in flight, then start it anew."""
+    """Stop a service when its requests have ended, then start it again."""
     _change(route, "restart", Goal.READY if wait else None, as_json=as_json)
 
 
@@ -157,25 +157,29 @@ def disable(route: Route, wait: Wait = False, as_json: AsJson = False) -> None:
 @app.command()
 def logs(
     route: Route,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000, help="How many.")] = 100,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=1, max=1000, help="Number of lines.")
+    ] = 100,
 ) -> None:
-    """The last lines that a service's job wrote."""
+    """Print the last lines that a service's job wrote."""
     sys.stdout.write(_gateway().logs(route, lines))
 
 
 @app.command()
 def sbatch(route: Route) -> None:
-    """Print the sbatch command a start would run on the login node; submit nothing."""
+    """Print the sbatch command that a start would run on the login node; submit nothing."""
     print(printed_commands.sbatch(settings.read(), route))
 
 
 @app.command()
 def ssh(route: Route) -> None:
-    """Print the ssh commands that see what the gateway sees of a service's cluster."""
+    """Print ssh commands that use the gateway's own connection to a service's cluster."""
     lines = printed_commands.ssh(settings.read(), route)
-    print(f"# A shell through the gateway's own connection, or one command:\n{lines['use']}")
-    print(f"# Whether it is logged in:\n{lines['check']}")
-    print(f"# Log in for it, where a password or second factor is asked for:\n{lines['login']}")
+    print(f"# A shell, or one command, through the gateway's own connection:\n{lines['use']}")
+    print(f"# Is the connection open?\n{lines['check']}")
+    print(
+        f"# Open it by hand, if the login asks for a password or a second factor:\n{lines['login']}"
+    )
 
 
 for command in (

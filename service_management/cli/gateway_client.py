@@ -1,4 +1,4 @@
-"""The gateway as the command line sees it: HTTP with the admin token, errors as sentences."""
+"""Requests of the command line to the gateway, errors as sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service_management.settings import Settings
 
 
 class GatewayError(Exception):
-    """What the gateway refused, or why it could not be asked."""
+    """The gateway refused, or did not answer; the text says what to do."""
 
 
 class Gateway:
@@ -73,8 +73,8 @@ class Gateway:
             return self._stranger()
         if answer.status_code == requests.codes.unauthorized:
             return GatewayError(
-                "the gateway does not accept this ADMIN_TOKEN: use the one in the .env that it "
-                "was started with, or start it again after a change of it"
+                "the gateway does not accept this ADMIN_TOKEN: use the one in its .env, and "
+                "restart it (./start.cmd update) if that has changed since it was started"
             )
         return GatewayError(f"{title}: {detail}")
 

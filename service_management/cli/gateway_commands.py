@@ -42,10 +42,10 @@ def up() -> None:
 
 def run(
     also: Annotated[
-        Path | None, typer.Option(help="More programs, as supervisord's configuration.")
+        Path | None, typer.Option(help="A supervisord configuration file with further programs.")
     ] = None,
 ) -> None:
-    """The same as `up` in the foreground: for containers and systemd."""
+    """Like `up`, but in the foreground: for containers and systemd."""
     env_file = (ROOT / ".env").resolve()
     changes = make_secrets(env_file, ROOT / ".env_template", os.environ)
     chosen = _settings()
@@ -62,7 +62,7 @@ def run(
 
 def down(
     keep_jobs: Annotated[
-        bool, typer.Option("--keep-jobs", help="Leave jobs running; `up` adopts them.")
+        bool, typer.Option("--keep-jobs", help="Leave jobs running; the next `up` adopts them.")
     ] = False,
 ) -> None:
     """Cancel all jobs, then stop nginx, the control plane and its SSH connections."""
@@ -72,7 +72,7 @@ def down(
 
 
 def upgrade() -> None:
-    """Restart the control plane, as installed now; requests, tunnels and jobs go on."""
+    """Restart the control plane with the installed code; requests, tunnels and jobs go on."""
     Native(_as_owner("upgrade"), say).upgrade()
     say(f"the control plane is version {__version__}")
 
@@ -84,7 +84,7 @@ def reload() -> None:
 
 
 def _settings() -> Settings:
-    """On this machine nginx listens where clients reach it; only a container has two ports."""
+    """Outside a container nginx listens at the port that clients use."""
     port = settings.read().nginx_port
     return settings.read({**os.environ, "NGINX_LISTEN_PORT": str(port)})
 

@@ -1,4 +1,4 @@
-"""What an operator can run by hand to see what the gateway sees."""
+"""The commands that `orchestrator sbatch` and `orchestrator ssh` print, to be run by hand."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from service_management.ssh.openssh.ssh_config import LOGIN, SHARED, LoginFiles
 
 
 class NotPossible(Exception):
-    """Why there is nothing to run."""
+    """There is no command to print; the text says why."""
 
 
 def sbatch(chosen: Settings, route: str) -> str:
-    """The command that the next start of the service would run on the login node; for who may
-    read the configuration, so with the environment's values."""
+    """The command that the next start would run on the login node. With the values of `env`: the
+    reader can read the configuration file anyway."""
     spec, nonce = _spec(chosen, route), secrets.token_hex(4)
     port = spec.port(nonce)
     job = Job(job_name(chosen.identity, route, 0, port, nonce), port, 0.0)
@@ -39,7 +39,7 @@ def sbatch(chosen: Settings, route: str) -> str:
 
 
 def ssh(chosen: Settings, route: str) -> dict[str, str]:
-    """Three command lines: through the gateway's connection; logging in for it; looking at it."""
+    """Three command lines: to use the gateway's connection, to open it, to check it."""
     config = _config_file(chosen, _spec(chosen, route).login)
     base = f"ssh -F {shlex.quote(str(config))}"
     asking = "-o BatchMode=no -o PreferredAuthentications=publickey,keyboard-interactive,password"
@@ -51,8 +51,8 @@ def ssh(chosen: Settings, route: str) -> dict[str, str]:
 
 
 def _config_file(chosen: Settings, login: Login) -> Path:
-    """The one in use is the gateway's to write. Before the first login, and with paramiko, there
-    is none; who is not the gateway's user would make it, and its directory, for himself only."""
+    """The gateway writes it at the first login, and never with paramiko. Only the gateway's user
+    may write it here: another user's file and directory would be closed to the gateway."""
     run_dir = chosen.run_dir
     made = LoginFiles.of(login, run_dir, chosen.state_dir).config
     if made.exists():

@@ -1,4 +1,4 @@
-"""What `orchestrator status` prints. Pure, but for the console it is given."""
+"""What `orchestrator status` prints."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def everything(info: dict[str, Any], out: Console, now: float) -> None:
         table.add_row(*_row(service, now))
     out.print(table)
     if not info["services"]:
-        out.print("no services: describe one in services_config.json")
+        out.print("No services are configured: add one to services_config.json.")
 
 
 def _row(service: dict[str, Any], now: float) -> list[Text]:
@@ -63,12 +63,12 @@ def _job(service: dict[str, Any]) -> str:
 
 
 def _what(service: dict[str, Any]) -> str:
-    """Where nothing is wrong what comes next says enough."""
+    """If nothing is wrong, what happens next is enough."""
     if service["state"] == "cold":
         return str(service["next"])
     if service["state"] == "ready":
         counted = service["inflight"]
-        busy = "in flight not known; " if counted is None else f"{counted} in flight; "
+        busy = "in flight: unknown; " if counted is None else f"{counted} in flight; "
         trouble = service["cluster_trouble"]
         return busy + str(service["next"]) + (f". {trouble}" if trouble else "")
     return f"{service['text']} Next: {service['next']}."
@@ -105,12 +105,12 @@ def _error(error: dict[str, Any], out: Console) -> None:
 
 
 def _line(out: Console, label: str, text: str) -> None:
-    """Long ones are left to the terminal: what is copied must not have line breaks in it."""
+    """Never wrapped here: what is copied from the terminal must have no line breaks in it."""
     out.print(Text(f"{label:11} {text}"), soft_wrap=True)
 
 
 def config_error(info: dict[str, Any], err: Console) -> None:
     if info["config_error"]:
-        head = "The configuration file is not valid; the last valid one stays in use:"
+        head = "The configuration file is not valid; the last valid one is still in use:"
         err.print(Text(head, style="red"), soft_wrap=True)
         err.print(Text(info["config_error"]["text"]), soft_wrap=True)

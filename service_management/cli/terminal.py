@@ -1,4 +1,4 @@
-"""The terminal that all commands speak to: results to standard output, complaints to the other."""
+"""What commands print: results to standard output, errors to standard error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
 def silent(_text: str) -> None:
-    """Progress is for people."""
+    """Instead of `say`, where only the result is printed."""
 
 
 def show(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Every exception that a person's mistake can lead to, as a sentence."""
+"""Every expected exception, as a sentence for the operator."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ EXPECTED = (*_SENTENCES, SQLAlchemyError, ModuleNotFoundError, UnicodeError, OSE
 
 
 def sentence(error: Exception) -> str:
-    """The text of ours says what to do; others' texts get the place where to do it."""
+    """This project's own exceptions say what to do. Others get the place where to look."""
     if isinstance(error, _SENTENCES):
         return str(error)
     if isinstance(error, OSError):
         return _os_error(error)
     if isinstance(error, UnicodeError):
-        return f"a file that should be UTF-8 text is not: {error}"
+        return f"a file is not UTF-8 text: {error}"
     if isinstance(error, ModuleNotFoundError):
         return f"DATABASE_URL needs a driver that is not installed: {error.name}"
-    return f"the store cannot be used, check DATABASE_URL and STATE_DIR: {_first_line(error)}"
+    return f"the store cannot be used; check DATABASE_URL and STATE_DIR: {_first_line(error)}"
 
 
 def _os_error(error: OSError) -> str:
@@ -53,15 +53,17 @@ def _os_error(error: OSError) -> str:
 
 
 def _other_owner(error: OSError) -> str:
-    """In a container nobody sees by a name whose volume or directory it is."""
+    """By number: in a container the owner of a volume or directory has no name."""
     owner, own = next(_owners(error), os.geteuid()), os.geteuid()
     if owner == own:
         return ""
-    return f" (it is user {owner}'s, this is user {own}; a container's is ML_SERVICE_UID in .env)"
+    return (
+        f" (its owner is user {owner}, this is user {own}; in a container, ML_SERVICE_UID in .env)"
+    )
 
 
 def _owners(error: OSError) -> Iterator[int]:
-    """Of the file, else of the nearest directory that this user may look at."""
+    """Of the file, then of the directories above it, as far as this user can see them."""
     place = Path(str(error.filename or "/"))
     for path in (place, *place.parents):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Following a service until it is where it was sent."""
+"""`--wait`: follow a service until it has reached the state that a command asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POLL = 0.2
 
 
 class Goal(Enum):
-    """What an operator waits for."""
+    """The states in which a command is done."""
 
     READY = ("ready",)
     STOPPED = ("cold", "disabled")
@@ -26,7 +26,7 @@ _FINAL = ("ready", "cold", "failed", "disabled")
 
 
 def watch(look: Callable[[], dict[str, Any]], goal: Goal, say: Say) -> str:
-    """Say every change, and return the state in which nothing more happens by itself."""
+    """Print every change; return the first state that lasts without further requests."""
     said = ""
     while True:
         info = look()

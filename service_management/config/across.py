@@ -36,12 +36,12 @@ def within(entry: Entry, ports: Collection[int]) -> Iterator[Fault]:
         rule = f"must not be more than max_replicas, which is {service.max_replicas}"
         yield Fault("min_replicas", shown(service.min_replicas), rule, shown(service.max_replicas))
     if entry.has("route_name") and service.route_name in RESERVED_ROUTES:
-        rule = f"must not be a path of the gateway's own: {', '.join(sorted(RESERVED_ROUTES))}"
+        rule = f"must not be one of the gateway's own paths: {', '.join(sorted(RESERVED_ROUTES))}"
         yield Fault(
             "route_name", shown(service.route_name), rule, shown(f"{service.route_name}-service")
         )
     if entry.has("local_port") and service.local_port in ports:
-        rule = "must not be a port of the gateway's own"
+        rule = "must not be one of the gateway's own ports"
         yield Fault("local_port", shown(service.local_port), rule)
     yield from _one_of_two(entry)
 

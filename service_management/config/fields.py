@@ -38,7 +38,7 @@ def _listed(value: Any) -> Any:
 
 def _filled(value: Any) -> Any:
     if not value:
-        raise refusal('must name at least one path; the list ["/"] is the whole service')
+        raise refusal('must name at least one path; the list ["/"] offers the whole service')
     return value
 
 

@@ -20,9 +20,9 @@ OWNED = {
     "version": "V",
 }
 REASONS = {
-    "job-name": "it is how the orchestrator knows its jobs",
-    "clusters": "a cluster is a login of its own: name its login host as remote_host",
-    "array": "each replica is a job of its own",
+    "job-name": "the orchestrator finds its jobs by it",
+    "clusters": "the login host (remote_host) chooses the cluster",
+    "array": "each replica is a separate job",
     "wait": "the orchestrator follows the job itself",
     "wrap": "bash_file is what is run",
     "parsable": "the orchestrator sets it itself",
@@ -61,7 +61,7 @@ def env_name(name: str) -> str:
             near if re.match(r"[A-Za-z_]", near) else "",
         )
     if name.startswith(OWN_PREFIXES):
-        raise refusal("must not begin with SLURM_, SBATCH_ or ORCHESTRATOR_: these are set already")
+        raise refusal("must not begin with SLURM_, SBATCH_ or ORCHESTRATOR_: these are reserved")
     return name
 
 

@@ -10,7 +10,7 @@ class State(StrEnum):
 
     COLD = "cold"  # no job; the next request submits one
     QUEUED = "queued"  # submitted, or about to be; Slurm has not started it
-    STARTING = "starting"  # the job runs; the service does not answer its health path yet
+    STARTING = "starting"  # the job is running; the service does not answer its health path yet
     READY = "ready"  # routed
     DRAINING = "draining"  # no longer routed; its job is being cancelled, or is ending
     FAILED = "failed"  # the last attempt failed; the next one waits for its back-off
@@ -18,7 +18,7 @@ class State(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a service is in its state: a label for machines. `TEXT` has the words for people."""
+    """Why a service is in its state, for programs. `TEXT` says it for people."""
 
     NONE = ""
     SUBMITTING = "submitting"
@@ -46,15 +46,15 @@ class Reason(StrEnum):
 TEXT: dict[Reason, str] = {
     Reason.NONE: "no job; the next request starts one",
     Reason.SUBMITTING: "the job is being submitted",
-    Reason.WAITING: "the job waits in Slurm's queue",
-    Reason.LOADING: "the job runs; the service does not answer its health path yet",
+    Reason.WAITING: "the job is waiting in Slurm's queue",
+    Reason.LOADING: "the job is running; the service does not answer its health path yet",
     Reason.HEALTHY: "the service answers its health path",
-    Reason.IDLE: "no request for as long as its timeout",
-    Reason.QUEUE_TIMEOUT: "nobody asked for it any more while its job waited in the queue",
-    Reason.STARTUP_TIMEOUT: "the job ran, but its service was not healthy within startup_timeout",
+    Reason.IDLE: "no request came within its timeout",
+    Reason.QUEUE_TIMEOUT: "no request came within queue_timeout while its job was queued",
+    Reason.STARTUP_TIMEOUT: "the job ran, but the service was not healthy within startup_timeout",
     Reason.SUBMIT_REJECTED: "Slurm refused the job",
     Reason.SUBMIT_LOST: "the submission never reached Slurm",
-    Reason.CLUSTER_UNREACHABLE: "the cluster's login host could not be used",
+    Reason.CLUSTER_UNREACHABLE: "the cluster's login node could not be used",
     Reason.ENDED_AT_START: "the job ended before the service became healthy",
     Reason.ENDED: "the job ended while the service was running",
     Reason.REQUEUED: "Slurm put the job back into its queue",
@@ -64,5 +64,5 @@ TEXT: dict[Reason, str] = {
     Reason.DISABLED: "an operator disabled it",
     Reason.CHANGED: "its entry in the configuration changed",
     Reason.REMOVED: "its entry was removed from the configuration",
-    Reason.ADOPTED: "its job was found on the cluster and taken over",
+    Reason.ADOPTED: "its job was found on the cluster and adopted",
 }

@@ -41,7 +41,7 @@ def test_a_cold_request_over_http2_and_a_renewed_certificate(secure: Stack, rout
     assert status.stderr == ""  # the command line does not complain of the certificate
 
     renewed = Certificate.make(secure.directory)
-    assert "anew" in secure.orchestrator("reload").stdout
+    assert "reloaded its certificate" in secure.orchestrator("reload").stdout
     with httpx.Client(verify=renewed.trust()) as client:
         assert client.get(f"{secure.url}/{route}/echo").status_code == 200
 

@@ -73,7 +73,7 @@ def test_a_volume_of_another_user_s_is_named_with_both_numbers(deployment: Deplo
     deployment.wait_for_problem()  # the volume is user 1000's now
     deployment.settings({**WITHOUT_DEMO, "ML_SERVICE_UID": "1001"})
     _start(deployment)
-    sentence = "it is user 1000's, this is user 1001; a container's is ML_SERVICE_UID in .env"
+    sentence = "its owner is user 1000, this is user 1001; in a container, ML_SERVICE_UID in .env"
     wait_for("the sentence", lambda: sentence in deployment.logs(), 30, 0.3)
 
 

@@ -183,7 +183,7 @@ def waiting(
         yield
         controller.release.set()
     details = {answer.result().get_json()["detail"] for answer in answers}
-    assert details == {"No decision within 5 s; the control plane is overloaded or starting."}
+    assert details == {"The control plane did not decide within 5 s: it is overloaded or starting."}
 
 
 @pytest.mark.parametrize(

@@ -33,15 +33,16 @@ def test_every_state_has_a_sentence_for_every_reason(state: State) -> None:
         (State.COLD, "The service is not running; a request starts it."),
         (
             State.QUEUED,
-            "Job 7 waits in Slurm's queue: other jobs are ahead of it in the queue. "
+            "Job 7 is waiting in Slurm's queue: other jobs are ahead of it in the queue. "
             "Slurm gives no estimate of its start.",
         ),
         (
             State.STARTING,
-            "Job 7 runs on n1 since 60 s; the service does not answer its health path /health yet.",
+            "Job 7 has been running on n1 for 60 s; "
+            "the service does not answer its health path /health yet.",
         ),
         (State.READY, "The service is ready."),
-        (State.DRAINING, "The service's job is ending: no request for as long as its timeout."),
+        (State.DRAINING, "The service's job is ending: no request came within its timeout."),
         (
             State.FAILED,
             "The job ended before the service became healthy.",
@@ -65,12 +66,12 @@ def test_slurms_estimate_is_given_as_a_time_and_as_a_wait() -> None:
 
 def test_a_reason_of_slurms_that_nobody_knows_is_given_in_its_own_word() -> None:
     odd = view(State.QUEUED, job=replace(PENDING, slurm_reason="NewReason"))
-    assert "waits in Slurm's queue: NewReason." in explain(odd, NOW)
+    assert "is waiting in Slurm's queue: NewReason." in explain(odd, NOW)
 
 
 def test_a_failure_says_when_the_next_attempt_is_possible() -> None:
-    assert "possible in 30 s" in explain(view(State.FAILED, retry_at=NOW + 30), NOW)
-    assert "possible" not in explain(view(State.FAILED, retry_at=NOW - 1), NOW)
+    assert "tried again in 30 s" in explain(view(State.FAILED, retry_at=NOW + 30), NOW)
+    assert "tried again" not in explain(view(State.FAILED, retry_at=NOW - 1), NOW)
 
 
 def test_a_drain_that_is_followed_by_a_start_says_so() -> None:
@@ -87,13 +88,16 @@ def test_trouble_with_the_cluster_is_told_where_it_matters(state: State) -> None
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (view(State.QUEUED, last_demand=NOW), "cancelled in 60 min unless somebody asks"),
-        (view(State.STARTING), "given up in 29 min"),
-        (view(State.READY, last_activity=NOW - 540), "cancelled in 60 s unless somebody asks"),
+        (view(State.QUEUED, last_demand=NOW), "cancelled in 60 min unless a request comes"),
+        (view(State.STARTING), "cancelled in 29 min if it does not"),
+        (view(State.READY, last_activity=NOW - 540), "cancelled in 60 s unless a request comes"),
         (view(State.READY, inflight=2), "cancelled 10 min after its last request ends"),
-        (view(State.READY, min_replicas=1), "kept running (min_replicas)"),
-        (view(State.FAILED, retry_at=NOW + 8), "the next request tries again, from in 8 s"),
-        (view(State.DRAINING), "cold once its job is gone"),
+        (view(State.READY, min_replicas=1), "stays running (min_replicas)"),
+        (
+            view(State.FAILED, retry_at=NOW + 8),
+            "the next request tries again, in 8 s at the earliest",
+        ),
+        (view(State.DRAINING), "cold when its job has ended"),
         (view(State.DISABLED), "nothing, until an operator enables it"),
     ],
 )

@@ -16,7 +16,7 @@ DASH_SBATCH = "must not begin with '-': sbatch would take it for an option"
 STRING = "must be a string"
 ROUTE = "must be 1 to 63 letters, digits and . _ ~ -, beginning with a letter or a digit"
 RESERVED = (
-    "must not be a path of the gateway's own: "
+    "must not be one of the gateway's own paths: "
     "admin, favicon.ico, healthz, info, metrics, robots.txt, static"
 )
 JUMP = "must be a comma-separated list of [user@]host[:port], an IPv6 address in brackets"

@@ -10,7 +10,7 @@ SEGMENTS = "must not have empty, . or .. segments"
 STRING = "must be a string"
 SECONDS = "must be a number of seconds, more than 0 and at most 2592000 (30 days)"
 SECONDS_OR_NONE = "must be a number of seconds, 0 or more and at most 2592000 (30 days)"
-NO_PATH = 'must name at least one path; the list ["/"] is the whole service'
+NO_PATH = 'must name at least one path; the list ["/"] offers the whole service'
 LIST = "must be a list of strings"
 SLASH = "must begin with /"
 LITERAL = "is matched literally: for a part that varies, end the path in /*"
@@ -18,11 +18,9 @@ NO_QUERY = "must be a path only, without ? or #"
 STAR = "may have * only at the end, as /*"
 REPLICAS = "must be a whole number from 1 to 64"
 ONE_OPTION = "must be one option, or one value, per entry"
-JOB_NAME = "must not set --job-name: it is how the orchestrator knows its jobs"
-ARRAY = "must not set --array: each replica is a job of its own"
-CLUSTERS = (
-    "must not set --clusters: a cluster is a login of its own: name its login host as remote_host"
-)
+JOB_NAME = "must not set --job-name: the orchestrator finds its jobs by it"
+ARRAY = "must not set --array: each replica is a separate job"
+CLUSTERS = "must not set --clusters: the login host (remote_host) chooses the cluster"
 WAIT = "must not set --wait: the orchestrator follows the job itself"
 WRAP = "must not set --wrap: bash_file is what is run"
 PARSABLE = "must not set --parsable: the orchestrator sets it itself"
@@ -33,7 +31,7 @@ STOPS = "must be an option or its value: sbatch stops reading options here"
 PRINTABLE = "must be one line of printable characters"
 OBJECT = 'must be an object of names and string values, as in {"MODEL": "small"}'
 ENV_NAME = "must be a name of letters, digits and '_', not beginning with a digit"
-ENV_OWN = "must not begin with SLURM_, SBATCH_ or ORCHESTRATOR_: these are set already"
+ENV_OWN = "must not begin with SLURM_, SBATCH_ or ORCHESTRATOR_: these are reserved"
 HALF = "must not have a lone surrogate: \\ud800 to \\udfff are half a character"
 SIZE = "must be a whole number of bytes from 1 to 1 TiB, or one with a unit, as in 100MB or 1GiB"
 

@@ -89,11 +89,11 @@ TOGETHER = [
     ),
     (
         [digits(local_port=8090)],
-        "Digits: local_port = 8090: must not be a port of the gateway's own",
+        "Digits: local_port = 8090: must not be one of the gateway's own ports",
     ),
     (
         [digits(route_name="healthz")],
-        f'Digits: route_name = "healthz": must not be a path of the gateway\'s own: {RESERVED} '
+        f'Digits: route_name = "healthz": must not be one of the gateway\'s own paths: {RESERVED} '
         '(nearest valid: "healthz-service")',
     ),
 ]

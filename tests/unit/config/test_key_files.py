@@ -71,7 +71,7 @@ def test_an_unreadable_key_is_named(key: Path) -> None:
 def test_a_public_key_is_not_a_private_one(tmp_path: Path) -> None:
     (tmp_path / "id.pub").write_text("ssh-ed25519 AAAA jo@desk\n")
     assert found(tmp_path, ssh_key_file="id.pub") == (
-        f'Digits: ssh_key_file = "id.pub": must be a private key; {tmp_path}/id.pub is none '
+        f'Digits: ssh_key_file = "id.pub": must be a private key; {tmp_path}/id.pub is not one '
         '(nearest valid: "id")'
     )
 

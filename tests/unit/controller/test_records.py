@@ -149,10 +149,10 @@ def test_a_line_is_logged_where_a_state_is_entered_or_a_job_is_named_and_nowhere
     texts = [(entry.state, entry.text) for entry in kept.take_changes().entries]
     assert texts == [
         ("queued", "the job is being submitted (request r1)"),
-        ("queued", "the job waits in Slurm's queue (job 7)"),
+        ("queued", "the job is waiting in Slurm's queue (job 7)"),
         (
             "starting",
-            "the job runs; the service does not answer its health path yet (job 7 on n1)",
+            "the job is running; the service does not answer its health path yet (job 7 on n1)",
         ),
     ]
 

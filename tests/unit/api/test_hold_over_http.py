@@ -1,0 +1,165 @@
+"""A held request from nginx's question to the answer: through the application, as nginx asks it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from service_management.api.flask_app import Parts, create_app
+from service_management.controller.snapshot import Snapshot
+from service_management.lifecycle.events import Demanded, Event
+from service_management.lifecycle.record import Record
+from service_management.lifecycle.states import State
+from tests.unit.config.samples import service
+
+from .samples import RECORDS
+
+
+class Controls:
+    """A controller that decides nothing by itself, and notes what it is told."""
+
+    def __init__(self, *, decides: bool = True) -> None:
+        self.decides = decides
+        self.told: list[Event] = []
+        self.suspected: list[str] = []
+        self.asked = threading.Semaphore(0)
+
+    def ask(self, _route: str, event: Event) -> bool:
+        self.told.append(event)
+        self.asked.release()
+        return self.decides
+
+    def suspect(self, route: str) -> None:
+        self.suspected.append(route)
+
+
+class Nginx:
+    """Asks as nginx does: over a unix socket that it closes when its client has left."""
+
+    def __init__(self, **keys: Any) -> None:
+        self.snapshot, self.controls = Snapshot(), Controls()
+        self.snapshot.services = {"digits": service(hold_timeout=60, **keys)}
+        self.show(RECORDS[State.COLD])
+        nothing = cast(Any, None)
+        parts = Parts(self.snapshot, cast(Any, self.controls), *[nothing] * 3, "", most_held=4)
+        self._app: Flask = create_app(parts)
+        self._ours, self.client = socket.socketpair()
+
+    def show(self, record: Record) -> None:
+        self.snapshot.replace({record.route: record}, set())
+
+    def ask(self, route: str = "digits", method: str = "GET", **headers: str) -> TestResponse:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._app.test_client().get(
+            f"/_hold/{route}",
+            headers={"X-Original-Method": method, "X-Hold-Ready": "@ready", **named},
+            environ_overrides={"gunicorn.socket": self._ours},
+        )
+
+    def close(self) -> None:
+        self._ours.close()
+        self.client.close()
+
+
+@pytest.fixture
+def nginx() -> Iterator[Nginx]:
+    made = Nginx()
+    yield made
+    made.close()
+
+
+def test_a_request_waits_until_the_service_is_ready(nginx: Nginx) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(nginx.ask, X_Request_ID="id-1")
+        assert nginx.controls.asked.acquire(timeout=5)
+        nginx.show(RECORDS[State.QUEUED])
+        nginx.show(RECORDS[State.READY])
+        answer = waiting.result(5)
+    assert (answer.status_code, answer.headers["X-Accel-Redirect"]) == (200, "@ready")
+    assert float(answer.headers["X-Cold-Start"]) >= 0
+    assert nginx.controls.told == [Demanded("id-1")]
+    assert nginx.snapshot.waiters.held("digits") == 0
+
+
+def test_without_patience_it_is_refused_at_once_and_counts_as_demand(nginx: Nginx) -> None:
+    answer = nginx.ask(Prefer="wait=0")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.get_json()["state"] == "cold"
+    assert len(nginx.controls.told) == 1
+
+
+def test_patience_that_is_over_ends_in_503_with_the_state(nginx: Nginx) -> None:
+    nginx.show(RECORDS[State.STARTING])
+    answer = nginx.ask(Prefer="wait=1")
+    assert answer.status_code == 503
+    assert answer.get_json()["reason"] == "loading"
+
+
+def test_a_failure_ends_the_wait(nginx: Nginx) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(nginx.ask)
+        assert nginx.controls.asked.acquire(timeout=5)
+        nginx.show(replace(RECORDS[State.FAILED], retry_at=1e12))
+        answer = waiting.result(5)
+    assert answer.get_json()["type"].endswith(":failed")
+
+
+def test_a_client_that_leaves_is_no_longer_held(nginx: Nginx) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(nginx.ask)
+        assert nginx.controls.asked.acquire(timeout=5)
+        nginx.client.close()
+        assert waiting.result(10).status_code == 503
+    assert nginx.snapshot.waiters.held("digits") == 0
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("state", [State.READY, State.COLD])
+def test_what_was_sent_is_not_sent_again(nginx: Nginx, method: str, state: State) -> None:
+    nginx.show(RECORDS[state])
+    answer = nginx.ask(method=method, X_Hold_Sent="312")
+    assert answer.status_code == 502
+    assert answer.get_json()["type"].endswith(":broke-off")
+    assert "may have been executed" in answer.get_json()["detail"]
+    assert "X-Accel-Redirect" not in answer.headers
+    assert (nginx.controls.told, nginx.controls.suspected) == ([], ["digits"])
+
+
+@pytest.mark.parametrize(("method", "sent"), [("POST", "0"), ("GET", "312"), ("HEAD", "312")])
+def test_what_was_not_sent_or_is_safe_is_sent_again(nginx: Nginx, method: str, sent: str) -> None:
+    nginx.show(RECORDS[State.READY])
+    assert nginx.ask(method=method, X_Hold_Sent=sent).headers["X-Accel-Redirect"] == "@ready"
+
+
+def test_a_service_that_is_never_reached_is_given_up(nginx: Nginx) -> None:
+    nginx.show(RECORDS[State.READY])
+    attempts = " : ".join(["0, 0"] * 4)
+    answer = nginx.ask(X_Hold_Sent=attempts)
+    assert answer.get_json()["type"].endswith(":broke-off")
+    assert "was not executed" in answer.get_json()["detail"]
+    assert nginx.controls.suspected
+
+
+def test_a_browser_gets_the_waiting_page_at_once(nginx: Nginx) -> None:
+    answer = nginx.ask(Accept="text/html")
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert answer.headers["Retry-After"] == "5"
+
+
+def test_without_a_decision_it_is_busy(nginx: Nginx) -> None:
+    nginx.controls.decides = False
+    answer = nginx.ask()
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert answer.get_json()["type"].endswith(":busy")
+
+
+def test_a_service_that_was_removed_is_404(nginx: Nginx) -> None:
+    assert nginx.ask("removed").status_code == 404
