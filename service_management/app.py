@@ -129,5 +129,6 @@ def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueW
         load=lambda file: read_catalogue(chosen, file),
         serve=server.serve,
         last_good=last_good,
+        stop_reusing=server.stop_reusing,
     )
     return CatalogueWatcher(source, inbox.put)

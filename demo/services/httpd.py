@@ -185,7 +185,7 @@ async def serve(port: int, handler: Handler) -> None:
         try:
             while (exchange := await read_exchange(reader, writer)) is not None:
                 await answer(exchange, handler)
-                if not exchange.keep_alive:
+                if not exchange.keep_alive or os.environ.get("CLOSE_UNANNOUNCED"):
                     break
         except (Dropped, OSError, EOFError, ValueError):
             pass  # the client went away or spoke nonsense: this connection is over

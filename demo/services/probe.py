@@ -1,7 +1,8 @@
 """The test service: does what its environment (at start) and its requests (later) tell it to.
 
 Environment: START_DELAY seconds before it binds; HEALTH_DELAY seconds in which /health is 503;
-CRASH_AT_START exit code; CRASH_UNLESS_FILE path without which it crashes; REFUSE_PORT: never bind.
+CRASH_AT_START exit code; CRASH_UNLESS_FILE path without which it crashes; REFUSE_PORT: never bind;
+CLOSE_UNANNOUNCED: close each connection after one answer without saying so.
 """
 
 from __future__ import annotations

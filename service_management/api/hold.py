@@ -49,6 +49,10 @@ _MAYBE_EXECUTED = (
     "The connection to the service broke before it answered. The request may have been executed, "
     "so it was not repeated."
 )
+_CLOSED_BETWEEN = (
+    " If the service closed the connection without announcing it, the gateway notices that now and "
+    "opens a new one for each later request (keepalive: false)."
+)
 _NOT_EXECUTED = (
     "The service is ready, but its tunnel could not be reached. The request was not executed: "
     "send it again."
@@ -136,6 +140,8 @@ class Hold:
         self._controller.suspect(route)
         view = self._snapshot.of(route)
         text = _MAYBE_EXECUTED if held.sent else _NOT_EXECUTED
+        if held.sent and view and view.keepalive:
+            text += _CLOSED_BETWEEN
         about = problems.about(view) if view else {"service": route}
         return problem(problems.BROKE_OFF, text, retry_after=problems.SENT_AND_LOST, **about)
 

@@ -59,6 +59,7 @@ def service(view: ServiceSnapshot, now: float) -> dict[str, Any]:
         "url": f"/{record.route}/",
         "timeout": view.service.timeout,
         "replicas": replicas(view),
+        "keepalive": view.keepalive,
         "inflight": view.inflight,
         "held": view.held,
         "idle_seconds": max(0.0, now - record.last_activity) if ready and not busy else None,

@@ -125,6 +125,13 @@ HealthPath = Annotated[
     AfterValidator(paths.health_path),
     Field(json_schema_extra={"pattern": HEALTH_PATTERN}),
 ]
+Switch = Annotated[
+    bool,
+    Rule(
+        "must be true or false",
+        lambda value: {"true": True, "false": False}.get(value) if isinstance(value, str) else None,
+    ),
+]
 AccessLog = Annotated[Literal["notable", "full"], _one_of("notable", "full")]
 QuietPaths = Annotated[
     tuple[Annotated[String, AfterValidator(paths.quiet_path)], ...],

@@ -30,6 +30,7 @@ ROUTE_FIELDS = (
     "max_replicas",
     "ssh_connections",
     "access_log",
+    "keepalive",
 )
 
 
@@ -154,6 +155,13 @@ class Service(BaseModel):
         description="Which requests have a line in access.log: those worth a look (errors, cold "
         "starts, a second or longer, an X-Request-ID from the client), or every one.",
         examples=["full"],
+    )
+
+    keepalive: f.Switch = Field(
+        default=True,
+        description="Whether one connection to the service carries several requests. false for a "
+        "service that closes connections without announcing it.",
+        examples=[False],
     )
 
     @property

@@ -19,6 +19,7 @@ from service_management.gateway import process_table
 from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
 from service_management.gateway.render import render
+from service_management.gateway.reuse import Reuse
 from service_management.host import ports
 
 _LOG = structlog.get_logger(__name__)
@@ -41,8 +42,9 @@ class Source:
 
     file: Path
     load: Callable[[Path], Catalogue | list[Problem]]
-    serve: Callable[[Catalogue], None]
+    serve: Callable[[Catalogue], frozenset[str]]  # gives the routes that are not reused
     last_good: Catalogue  # what was served last, until the file has been read
+    stop_reusing: Callable[[str], None] = lambda _route: None
 
 
 class CatalogueWatcher:
@@ -67,6 +69,11 @@ class CatalogueWatcher:
         self._signature, self._retry_at = signature, now + self._pause
         self._running = self._pool.submit(self._load_and_serve)
 
+    def stop_reusing(self, route: str) -> None:
+        """Have nginx open a connection for each of the service's requests from now on."""
+        self._source.stop_reusing(route)
+        self._signature = None  # served again at the next look
+
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -85,9 +92,9 @@ class CatalogueWatcher:
             self._refuse((Problem("gateway", "", "", str(error)),), costly=True)
 
     def _serve(self, catalogue: Catalogue) -> None:
-        self._source.serve(catalogue)
+        not_reused = self._source.serve(catalogue)
         self._served = True
-        self._put(CatalogueLive(catalogue))
+        self._put(CatalogueLive(catalogue, not_reused))
 
     def _refuse(self, problems: tuple[Problem, ...], *, costly: bool = False) -> None:
         if problems != self._refused:
@@ -117,9 +124,13 @@ class CatalogueServer:
 
     def __init__(self, nginx: Nginx) -> None:
         self._nginx = nginx
+        self._reuse = Reuse(nginx.settings.nginx_dir / "not_reused.json")
         self._own: frozenset[tuple[str, int]] = frozenset()  # addresses that nginx has
 
-    def serve(self, catalogue: Catalogue) -> None:
+    def stop_reusing(self, route: str) -> None:
+        self._reuse.lost_a_request(route)
+
+    def serve(self, catalogue: Catalogue) -> frozenset[str]:
         """Raises ServeRefused where it cannot; nginx then goes on as before."""
         services = catalogue.services.values()
         # Checked first: at every attempt nginx would retry an occupied address for seconds.
@@ -127,11 +138,13 @@ class CatalogueServer:
         if refused:
             raise ServeRefused(*refused)
         try:
-            self._nginx.apply(render(catalogue, self._nginx.settings))
+            not_reused = self._reuse.not_reused(services)
+            self._nginx.apply(render(catalogue, self._nginx.settings, not_reused))
         except GatewayRefused as refusal:
             rule = f"nginx refused the configuration: {refusal}"
             raise ServeRefused(Problem("nginx", "", "", rule), costly=True) from refusal
         self._own = frozenset(filter(None, map(_address, services)))
+        return not_reused
 
     def _occupied(self, service: Service) -> Problem | None:
         address = _address(service)

@@ -17,7 +17,13 @@ import structlog
 
 from service_management.config import Service
 from service_management.controller.health_check import Period, StartupWatch, probe
-from service_management.controller.inbox import Happened, Item, LoginState, QueueAnswer
+from service_management.controller.inbox import (
+    ClosesUnannounced,
+    Happened,
+    Item,
+    LoginState,
+    QueueAnswer,
+)
 from service_management.controller.job_batch import JobBatch
 from service_management.controller.job_spec import JobSpec, spec_of
 from service_management.controller.job_tunnels import JobTunnels
@@ -77,6 +83,7 @@ class Executor:
     _not_before: dict[tuple[str, type], float] = field(default_factory=dict)
     _watch: StartupWatch = field(default_factory=StartupWatch)
     _needed: dict[str, float] = field(default_factory=dict)  # login id → when it was last needed
+    _suspected: set[str] = field(default_factory=set)  # jobs that lost a request
     _logins_at: float = 0.0
     _logout: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "logout"))
 
@@ -130,6 +137,7 @@ class Executor:
     def probe_soon(self, record: Record) -> None:
         if record.job is not None:
             self._not_before.pop((record.job.name, Probe), None)
+            self._suspected.add(record.job.name)
 
     def tunnel_is_up(self, job: Job, socket: Path) -> bool:
         return self._tunnels.is_up(job, socket)
@@ -139,6 +147,7 @@ class Executor:
             del self._not_before[key]
         self._tunnels.forget_jobs_except(names)
         self._watch.forget_jobs_except(names)
+        self._suspected &= names
 
     # -- whether, and where -----------------------------------------------------------
 
@@ -226,7 +235,12 @@ class Executor:
     def _probe(self, target: Target) -> None:
         """Many services are ready, and nearly always well: their answers cause no pass each."""
         began = time.monotonic()
-        check = probe(sockets(self.run_dir, target.job).quiet, target.health_path)
+        suspected = target.job.name in self._suspected
+        self._suspected.discard(target.job.name)
+        quiet = sockets(self.run_dir, target.job).quiet
+        check = probe(quiet, target.health_path, watch_closing=suspected)
+        if check.closes_unannounced:
+            self.put(ClosesUnannounced(target.route))
         when = Period(began, time.monotonic())
         watched = self._watch.seconds(target.job.name, check, when, target.worker.answered_at)
         event = ev.Probed(target.job.name, check.health, watched)

@@ -1,9 +1,14 @@
-"""One health check: GET through the tunnel that no client uses."""
+"""One health check: GET through the tunnel that no client uses.
+
+After a request was lost, a check also watches whether the service closes the connection although
+its answer did not announce that: nginx would send the next request on it, and lose it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import select
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +16,8 @@ from pathlib import Path
 from service_management.lifecycle.events import Health
 
 PATIENCE = 5.0
+_LONGEST_ANSWER = 1 << 20
+WATCH_CLOSING = 0.6  # seconds; nginx keeps an unused connection for 0.5 s
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -28,27 +35,47 @@ class _UnixConnection(http.client.HTTPConnection):
 class Check:
     health: Health
     connected: bool  # a tunnel was there
+    closes_unannounced: bool = False
 
 
-def probe(tunnel: Path, health_path: str, patience: float = PATIENCE) -> Check:
+def probe(
+    tunnel: Path, health_path: str, patience: float = PATIENCE, *, watch_closing: bool = False
+) -> Check:
     """Without a tunnel there is no answer. A tunnel whose far end refuses is an answer."""
     with contextlib.closing(_UnixConnection(tunnel, patience)) as connection:
         try:
             connection.connect()
         except OSError:
             return Check(Health.SILENT, connected=False)
-        return Check(_ask(connection, health_path), connected=True)
+        try:
+            response = _ask(connection, health_path)
+        except TimeoutError:
+            return Check(Health.SILENT, connected=True)
+        except (OSError, http.client.HTTPException):
+            return Check(Health.UNHEALTHY, connected=True)
+        health = Health.HEALTHY if 200 <= response.status < 300 else Health.UNHEALTHY
+        closes = watch_closing and _closes_unannounced(connection, response)
+        return Check(health, connected=True, closes_unannounced=closes)
 
 
-def _ask(connection: http.client.HTTPConnection, health_path: str) -> Health:
+def _ask(connection: http.client.HTTPConnection, health_path: str) -> http.client.HTTPResponse:
+    connection.request("GET", health_path, headers={"User-Agent": "orchestrator-health"})
+    return connection.getresponse()
+
+
+def _closes_unannounced(
+    connection: http.client.HTTPConnection, response: http.client.HTTPResponse
+) -> bool:
+    """The answer promises that the connection stays, and it does not."""
+    if response.will_close or connection.sock is None:
+        return False
     try:
-        connection.request("GET", health_path, headers={"User-Agent": "orchestrator-health"})
-        status = connection.getresponse().status
-    except TimeoutError:
-        return Health.SILENT
+        response.read(_LONGEST_ANSWER)
+        poll = select.poll()
+        poll.register(connection.sock, select.POLLIN)
+        return bool(poll.poll(WATCH_CLOSING * 1000))
     except (OSError, http.client.HTTPException):
-        return Health.UNHEALTHY
-    return Health.HEALTHY if 200 <= status < 300 else Health.UNHEALTHY
+        return False  # cut off while answering: that is another failure
 
 
 # A probe speaks for the time since the one before it, but not for longer than this: a control

@@ -31,6 +31,13 @@ class Suspected:
 
 
 @dataclass(frozen=True)
+class ClosesUnannounced:
+    """The service closes connections after an answer that did not say so."""
+
+    route: str
+
+
+@dataclass(frozen=True)
 class QueueAnswer:
     """What squeue answered at one login, and when it was asked."""
 
@@ -52,6 +59,7 @@ class CatalogueLive:
     """nginx serves this catalogue."""
 
     catalogue: Catalogue
+    not_reused: frozenset[str] = frozenset()  # routes whose connections carry one request each
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,15 @@ class CatalogueRefused:
     problems: tuple[Problem, ...]
 
 
-Item = Happened | Suspected | QueueAnswer | LoginState | CatalogueLive | CatalogueRefused
+Item = (
+    Happened
+    | Suspected
+    | ClosesUnannounced
+    | QueueAnswer
+    | LoginState
+    | CatalogueLive
+    | CatalogueRefused
+)
 
 
 class Inbox:

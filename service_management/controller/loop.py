@@ -19,7 +19,7 @@ import structlog
 
 from service_management.controller.config_watcher import CatalogueWatcher
 from service_management.controller.effects import Effects
-from service_management.controller.inbox import Happened, Inbox, Item, Suspected
+from service_management.controller.inbox import ClosesUnannounced, Happened, Inbox, Item, Suspected
 from service_management.controller.isolation import Isolation
 from service_management.controller.polling import Polling
 from service_management.controller.publishing import RoutePublisher, Routes
@@ -170,6 +170,9 @@ class Controller:
         return PASS_STEADY if states else PASS_QUIET
 
     def _process(self, item: Item, now: float) -> None:
+        if isinstance(item, ClosesUnannounced):
+            self._uses.watcher.stop_reusing(item.route)
+            return
         if not isinstance(item, Happened):
             self._reconciler.process(item, now)
             return

@@ -73,6 +73,7 @@ class Reconciler:
             self._polling.trouble[item.login_id] = item.trouble
         elif isinstance(item, CatalogueLive):
             self._pending, self._retry_at = item.catalogue, now
+            self._snapshot.not_reused = item.not_reused
             self.apply_pending_catalogue(now)
         elif isinstance(item, CatalogueRefused):
             self._snapshot.config_error = item.problems

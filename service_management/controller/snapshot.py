@@ -28,6 +28,7 @@ class ServiceSnapshot:
     inflight: int | None
     held: int
     trouble: str  # why the cluster cannot be asked just now; empty when it can
+    keepalive: bool = True  # whether a connection to the service carries several requests
 
 
 class Snapshot:
@@ -40,6 +41,7 @@ class Snapshot:
         self.start_counters = StartCounters()
         self.calls = CallCounts()
         self.config_error: tuple[Problem, ...] = ()
+        self.not_reused: frozenset[str] = frozenset()  # see gateway/reuse.py
         self.inflight: Mapping[str, int | None] = {}
         self.trouble: Mapping[str, str] = {}
         self._passed_at = 0.0
@@ -50,7 +52,8 @@ class Snapshot:
         if service is None or record is None:
             return None
         inflight, trouble = self.inflight.get(route, 0), self.trouble.get(route, "")
-        return ServiceSnapshot(service, record, inflight, self.waiters.held(route), trouble)
+        keepalive, held = route not in self.not_reused, self.waiters.held(route)
+        return ServiceSnapshot(service, record, inflight, held, trouble, keepalive)
 
     def routes(self) -> set[str]:
         """Services that are configured, or were removed and still have a job."""

@@ -23,10 +23,13 @@ UPSTREAMS, SERVICES = "upstreams.conf", "services.conf"
 _environment = lru_cache(maxsize=4)(environment)
 
 
-def render(catalogue: Catalogue, settings: GatewaySettings) -> dict[str, str]:
+def render(
+    catalogue: Catalogue, settings: GatewaySettings, not_reused: frozenset[str] = frozenset()
+) -> dict[str, str]:
     """Relative file name → text; the same input gives the same text."""
     templates = _environment(settings.template_dir)
-    views = [_view(service, settings) for service in catalogue.services.values()]
+    services = catalogue.services.values()
+    views = [_view(s, settings, reuse=s.route_name not in not_reused) for s in services]
     _refuse_shared_addresses(views, settings)
     files = dict(_snippets(settings.template_dir))
     files[MAIN] = templates.get_template("nginx.conf.j2").render(
@@ -43,9 +46,9 @@ def generation_of(files: Mapping[str, str]) -> str:
     return _digest({name: text for name, text in files.items() if name != GENERATION})
 
 
-def _view(service: Service, settings: GatewaySettings) -> ServiceView:
+def _view(service: Service, settings: GatewaySettings, *, reuse: bool) -> ServiceView:
     try:
-        return view(service, settings.run_dir)
+        return view(service, settings.run_dir, reuse=reuse and service.keepalive)
     except UnquotableError as error:
         raise RenderRefused(f"service {service.route_name!r}: {error}") from error
 

@@ -53,6 +53,7 @@ class ServiceView:
     request_timeout: int  # ms
     hold_timeout: int  # ms
     local_address: str | None
+    reuse: bool  # send several requests on one connection
     full_log: bool  # every request has a line in access.log
 
     @property
@@ -61,7 +62,7 @@ class ServiceView:
         return self.hold_timeout, self.request_timeout
 
 
-def view(service: Service, run_dir: Path) -> ServiceView:
+def view(service: Service, run_dir: Path, *, reuse: bool = True) -> ServiceView:
     """The service's view, or UnquotableError naming the key at fault."""
     route = _route(service.route_name)
     entries = {entry.match: entry for entry in _entries(service)}
@@ -83,6 +84,7 @@ def view(service: Service, run_dir: Path) -> ServiceView:
         # Flask's own patience ends first; nginx's is for a Flask that hangs.
         hold_timeout=_milliseconds("hold_timeout", service.hold_timeout, more=60),
         local_address=_local_address(service),
+        reuse=reuse,
         full_log=service.access_log == "full",
     )
 

@@ -163,3 +163,32 @@ def _uncut(streams: Streams) -> bool:
     except (AssertionError, httpx.TransportError):
         return False
     return True
+
+
+def _posts(stack: Stack, route: str, count: int) -> list[int]:
+    """Statuses of so many POSTs, eight at a time, on connections that are kept."""
+
+    def post(number: int) -> int:
+        return stack.client.post(f"/{route}/echo", content=b"%d" % number).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(post, range(count)))
+
+
+def test_a_service_that_closes_unannounced_loses_one_burst(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service(env={"CLOSE_UNANNOUNCED": "1"}, api_paths=["/*"])
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    assert stack.info(route)["keepalive"] is True
+
+    lost = wait_for("a lost request", lambda: 502 in _posts(stack, route, 100), 60)
+
+    assert lost
+    wait_for("it is found out", lambda: stack.info(route)["keepalive"] is False, 20)
+    assert "keepalive: false" in stack.log()
+    assert set(_posts(stack, route, 600)) == {200}
+    stack.kill_control_plane()
+    stack.wait_until_alive()
+    wait_for("it is remembered", lambda: stack.info(route)["keepalive"] is False, 20)
+    assert set(_posts(stack, route, 600)) == {200}

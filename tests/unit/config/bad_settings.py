@@ -121,6 +121,8 @@ BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("env", {"A": "a\ud800"}, "env.A", HALF, ""),
     ("env", {"A": None}, "env.A", STRING, ""),
     ("env", {"": "x"}, "env.", ENV_NAME, ""),
+    ("keepalive", "no", "keepalive", "must be true or false", ""),
+    ("keepalive", 0, "keepalive", "must be true or false", ""),
     ("access_log", "Ful", "access_log", ACCESS_LOG, '"full"'),
     ("access_log", "off", "access_log", ACCESS_LOG, ""),
     ("access_log", True, "access_log", ACCESS_LOG, ""),

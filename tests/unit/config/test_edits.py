@@ -44,6 +44,7 @@ EDITS: dict[str, tuple[Any, set[str]]] = {
     "max_body": (5, {"route"}),
     "quiet_paths": ([], {"route"}),
     "access_log": ("full", {"route"}),
+    "keepalive": (False, {"route"}),
 }
 
 

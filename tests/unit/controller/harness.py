@@ -101,7 +101,7 @@ class Harness:
         self.records = Records("io", KEY_DIR, {record.route: record for record in records})
         self.records.configure({s.route_name: s for s in services or [configured()]})
         self.snapshot.services = self.records.services
-        source = Source(run_dir / "absent", lambda _: [], lambda _: None, Catalogue.of([]))
+        source = Source(run_dir / "absent", lambda _: [], lambda _: frozenset(), Catalogue.of([]))
         self.watcher = CatalogueWatcher(source, lambda _: None)
         uses = Dependencies(
             clock=clock,
