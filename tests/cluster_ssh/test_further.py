@@ -12,8 +12,9 @@ import pytest
 
 from service_management.controller.job_spec import JobSpec
 from service_management.controller.job_tunnels import JobTunnels
+from service_management.controller.priority_threads import THREADS, Priority
 from service_management.controller.socket_paths import sockets
-from service_management.controller.workers import THREADS, LoginWorker, Workers
+from service_management.controller.workers import LoginWorker, Workers
 from service_management.lifecycle.record import Job
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.connection import SshBackend
@@ -42,7 +43,7 @@ def test_a_further_login_that_hangs_leaves_threads_to_the_first(
         for one in jobs:
             tunnels.open(worker, one, urgent=False)
         looked = threading.Event()
-        assert worker.do("queue", looked.set)
+        assert worker.do("queue", Priority.POLL, looked.set)
         assert looked.wait(5)
         mains = [sockets(short_dir, one).main for one in jobs]
         wait_until(lambda: all(path.exists() for path in mains))

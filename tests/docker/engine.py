@@ -8,7 +8,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from service_management.host.layout import runs
+import psutil
+
 from tests.stack.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +54,7 @@ def start() -> bool:
 def stop() -> None:
     pid = int(PID_FILE.read_text())
     os.kill(pid, signal.SIGTERM)
-    wait_for("the engine has ended", lambda: not runs(pid), 30)
+    wait_for("the engine has ended", lambda: not psutil.pid_exists(pid), 30)
 
 
 def compose() -> list[str]:
