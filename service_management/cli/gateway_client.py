@@ -57,13 +57,21 @@ class Gateway:
         except loopback.StrangerListens as error:
             raise GatewayError(str(error)) from None
         except requests.RequestException as error:
-            raise GatewayError(
-                f"no gateway answers at {self._url}: is it running (./start.cmd), and is "
-                f"NGINX_PORT right? ({type(error).__name__})"
-            ) from None
+            raise self._silence(error) from None
         if not answer.ok:
             raise self._refusal(answer)
         return answer
+
+    def _silence(self, error: requests.RequestException) -> GatewayError:
+        if self._gateway.url != self._url:
+            return GatewayError(
+                "the control plane does not answer: it may be restarting; its log is control.log "
+                f"in STATE_DIR/log ({type(error).__name__})"
+            )
+        return GatewayError(
+            f"no gateway answers at {self._url}: is it running (./start.cmd), and is "
+            f"NGINX_PORT right? ({type(error).__name__})"
+        )
 
     def _refusal(self, answer: requests.Response) -> GatewayError:
         try:

@@ -1,4 +1,4 @@
-"""services_config.json: parsed once, at the door, into frozen models."""
+"""services_config.json: parsed once into frozen models; everything else imports those."""
 
 from .across import RESERVED_ROUTES, warnings
 from .catalogue import Catalogue

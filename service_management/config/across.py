@@ -18,19 +18,19 @@ RESERVED_ROUTES = frozenset(
 
 @dataclass(frozen=True)
 class Entry:
-    """One service as far as it passed: values for keys that are not `good` are stand-ins."""
+    """One service. Keys that are not `good` have stand-in values."""
 
     label: str
     service: Service
     good: frozenset[str]
-    bad: frozenset[str]  # given, but faulty
+    bad: frozenset[str]  # given, but not valid
 
     def has(self, *keys: str) -> bool:
         return self.good.issuperset(keys)
 
 
 def within(entry: Entry, ports: Collection[int]) -> Iterator[Fault]:
-    """Rules that one service can break by itself."""
+    """Rules between the keys of one service."""
     service = entry.service
     if service.min_replicas > service.max_replicas and not entry.bad & {"max_replicas"}:
         rule = f"must not be more than max_replicas, which is {service.max_replicas}"
@@ -70,7 +70,7 @@ def warnings(services: Iterable[Service]) -> list[Problem]:
 
 
 def between(entries: list[Entry]) -> Iterator[Problem]:
-    """Rules that only several services together can break; told of the later one."""
+    """Rules between services; the later one in the file gets the problem."""
     yield from _routes([entry for entry in entries if entry.has("route_name")])
     yield from _addresses([entry for entry in entries if entry.has("local_host", "local_port")])
 
@@ -83,7 +83,7 @@ def _routes(entries: list[Entry]) -> Iterator[Problem]:
         if first.setdefault(route, entry) is not entry:
             numbered = (f"{route[:59]}-{number}" for number in range(2, len(entries) + 3))
             free = next(name for name in numbered if name not in taken)
-            rule = f"must be unique; it is the route of {first[route].label} already"
+            rule = f"must be unique; it is already the route of {first[route].label}"
             yield Problem(entry.label, "route_name", shown(route), rule, shown(free))
 
 
@@ -96,7 +96,7 @@ def _addresses(entries: list[Entry]) -> Iterator[Problem]:
         )
         if clash is not None:
             taken = f"{clash.service.local_host} port {clash.service.local_port}"
-            rule = f"must be free; {clash.label} has {taken} already"
+            rule = f"must be free; {clash.label} already has {taken}"
             yield Problem(entry.label, "local_port", shown(entry.service.local_port), rule)
         earlier.append(entry)
 

@@ -1,4 +1,4 @@
-"""One object of the file against the model: every fault in it, and what of it is good."""
+"""Checks one object of the file against the model: its valid values and all its faults."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .models import Service
 FIELDS = Service.model_fields
 REQUIRED = tuple(key for key, field in FIELDS.items() if field.is_required())
 NOT_IN_DEFAULTS = frozenset({"name", "route_name", "local_port"})
-# Valid values that take the place of faulty ones, so that the others can still be
-# checked against each other. None of them ever leaves this package.
+# Valid values in place of faulty ones, so that the others can still be checked against each
+# other. They never leave this package.
 STAND_INS = {key: (FIELDS[key].examples or [None])[0] for key in REQUIRED}
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The values that passed, the faults of the others, and every key that was meant."""
+    """Valid values, faults, and the keys that were given, misspelt ones included."""
 
     good: dict[str, Any]
     faults: tuple[Fault, ...]
@@ -30,7 +30,7 @@ class Checked:
 
 
 def check(given: dict[str, Any], allowed: Collection[str] = tuple(FIELDS)) -> Checked:
-    """Keys and values of one object; which keys are missing is another question."""
+    """Check the keys and values that are given; `missing` finds those that are not."""
     unknown = tuple(
         _unknown(key, value, allowed) for key, value in given.items() if key not in allowed
     )
@@ -49,7 +49,7 @@ def missing(meant: Collection[str]) -> tuple[Fault, ...]:
 
 
 def service_of(good: dict[str, Any]) -> Service:
-    """A service of values that passed; what is lacking is filled with stand-ins."""
+    """A service with these values, and stand-ins for the keys that are missing."""
     return Service.model_validate({**STAND_INS, **good})
 
 

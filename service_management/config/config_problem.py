@@ -1,4 +1,4 @@
-"""One error shape for everything that can be wrong with services_config.json."""
+"""Problem: one shape for everything that can be wrong with services_config.json."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULTS = "Defaults"
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong, where, which rule says so, and the nearest value that would be right."""
+    """What is wrong, where, the rule that it breaks, and the nearest valid value."""
 
     service: str  # its name, else its route, else "Services[3]"; or FILE; or DEFAULTS
     key: str
@@ -42,7 +42,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Fault:
-    """A problem that does not yet know whose it is."""
+    """A problem of a service that is not known yet; `of` names it."""
 
     key: str
     value: str
@@ -63,7 +63,7 @@ def refusal(rule: str, suggestion: Any = None) -> PydanticCustomError:
 
 
 def nearest(word: str, choices: Iterable[str], cutoff: float = 65) -> str:
-    """The choice that `word` was probably meant to be, or nothing."""
+    """The choice that `word` probably stands for, or an empty string."""
     found = process.extractOne(
         word, choices, scorer=fuzz.ratio, processor=utils.default_process, score_cutoff=cutoff
     )

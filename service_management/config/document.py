@@ -1,4 +1,4 @@
-"""The file's outer shape: its sections, what its services are called, keys given twice."""
+"""The outer shape of the file: its sections, labels for its services, keys given twice."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TOP_LEVEL = (SERVICES, DEFAULTS, "$schema")
 
 @dataclass(frozen=True)
 class Document:
-    """The sections as far as they have the right type, and what is wrong with the rest."""
+    """The sections that have the right type, and the problems of the others."""
 
     defaults: dict[str, Any]
-    services: tuple[tuple[str, dict[str, Any]], ...]  # what to call it, what was given
+    services: tuple[tuple[str, dict[str, Any]], ...]  # label and keys
     problems: tuple[Problem, ...]
 
 
@@ -27,7 +27,7 @@ def read(value: Any) -> Document:
         rule = 'must be an object, as in {"Services": [ … ]}'
         return Document({}, (), (Problem(FILE, "", shown(value), rule),))
     misspelt = {key: _meant(key, value) for key in value if key not in TOP_LEVEL}
-    # What stands under a misspelt key is checked too: all problems in one run.
+    # The value of a misspelt key is checked too, so that one run shows all problems.
     sections = {misspelt.get(key) or key: section for key, section in value.items()}
     defaults, services = sections.get(DEFAULTS, {}), sections.get(SERVICES, [])
     entries = services if isinstance(services, list) else []
@@ -75,7 +75,7 @@ def _not_an_object(label: str, given: Any) -> Problem | None:
 
 
 def _labels(entries: list[Any]) -> list[str]:
-    """By name, else by route, else by place; a name that several have is told apart by place."""
+    """By name, else by route, else by position; services of one name also have their position."""
     words = [_word(given) for given in entries]
     times = Counter(words)
     return [_label(word, index, times[word]) for index, word in enumerate(words)]

@@ -1,4 +1,4 @@
-"""One service of the file, with the defaults beneath it and the files it names."""
+"""One service of the file, with the defaults applied and the files that it names checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILE_KEYS = ("ssh_key_file", "known_hosts_file")
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the file is checked against, besides itself."""
+    """What else the file is checked against."""
 
     key_dir: Path
     gateway_ports: Collection[int]
@@ -29,7 +29,7 @@ class Surroundings:
 def read(
     label: str, given: dict[str, Any], defaults: Checked, around: Surroundings
 ) -> tuple[Entry, list[Problem]]:
-    """The service as far as it passed, and its problems; a default's problem is the defaults'."""
+    """The service and its problems. A faulty default is a problem of Defaults."""
     own = check(given)
     beneath = {key: value for key, value in defaults.good.items() if key not in own.meant}
     if not own.meant & {"local_port"}:
@@ -45,7 +45,7 @@ def read(
 
 
 def resolved(service: Service, key_dir: Path) -> Service:
-    """The service with its files where they are on this machine."""
+    """The service with the paths of its files on this machine."""
     places = {key: getattr(service, key) for key in FILE_KEYS}
     return service.model_copy(
         update={key: str(resolve_key(path, key_dir)) for key, path in places.items() if path}
@@ -64,7 +64,7 @@ def _file_faults(entry: Entry, around: Surroundings) -> Iterator[Fault]:
 
 
 def _place_rule(key: str, place: Path, around: Surroundings) -> str | None:
-    """A service keeps its resolved path, so the key directory's own name counts as well."""
+    """The whole path is checked: the service keeps it with the key directory's name in it."""
     if not is_plain_path(str(place)):
         return f"{FILE_RULE}; here it is {place}"
     return around.file_check(key, place) if around.file_check else None

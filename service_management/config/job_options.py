@@ -1,4 +1,4 @@
-"""Rules for what goes into a job: sbatch's options and the environment."""
+"""Rules for the options of sbatch and the environment of the job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from .config_problem import refusal
 
-# What the orchestrator tells sbatch itself, or what keeps sbatch from answering with a job id.
+# Options that the orchestrator sets itself, or that keep sbatch from printing a job id.
 OWNED = {
     "job-name": "J",
     "parsable": "",

@@ -12,7 +12,7 @@ from .models import Service
 
 @dataclass(frozen=True)
 class Key:
-    """One key of a service, as the documentation tells of it."""
+    """One key of a service, for the documentation."""
 
     name: str
     meaning: str

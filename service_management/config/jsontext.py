@@ -1,4 +1,4 @@
-"""JSON as people write it: where it breaks, and keys that are given twice."""
+"""Parses JSON; reports where it is broken, and keys that are given twice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .config_problem import FILE, Problem
 
-MAX_DEPTH = 16  # the format needs four levels; more would only exhaust the stack further on
+MAX_DEPTH = 16  # the format needs four levels; deeper ones would exhaust the stack later
 TOO_DEEP = Problem(FILE, "", "", f"must not be nested deeper than {MAX_DEPTH} levels")
 
 

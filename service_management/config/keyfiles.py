@@ -1,4 +1,4 @@
-"""The files that a login needs: where they are, and whether ssh will take them."""
+"""The files that a login needs: where they are, and whether ssh accepts them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _private_key_rule(path: Path, status: os.stat_result, start: bytes) -> str |
     first_line = start.lstrip().partition(b"\n")[0]
     if not (first_line.startswith(b"-----BEGIN ") and b"PRIVATE KEY-----" in first_line):
         return f"must be a private key; {path} is not one"
-    # ssh ignores the mode of a file that is somebody else's, as in a bind mount
+    # ssh ignores the mode of another user's file, as in a bind mount
     if status.st_uid == os.getuid() and status.st_mode & 0o077:
         return f"must be readable by its owner only, or ssh refuses it: chmod 600 {path}"
     return None

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from . import fields as f
 
-# What an edit does follows from these: another job, another configuration of nginx, or neither.
+# These decide what an edit needs: a new job, a new configuration of nginx, or neither.
 LOGIN_FIELDS = (
     "ssh_username",
     "ssh_key_file",

@@ -1,4 +1,4 @@
-"""Rules for URL paths: what may stand in api_paths, quiet_paths and check_health_path."""
+"""Rules for URL paths: what api_paths, quiet_paths and check_health_path may contain."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ PORT_RULE = 'must be a whole number from 1 to 65535, or "auto"'
 
 
 def unquoted(value: Any) -> int | float | None:
-    """The number that was put in quotes; the commonest wrong type of all."""
+    """The number that was put in quotes, the commonest mistake."""
     if not isinstance(value, str) or not NUMBER.fullmatch(value.strip()):
         return None
     return float(value) if "." in value else int(value)
@@ -53,7 +53,7 @@ def unquoted(value: Any) -> int | float | None:
 
 @dataclass(frozen=True)
 class Rule:
-    """In an Annotated type: what the checks before it refuse, they refuse with this sentence."""
+    """In an Annotated type: the sentence for everything that the checks before it refuse."""
 
     sentence: str
     suggest: Callable[[Any], Any] = unquoted
@@ -80,7 +80,7 @@ class Rule:
 
 
 def single_line(text: str) -> str:
-    """For text that is quoted wherever it goes: any character a person can see."""
+    """For text that is quoted wherever it is used: any printable characters."""
     if not text or not text.isprintable():
         raise refusal("must be one line of printable characters, and not empty")
     return text

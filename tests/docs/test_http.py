@@ -93,7 +93,7 @@ def test_every_path_that_nginx_passes_to_flask_is_an_endpoint() -> None:
 
 
 def test_the_fields_of_info_are_documented_and_no_others() -> None:
-    assert fields("The whole") == info.everything(Snapshot(), 0.0).keys()
+    assert fields("All services") == info.everything(Snapshot(), 0.0).keys()
     details = info.details(view(), [], 0.0)
     assert fields("One service") == details.keys()
     assert fields("A replica") == details["replicas"][0].keys()
@@ -105,13 +105,13 @@ def test_the_fields_of_a_config_error_are_documented() -> None:
     board = Snapshot()
     board.config_error = (Problem(service="x", key="k", value="v", rule="r"),)
     error = cast(dict[str, Any], info.everything(board, 0.0)["config_error"])
-    (row,) = [row for row in rows(section(HTTP, "The whole")) if row[0] == "`config_error`"]
+    (row,) = [row for row in rows(section(HTTP, "All services")) if row[0] == "`config_error`"]
     assert all(f"`{name}`" in row[1] for name in (*error, *error["problems"][0]))
 
 
 def test_the_members_of_a_problem_are_documented_and_no_others() -> None:
     members = {"type", "title", "status", "detail", *about(view())}
-    (table,) = [read(ERRORS).partition("## Of the control plane")[0]]
+    (table,) = [read(ERRORS).partition("## Errors of the control plane")[0]]
     documented = {word for row in rows(table) for word in re.findall(r"`(\w+)`", row[0])}
     assert documented == members
     assert NOT_READY in KINDS

@@ -38,7 +38,9 @@ def test_a_reason_names_states_that_exist_and_says_what_it_means(row: list[str])
 
 
 def test_the_problems_of_the_control_plane_are_its_kinds() -> None:
-    table = {row[0].strip("`"): row[1] for row in rows(section(ERRORS, "Of the control plane"))}
+    table = {
+        row[0].strip("`"): row[1] for row in rows(section(ERRORS, "Errors of the control plane"))
+    }
     assert table == {kind.name: str(kind.status) for kind in KINDS}
     assert PREFIX in read(ERRORS)
 
@@ -46,12 +48,12 @@ def test_the_problems_of_the_control_plane_are_its_kinds() -> None:
 def test_the_problems_of_nginx_are_its_error_documents() -> None:
     source = (ROOT / "nginx/snippets/error_documents.conf").read_text()
     made = set(re.findall(r'"title":"([^"]+)","status":(\d+)', source))
-    table = {(row[0].strip("`"), row[1]) for row in rows(section(ERRORS, "Of nginx"))}
+    table = {(row[0].strip("`"), row[1]) for row in rows(section(ERRORS, "Errors of nginx"))}
     assert table == made
 
 
 def test_every_problem_says_when_and_what_to_do() -> None:
-    for heading in ("Of the control plane", "Of nginx"):
+    for heading in ("Errors of the control plane", "Errors of nginx"):
         for row in rows(section(ERRORS, heading)):
             assert len(row) == 4
             assert all(row)

@@ -72,20 +72,20 @@ TOGETHER = [
     ),
     (
         [digits(), other(route_name="digits")],
-        'Text: route_name = "digits": must be unique; it is the route of Digits already '
+        'Text: route_name = "digits": must be unique; it is already the route of Digits '
         '(nearest valid: "digits-2")',
     ),
     (
         [digits(), other(local_port=9001)],
-        "Text: local_port = 9001: must be free; Digits has 127.0.0.1 port 9001 already",
+        "Text: local_port = 9001: must be free; Digits already has 127.0.0.1 port 9001",
     ),
     (
         [digits(local_host="0.0.0.0"), other(local_port=9001)],
-        "Text: local_port = 9001: must be free; Digits has 0.0.0.0 port 9001 already",
+        "Text: local_port = 9001: must be free; Digits already has 0.0.0.0 port 9001",
     ),
     (
         [digits(local_host="localhost"), other(local_port=9001)],
-        "Text: local_port = 9001: must be free; Digits has 127.0.0.1 port 9001 already",
+        "Text: local_port = 9001: must be free; Digits already has 127.0.0.1 port 9001",
     ),
     (
         [digits(local_port=8090)],
