@@ -3,11 +3,16 @@
 Each DIR holds templates as `nginx/` does, for example of an older commit
 (`git archive main nginx | tar -x -C /tmp/before`). All are measured in the same rounds, each with a
 gateway of its own, without SSH and without a control plane: what differs is the configuration.
+
+With --instructions, callgrind (Debian's package valgrind) counts the instructions of one worker
+outside the kernel: the same in every run, however busy the machine is.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
+import re
 import statistics
 import subprocess
 from collections.abc import Iterator
@@ -18,8 +23,10 @@ from benchmarks.processes import cpu_seconds
 from service_management.gateway import routes
 from tests.gateway.gateway import Gateway
 from tests.gateway.services import service
+from tests.gateway.waiting import until
 
 CONNECTIONS, SECONDS = 64, 3
+FEW, MANY = 200, 2200  # requests: the difference leaves out what a start costs
 UPSTREAM = """\
 user root; worker_processes 1; daemon off; pid {dir}/up.pid; error_log stderr crit;
 events {{ worker_connections 4096; }}
@@ -31,11 +38,13 @@ http {{
 
 
 @contextmanager
-def warm(templates: Path) -> Iterator[Gateway]:
+def warm(templates: Path, *, launched: bool = True) -> Iterator[Gateway]:
     """A gateway with one service that is there."""
     gateway = Gateway(template_dir=templates)
     try:
-        gateway.start(service("fast", "/echo"))
+        gateway.serve(service("fast", "/echo"))
+        if launched:
+            gateway.start(service("fast", "/echo"))
         socket, config = gateway.run_dir / "tunnels/up.sock", gateway.run_dir / "up.conf"
         config.write_text(UPSTREAM.format(dir=gateway.run_dir, socket=socket))
         argv = ["/usr/sbin/nginx", "-e", "stderr", "-p", str(gateway.run_dir), "-c", str(config)]
@@ -64,11 +73,48 @@ def spent(gateway: Gateway) -> float:
     return (cpu_seconds(map(int, workers)) - before) / requests * 1e6
 
 
+def instructions(templates: Path) -> float:
+    """Of one worker for one request."""
+    with warm(templates, launched=False) as gateway:
+        return (_collected(gateway, MANY) - _collected(gateway, FEW)) / (MANY - FEW)
+
+
+def _collected(gateway: Gateway, requests: int) -> int:
+    argv = [*gateway.nginx.argv()[:-1], "daemon off; master_process off;"]
+    valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    with subprocess.Popen([*valgrind, *argv], stderr=subprocess.PIPE, text=True) as process:
+        until(gateway.answers, 60)
+        _ask(gateway.port, requests)
+        process.terminate()
+        said = process.communicate(timeout=60)[1]
+    found = re.search(r"Collected : (\d+)", said)
+    if found is None:
+        raise SystemExit(f"callgrind said nothing of use:\n{said}")
+    return int(found[1])
+
+
+def _ask(port: int, requests: int) -> None:
+    """One after the other, on one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    for _ in range(requests):
+        connection.request("GET", "/fast/echo")
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise SystemExit(f"status {answer.status}")
+        answer.read()
+    connection.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.nginx_cost", description=__doc__)
     parser.add_argument("templates", nargs="+", type=Path, metavar="DIR")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--instructions", action="store_true")
     chosen = parser.parse_args()
+    if chosen.instructions:
+        for path in chosen.templates:
+            print(f"{path}: {instructions(path.resolve()):,.0f} instructions a request")
+        return
     with ExitStack() as stack:
         gateways = {path: stack.enter_context(warm(path.resolve())) for path in chosen.templates}
         seen: dict[Path, list[float]] = {path: [] for path in gateways}

@@ -52,14 +52,14 @@ class Gateway:
     def start(self, *services: Service) -> Gateway:
         self.serve(*services)
         self.launch()
-        until(self._answers)
+        until(self.answers)
         return self
 
     def launch(self) -> int:
         self._process = subprocess.Popen(self.nginx.argv())
         return self._process.pid
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         try:
             return self.call("/healthz/nginx").status == 200
         except OSError:
