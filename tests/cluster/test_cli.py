@@ -215,6 +215,7 @@ def test_printing_the_ssh_commands_changes_nothing_of_the_gateways(
     os.chown(fresh.run_dir, 65534, -1)  # another user's gateway, and this user is root
     assert f"The gateway has not made {config} yet" in refused(run(fresh, "ssh", route))
     assert not config.exists()
+    os.chown(fresh.run_dir, 0, -1)  # `down` leaves the files of others alone
 
 
 def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
