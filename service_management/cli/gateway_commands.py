@@ -21,6 +21,7 @@ from service_management.cli.terminal import say
 from service_management.config import Catalogue
 from service_management.host import gateway_user
 from service_management.host import logs as log_lines
+from service_management.native import supervisor
 from service_management.native.env_file import make_secrets
 from service_management.native.run import Native
 from service_management.native.waiting import Say
@@ -95,7 +96,7 @@ def _choose_user(chosen: Settings, env_file: Path, tell: Say) -> struct_passwd |
         return None
     native = Native(chosen, tell)
     if native.running():
-        return gateway_user.owner_of_running(chosen)
+        return gateway_user.owner(chosen, supervisor.running_pid(chosen))
     choice = gateway_user.choose(chosen, _files_needed(chosen))
     if choice.warning:
         tell(choice.warning)
@@ -115,7 +116,8 @@ def _files_needed(chosen: Settings) -> list[Path]:
 def _as_owner(*words: str) -> Settings:
     """Root's command goes on as the user whose gateway it is."""
     chosen = _settings()
-    user = gateway_user.owner_of_running(chosen) if os.geteuid() == 0 else None
+    running = supervisor.running_pid(chosen)
+    user = gateway_user.owner(chosen, running) if os.geteuid() == 0 else None
     if user is not None:
         _finish_as(user, chosen, words)
     return chosen

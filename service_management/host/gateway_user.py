@@ -63,12 +63,16 @@ def choose(chosen: Settings, needed: Iterable[Path]) -> Choice:
     return Choice(None, f"warning: nginx, the control plane and ssh run as root, because {text}")
 
 
-def owner_of_running(chosen: Settings) -> pwd.struct_passwd | None:
-    """The owner of RUN_DIR; None if that is root, or if there is no RUN_DIR."""
+def owner(chosen: Settings, supervisor: int | None) -> pwd.struct_passwd | None:
+    """Whose gateway it is: the user of its supervisor, or else of its directories. None: root's, or
+    there is none."""
     try:
-        uid = chosen.run_dir.stat().st_uid
+        if supervisor is not None:
+            uid = Path(f"/proc/{supervisor}").stat().st_uid
+        else:
+            (uid,) = {path.stat().st_uid for path in (chosen.run_dir, chosen.state_dir)}
         return pwd.getpwuid(uid) if uid else None
-    except (FileNotFoundError, KeyError):
+    except (FileNotFoundError, KeyError, ValueError):
         return None
 
 
