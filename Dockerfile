@@ -22,7 +22,7 @@ RUN useradd --uid "$ML_SERVICE_UID" --home-dir /tmp --no-create-home --shell /bi
  && install -d -m 700 -o orchestrator -g orchestrator /app/var \
  && ln -s var/.env /app/.env
 COPY docker/service /usr/local/sbin/
-COPY docker/orchestrator docker/healthy /usr/local/bin/
+COPY docker/orchestrator docker/healthy docker/copy_configuration /usr/local/bin/
 COPY docker/demo_login.conf .env_template /app/
 COPY nginx /app/nginx
 COPY service_management /app/service_management

@@ -48,6 +48,10 @@ def test_it_is_shut_in(running: Deployment) -> None:
     assert host["ReadonlyRootfs"] is True
     assert host["CapDrop"] == ["ALL"]
     assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    assert (host["Memory"], host["PidsLimit"]) == (4 << 30, 24576)
+    assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
+    assert running.inside("ls", "-A", "/config").split() == ["services_config.json"]
+    assert "Read-only file system" in running.inside("touch", "/config/x", check=False)
     assert running.inside("id", "-u").strip() == "1000"
     assert "Read-only file system" in running.inside("touch", "/app/x", check=False)
     assert "Read-only file system" in running.inside("touch", "/app/ssh/x", check=False)
