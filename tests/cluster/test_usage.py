@@ -1,4 +1,4 @@
-"""What was answered is counted, also by the next control plane, and what was submitted."""
+"""Requests, cold starts and submissions are counted, also across a crash."""
 
 from __future__ import annotations
 
@@ -42,11 +42,15 @@ def test_requests_and_cold_starts_are_counted_across_a_crash(
     stack.wait_until_alive()
 
     count = "orchestrator_request_seconds_count"
-    wait_for("that of the downtime too", lambda: metric(stack, count, service=route) == 5, 15)
+    wait_for(
+        "that of the downtime",
+        lambda: metric(stack, count, service=route) == 5,
+        15,
+    )
     assert answered() == ((4, 1) if status == 200 else (3, 1))
 
 
-def test_a_cold_start_is_told_in_its_phases_and_costs_one_of_each_call(
+def test_a_cold_start_has_four_phases_and_one_submission(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(env={"START_DELAY": "1"})
@@ -87,7 +91,7 @@ def test_a_scrape_wakes_nothing_and_keeps_nothing_awake(
     assert stack.submissions(route) == 1
 
 
-def test_requests_in_flight_are_told_of_their_replica(
+def test_requests_in_flight_are_shown_per_replica(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service()
@@ -98,8 +102,8 @@ def test_requests_in_flight_are_told_of_their_replica(
         assert stack.info(route)["replicas"][0]["inflight"] == 1
 
 
-def test_nginx_as_it_is_run_takes_up_a_fresh_log(stack: Stack, service: Callable[..., str]) -> None:
-    """Its workers are not the log's owner, and have given up root."""
+def test_nginx_reopens_a_log_that_was_renamed(stack: Stack, service: Callable[..., str]) -> None:
+    """Also its workers, which run as another user."""
     log, errors = (stack.run_dir / "log" / name for name in ("counts.log", "error.log"))
     wait_for("a log", log.exists, 15)
     before = errors.read_bytes()

@@ -1,4 +1,4 @@
-"""The part of /metrics that is about the clusters: jobs, and what their logins are asked for."""
+"""The cluster part of /metrics: jobs, and calls over SSH."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from service_management.controller.job_spec import spec_of
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.ssh.call_counts import LOGINS
 
-SUBMITTING = "SUBMITTING"  # no state of Slurm's: it has not told any yet
+SUBMITTING = "SUBMITTING"  # not a Slurm state: Slurm has not reported one yet
 
 
 def families(snapshot: Snapshot, views: Sequence[ServiceSnapshot]) -> Iterator[Family]:
     yield _jobs(views)
     calls, failures = snapshot.calls.calls(), snapshot.calls.failures()
-    text = "Commands and tunnels asked of the cluster over SSH"
+    text = "Commands and tunnels requested from the cluster over SSH"
     yield _calls("orchestrator_cluster_calls_total", text, calls)
-    text = "Those of them that failed, or whose outcome is not known"
+    text = "Cluster calls that failed or whose outcome is unknown"
     yield _calls("orchestrator_cluster_failed_calls_total", text, failures)
-    yield _logins("orchestrator_ssh_logins_total", "SSH logins tried", LOGINS.calls())
-    yield _logins("orchestrator_ssh_failed_logins_total", "Those that failed", LOGINS.failures())
+    yield _logins("orchestrator_ssh_logins_total", "Attempted SSH logins", LOGINS.calls())
+    yield _logins("orchestrator_ssh_failed_logins_total", "Failed SSH logins", LOGINS.failures())
 
 
 def _jobs(views: Sequence[ServiceSnapshot]) -> Family:
@@ -30,11 +30,11 @@ def _jobs(views: Sequence[ServiceSnapshot]) -> Family:
         for view in views
         for login, state in _job(view)
     ]
-    return Family(name, "gauge", "Jobs, by the state that Slurm tells of them", lines)
+    return Family(name, "gauge", "Jobs, by the state that Slurm reports", lines)
 
 
 def _job(view: ServiceSnapshot) -> Iterator[tuple[str, str]]:
-    """Its login is the one that it was submitted with."""
+    """The login is the one that the job was submitted with."""
     if job := view.record.job:
         yield str(spec_of(job).login), job.slurm_state or SUBMITTING
 

@@ -1,5 +1,6 @@
-"""Prometheus' text format, written directly: a thousand services are forty thousand lines, and the
-interpreter that writes them also decides. A test reads them with Prometheus' own parser."""
+"""Prometheus' text format, written directly: a thousand services are 50,000 lines, and the
+interpreter that writes them also runs the controller. A test parses them with Prometheus' own
+library."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 @dataclass(frozen=True)
 class Family:
-    """One metric: what it is, and its lines, each with its end."""
+    """One metric and its lines, each with its newline."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
@@ -43,7 +44,7 @@ def sample(name: str, value: float, labelled: str = "") -> str:
 
 
 def histogram(name: str, values: Histogram, labelled: str) -> str:
-    """Its lines in one piece."""
+    """All lines of one histogram."""
     counts = list(accumulate(values.counts))
     filled = _lines(name, values.bounds) % (*counts, values.total, counts[-1])
     return filled.replace(_LABELS, labelled)
@@ -51,6 +52,6 @@ def histogram(name: str, values: Histogram, labelled: str) -> str:
 
 @cache
 def _lines(name: str, bounds: tuple[float, ...]) -> str:
-    """What all histograms of a name have in common, so that each is filled in by one call."""
+    """A template for all histograms of this name: filling it in takes one call."""
     buckets = [f'{name}_bucket{{{_LABELS},le="{bound}"}} %d\n' for bound in (*bounds, "+Inf")]
     return "".join(buckets) + f"{name}_sum{{{_LABELS}}} %r\n{name}_count{{{_LABELS}}} %d\n"

@@ -42,7 +42,7 @@ def _states(views: Views) -> Family:
 
 @cache
 def _state(route: str, state: State) -> str:
-    """Seven lines a service, and seven sets of them: written once."""
+    """Cached: the lines of one service have only seven variants."""
     lines = (
         sample(
             "orchestrator_service_state",
@@ -78,25 +78,25 @@ def _per_service(
     return Family(name, "gauge", text, lines)
 
 
-def _attempts(tally: StartCounters) -> Iterator[Family]:
+def _attempts(counters: StartCounters) -> Iterator[Family]:
     name = "orchestrator_submissions_total"
-    lines = [sample(name, n, labels(service=route)) for route, n in tally.submissions().items()]
-    yield Family(name, "counter", "Submissions that were decided, refused ones included", lines)
+    lines = [sample(name, n, labels(service=route)) for route, n in counters.submissions().items()]
+    yield Family(name, "counter", "Job submissions, refused ones included", lines)
     name = "orchestrator_failed_attempts_total"
     lines = [
         sample(name, count, labels(service=route, reason=reason))
-        for (route, reason), count in tally.failures().items()
+        for (route, reason), count in counters.failures().items()
     ]
-    yield Family(name, "counter", "Attempts to start or to go on that failed, by reason", lines)
+    yield Family(name, "counter", "Failed attempts to start or to keep running, by reason", lines)
 
 
 def _config(snapshot: Snapshot) -> Iterator[Family]:
     name = "orchestrator_config_valid"
-    text = "1 while the file of services is valid, 0 while an older version stays in force"
+    text = "1 while services_config.json is valid, 0 while an older version stays in force"
     yield Family(name, "gauge", text, [sample(name, 0 if snapshot.config_error else 1)])
     name = "orchestrator_config_info"
     line = sample(name, 1, labels(version=snapshot.version))
     yield Family(name, "gauge", "Always 1; the label is the version in force", [line])
     name = "orchestrator_config_timestamp_seconds"
-    text = "When the version in force was taken up, by this process"
+    text = "When this process loaded the version in force"
     yield Family(name, "gauge", text, [sample(name, snapshot.version_since)])

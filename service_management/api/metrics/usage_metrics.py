@@ -1,4 +1,4 @@
-"""The part of /metrics that was counted in nginx's logs, and how long starts took."""
+"""The usage part of /metrics: requests counted from nginx's logs, and how long starts took."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def families(
 ) -> Iterator[Family]:
     services = usage.services
     yield _requests(services)
-    text = "From a request's first byte to its answer's last"
+    text = "From the first byte of a request to the last byte of its answer"
     yield _histograms("request_seconds", text, services, lambda s: s.answer)
     text = "How long requests were held until their service was ready"
     yield _histograms("cold_start_seconds", text, services, lambda s: s.cold)
@@ -28,7 +28,7 @@ def families(
     yield _numbers("received_bytes_total", "counter", text, services, lambda s: s.received)
     text = "Bytes of answers, headers included"
     yield _numbers("sent_bytes_total", "counter", text, services, lambda s: s.sent)
-    text = "When the last request ended, without quiet paths and what nginx answered itself"
+    text = "When the last request ended, except quiet paths and those that nginx answered itself"
     name = "last_request_timestamp_seconds"
     yield _numbers(name, "gauge", text, services, lambda s: s.last and wall_time(s.last))
     text = "Lines of nginx's logs that could not be read"
@@ -59,7 +59,7 @@ def _histograms(
 
 
 def _phases(phases: Phases, services: Services) -> Family:
-    """Only of services that were started since: a phase that never was has no lines."""
+    """A phase that no start of the service has gone through has no lines."""
     name = "orchestrator_cold_start_phase_seconds"
     answered = {
         (route, FIRST_BYTE): service.first_byte

@@ -50,7 +50,7 @@ def test_a_histogram_adds_up() -> None:
     assert values(text, "m_count") == {("%s",): 4}
 
 
-def test_every_family_is_told_once_with_a_text_and_a_fitting_name() -> None:
+def test_metrics_appear_once_with_a_text_and_a_fitting_name() -> None:
     text = exposition(board(with_job("a", State.READY, 1.0)), UsageTotals({"a": ServiceUsage()}))
     families = list(text_string_to_metric_families(text.decode()))
     names = [family.name for family in families]
@@ -61,7 +61,7 @@ def test_every_family_is_told_once_with_a_text_and_a_fitting_name() -> None:
     assert all(name.endswith("_total") for name in counters)
 
 
-def test_requests_in_flight_are_told_of_replicas_that_are_there_and_could_be_looked_at() -> None:
+def test_requests_in_flight_are_shown_where_they_could_be_counted() -> None:
     shown = board(
         with_job("busy", State.READY, 1.0), with_job("dark", State.READY, 1.0), Record("cold")
     )
@@ -69,7 +69,7 @@ def test_requests_in_flight_are_told_of_replicas_that_are_there_and_could_be_loo
     assert values(exposition(shown, UsageTotals()), "orchestrator_inflight") == {("busy", "0"): 3}
 
 
-def test_a_job_is_told_with_its_login_and_slurms_word() -> None:
+def test_a_job_is_shown_with_its_login_and_slurms_state() -> None:
     fresh = with_job("a", State.QUEUED, 1.0)
     running = with_job("b", State.READY, 1.0).with_job(slurm_state="RUNNING")
     login = "jo@login.cluster.example.org:22"
@@ -79,7 +79,7 @@ def test_a_job_is_told_with_its_login_and_slurms_word() -> None:
     }
 
 
-def test_calls_are_told_by_login_and_command_and_a_first_failure_shows() -> None:
+def test_calls_and_failures_are_shown_by_login_and_command() -> None:
     shown = board()
     shown.calls.add("jo@login:22", "queue", failed=False)
     text = exposition(shown, UsageTotals())
@@ -95,7 +95,7 @@ def test_the_version_in_force_is_a_label() -> None:
     assert values(text, "orchestrator_config_timestamp_seconds") == {(): 7.5}
 
 
-def test_first_bytes_stand_beside_the_other_phases() -> None:
+def test_first_bytes_are_among_the_phases() -> None:
     shown, usage = board(Record("a")), ServiceUsage()
     started = with_job("a", State.READY, 1.0).with_job(submitted_at=2.0)
     shown.start_counters.note(started, replace(started, ready_since=5.0))

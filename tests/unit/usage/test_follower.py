@@ -1,4 +1,4 @@
-"""Reading and counting go together, and nothing unread is deleted within reason."""
+"""Positions and totals are saved together; removed services are forgotten."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ def test_the_log_of_the_previous_version_is_counted_once(store: Store, logs: Log
     assert follower.usage.malformed == 0
 
 
-def test_what_cannot_be_saved_is_not_counted_and_not_passed_over(
-    url: str, store: Store, logs: Logs
-) -> None:
+def test_lines_are_read_again_if_saving_fails(url: str, store: Store, logs: Logs) -> None:
     append(logs, 3)
     broken = DiskFull(url)
     follower = Follower(broken, logs)
@@ -97,7 +95,7 @@ def test_what_cannot_be_saved_is_not_counted_and_not_passed_over(
     assert counted(again) == 3
 
 
-def test_a_quiet_gateway_is_not_written_down_every_second(url: str, logs: Logs) -> None:
+def test_nothing_is_written_without_new_lines(url: str, logs: Logs) -> None:
     broken = DiskFull(url)
     try:
         Follower(broken, logs).step()
@@ -105,9 +103,7 @@ def test_a_quiet_gateway_is_not_written_down_every_second(url: str, logs: Logs) 
         broken.close()
 
 
-def test_the_last_request_is_known_once_the_log_has_been_read_up_to_then(
-    store: Store, logs: Logs
-) -> None:
+def test_the_last_request_is_known_once_the_log_is_read(store: Store, logs: Logs) -> None:
     append(logs, LONG)
     follower, begun = Follower(store, logs), time.time()
     assert follower.last_request("a", begun) is None
@@ -121,9 +117,7 @@ def test_the_last_request_is_known_once_the_log_has_been_read_up_to_then(
     assert follower.last_request("a", time.time()) is None  # its lines may still be in a buffer
 
 
-def test_a_log_whose_reading_cannot_be_saved_is_not_known(
-    url: str, store: Store, logs: Logs
-) -> None:
+def test_the_last_request_is_unknown_while_saving_fails(url: str, store: Store, logs: Logs) -> None:
     append(logs, 1)
     broken = DiskFull(url)
     follower = Follower(broken, logs)
@@ -174,9 +168,7 @@ def test_a_service_that_comes_back_keeps_its_totals(store: Store, logs: Logs) ->
     assert counted(follower) == 1
 
 
-def test_it_rests_longer_than_it_works_and_longest_with_nothing_left_to_read(
-    store: Store, logs: Logs
-) -> None:
+def test_its_pauses_are_longer_than_its_steps(store: Store, logs: Logs) -> None:
     append(logs, LONG)
     follower = Follower(store, logs)
     begun = time.thread_time()
@@ -188,7 +180,7 @@ def test_it_rests_longer_than_it_works_and_longest_with_nothing_left_to_read(
     assert follower.paced_step() >= PACE
 
 
-def test_it_runs_until_it_is_told_to_stop(store: Store, logs: Logs) -> None:
+def test_it_stops(store: Store, logs: Logs) -> None:
     follower = Follower(store, logs)
     follower.stop(patience=0)
     follower.run()

@@ -1,4 +1,4 @@
-"""When nginx's logs are rotated, and what becomes of the old ones."""
+"""When nginx's logs are rotated, and what the old files are renamed to."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def test_files_move_up_to_the_first_gap(taken, expected) -> None:
     ("size", "behind", "expected"),
     [(99, False, False), (100, False, True), (100, True, False), (400, True, True)],
 )
-def test_a_log_is_rotated_by_size_and_waits_for_its_reader_within_reason(
-    size, behind, expected
-) -> None:
+def test_rotation_depends_on_size_and_waits_for_the_reader(size, behind, expected) -> None:
     assert due(size, 100, behind=behind) is expected
 
 

@@ -15,7 +15,7 @@ QUEUED = COLD.to(State.QUEUED, Reason.SUBMITTING, 1.0, job=Job("io.a.0.1.n", 1, 
 FAILURE = Failure(5.0, Reason.ENDED_AT_START, "the job ended")
 
 
-def test_a_new_job_is_a_submission_and_its_further_life_is_none() -> None:
+def test_a_job_is_one_submission_in_all_its_life() -> None:
     tally = StartCounters()
     tally.note(COLD, QUEUED)
     tally.note(QUEUED, QUEUED.with_job(job_id="7"))
@@ -24,7 +24,7 @@ def test_a_new_job_is_a_submission_and_its_further_life_is_none() -> None:
     assert tally.failures() == {}
 
 
-def test_a_job_that_was_adopted_was_not_submitted_by_us() -> None:
+def test_an_adopted_job_is_not_a_submission() -> None:
     tally = StartCounters()
     tally.note(COLD, replace(QUEUED, reason=Reason.ADOPTED))
     assert tally.submissions() == {}
@@ -46,7 +46,7 @@ STARTED = replace(
 READY = QUEUED.to(State.READY, Reason.HEALTHY, 30.0, job=STARTED, ready_since=30.0)
 
 
-def test_a_start_that_succeeded_is_told_in_its_phases_once() -> None:
+def test_a_successful_start_has_each_phase_once() -> None:
     tally, starting = StartCounters(), replace(READY, state=State.STARTING, ready_since=None)
     tally.note(starting, READY)
     tally.note(READY, READY.to(State.STARTING, Reason.UNHEALTHY, 40.0))

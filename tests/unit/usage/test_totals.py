@@ -30,13 +30,13 @@ def test_requests_add_up_per_service_and_status() -> None:
     assert usage.positions == {"1:a": 7}
 
 
-def test_a_value_at_a_bound_is_below_it_and_one_above_all_bounds_is_counted_too() -> None:
+def test_values_at_a_bound_and_above_all_bounds_are_counted() -> None:
     service = after(UsageTotals(), line("a", seconds=0.005), line("a", seconds=9999)).services["a"]
     assert service.answer.counts[0] == 1
     assert service.answer.counts[-1] == 1
 
 
-def test_what_was_shown_does_not_change() -> None:
+def test_totals_that_were_shown_do_not_change() -> None:
     first = after(UsageTotals(), line("a"))
     second = after(first, line("a"))
     assert first.services["a"].statuses == {"200": 1}
@@ -50,7 +50,7 @@ def test_the_last_request_ended_by_the_controllers_clock() -> None:
     assert before.after(step, ahead=4000.0).services["a"].last == 1351.0
 
 
-def test_a_quiet_request_is_counted_and_is_no_activity() -> None:
+def test_a_quiet_request_is_counted_but_is_not_activity() -> None:
     usage = after(UsageTotals(), line("a", ended=5.0), line("a", ended=9.0, quiet="1"))
     assert usage.services["a"].statuses == {"200": 2}
     assert usage.services["a"].last == 6.0
