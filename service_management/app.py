@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from flask import Flask
@@ -110,6 +111,7 @@ def build(chosen: Settings) -> Parts:
         follower=follower,
         admin_token=chosen.admin_token,
         most_held=chosen.hold_threads,
+        reachable=partial(routes.accepts_connections, chosen.run_dir),
     )
 
 

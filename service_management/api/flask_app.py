@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -36,6 +37,9 @@ class Parts:
     follower: Follower
     admin_token: str
     most_held: int
+    reachable: Callable[[str], bool] = lambda _route: (
+        True
+    )  # a tunnel of the route takes connections
 
 
 def create_app(parts: Parts) -> Flask:
@@ -75,7 +79,7 @@ def _script_nonce() -> dict[str, str]:
 
 def _inner(app: Flask, parts: Parts) -> None:
     """Reached from nginx alone: it lets no outside path begin with `/_`."""
-    holding = hold.Hold(parts.snapshot, parts.controller, parts.most_held)
+    holding = hold.Hold(parts.snapshot, parts.controller, parts.most_held, parts.reachable)
 
     @app.get("/_demand/<route>")
     def demand_service(route: str) -> Response:

@@ -25,6 +25,7 @@ import random
 import select
 import socket
 import time
+from collections.abc import Callable
 
 from flask import Response, render_template
 
@@ -54,9 +55,10 @@ _CLOSED_BETWEEN = (
     "opens a new one for each later request (keepalive: false)."
 )
 _NOT_EXECUTED = (
-    "The service is ready, but its tunnel could not be reached. The request was not executed: "
-    "send it again."
+    "The service's job runs, but the gateway cannot reach it: no tunnel leads there just now. The "
+    "request was not executed: send it again."
 )
+TUNNEL_CHECK = 0.2  # seconds between attempts to reach the tunnel of a ready service
 CLIENT_CHECK = 2.0  # seconds between checks that the client is still connected
 
 
@@ -68,8 +70,25 @@ def settled(record: Record | None) -> bool:
 
 
 class Hold:
-    def __init__(self, snapshot: Snapshot, controller: Controller, most: int) -> None:
-        self._snapshot, self._controller = snapshot, controller
+    """What happens to a request that nginx could not pass on:
+
+    1. It was sent, and must not be repeated (POST): 502, since it may have been executed.
+    2. Too many are waiting: 503 at once.
+    3. Ask the controller, which starts the service if need be, and wait until it is ready, refused,
+       or the patience is over.
+    4. Ready: nginx sends it, at once the first time. It may come back, four times: then its health
+       is checked, and it waits until a tunnel is there, as for a cold service.
+    5. Not ready, or no tunnel: 503 with the reason and a time.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        controller: Controller,
+        most: int,
+        reachable: Callable[[str], bool] = lambda _route: True,
+    ) -> None:
+        self._snapshot, self._controller, self._reachable = snapshot, controller, reachable
         self._places = HoldPlaces(most)  # gunicorn has a few more threads than this
 
     def demand(self, route: str, request_id: str) -> None:
@@ -100,12 +119,20 @@ class Hold:
             if held.replays:
                 self._pause_and_check(route, held)
             self._wait(route, _time_left(view, held), client)
+            if held.replays and not held.sent:
+                self._wait_for_tunnel(route, started + _time_left(view, held), client)
         return self._answer(route, held, time.monotonic() - started)
 
     def _wait(self, route: str, patience: float, client: socket.socket | None) -> None:
         end = time.monotonic() + patience
         while (left := end - time.monotonic()) > 0:
             if self._snapshot.wait(route, settled, min(left, CLIENT_CHECK)) or _gone(client):
+                return
+
+    def _wait_for_tunnel(self, route: str, end: float, client: socket.socket | None) -> None:
+        """A ready service whose login node restarts: its tunnel comes back with it."""
+        while time.monotonic() < end and not self._reachable(route):
+            if self._snapshot.wait(route, _not_ready, TUNNEL_CHECK) or _gone(client):
                 return
 
     def _pause_and_check(self, route: str, held: Held) -> None:
@@ -120,6 +147,8 @@ class Hold:
         if view is None:
             return _unknown(route)
         if view.record.state is State.READY:
+            if held.replays and not held.sent and not self._reachable(route):
+                return _without_tunnel(view)
             return self._replay(route, held, waited)
         if held.html and held.method == "GET":
             return waiting_page(view, now)
@@ -168,6 +197,14 @@ def _gone(client: socket.socket | None) -> bool:
         return bool(poll.poll(0)) and client.recv(1, socket.MSG_PEEK) == b""
     except (OSError, ValueError):
         return True
+
+
+def _without_tunnel(view: ServiceSnapshot) -> Response:
+    text = _NOT_EXECUTED
+    if view.trouble:
+        text += f" The cluster does not answer just now: {view.trouble}"
+    about = problems.about(view)
+    return problem(problems.NOT_READY, text, retry_after=problems.NOT_READY_YET, **about)
 
 
 def _unknown(route: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,6 +49,21 @@ def unpublish(run_dir: Path, route: str, slot: int) -> None:
     for name in route_sockets(run_dir, route, slot):
         name.unlink(missing_ok=True)
     quiet_socket(run_dir, route, slot).unlink(missing_ok=True)
+
+
+def accepts_connections(run_dir: Path, route: str, slot: int = 0) -> bool:
+    """Whether nginx would reach a tunnel there now. A full queue is one that drains."""
+    for name in route_sockets(run_dir, route, slot):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.setblocking(False)
+            try:
+                client.connect(str(name))
+            except BlockingIOError:
+                return True
+            except OSError:
+                continue
+            return True
+    return False
 
 
 def published(run_dir: Path) -> set[tuple[str, int]]:

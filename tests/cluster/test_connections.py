@@ -192,3 +192,25 @@ def test_a_service_that_closes_unannounced_loses_one_burst(
     stack.wait_until_alive()
     wait_for("it is remembered", lambda: stack.info(route)["keepalive"] is False, 20)
     assert set(_posts(stack, route, 600)) == {200}
+
+
+def test_a_ready_service_is_waited_for_while_its_login_is_away(
+    stack: Stack, service: Callable[..., str], own_key: Path
+) -> None:
+    route = service(ssh_key_file=str(own_key), api_paths=["/*"])
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    stack.cluster.freeze_ssh()
+    try:
+        for pid in masters_with_key(stack, own_key):
+            os.kill(pid, signal.SIGKILL)
+        refused = stack.client.post(f"/{route}/echo", headers={"Prefer": "wait=1"}, content=b"x")
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(stack.client.post, f"/{route}/echo", content=b"x")
+            wait_for("it is held", lambda: stack.info(route)["held"] == 1, 20)
+            stack.cluster.thaw_ssh()
+            assert held.result(60).status_code == 200
+    finally:
+        stack.cluster.thaw_ssh()
+    assert refused.status_code == 503
+    assert "no tunnel leads there" in refused.json()["detail"]
+    assert stack.submissions(route) == 1

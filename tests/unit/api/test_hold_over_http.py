@@ -18,6 +18,7 @@ from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle.events import Demanded, Event
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
+from tests.gateway.waiting import until
 from tests.unit.config.samples import service
 
 from .samples import RECORDS
@@ -49,7 +50,16 @@ class Nginx:
         self.snapshot.services = {"digits": service(hold_timeout=60, **keys)}
         self.show(RECORDS[State.COLD])
         nothing = cast(Any, None)
-        parts = Parts(self.snapshot, cast(Any, self.controls), *[nothing] * 3, "", most_held=4)
+        self.tunnel = threading.Event()
+        self.tunnel.set()
+        parts = Parts(
+            self.snapshot,
+            cast(Any, self.controls),
+            *[nothing] * 3,
+            "",
+            most_held=4,
+            reachable=lambda _route: self.tunnel.is_set(),
+        )
         self._app: Flask = create_app(parts)
         self._ours, self.client = socket.socketpair()
 
@@ -146,6 +156,29 @@ def test_a_service_that_is_never_reached_is_given_up(nginx: Nginx) -> None:
     assert answer.get_json()["type"].endswith(":broke-off")
     assert "was not executed" in answer.get_json()["detail"]
     assert nginx.controls.suspected
+
+
+def test_a_ready_service_without_a_tunnel_is_waited_for(nginx: Nginx) -> None:
+    """Its login node restarts. The first time nginx tries again at once."""
+    nginx.show(RECORDS[State.READY])
+    nginx.tunnel.clear()
+    assert "X-Accel-Redirect" in nginx.ask(method="POST", X_Hold_Sent="0").headers
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(nginx.ask, method="POST", X_Hold_Sent="0 : 0, 0")
+        until(lambda: nginx.controls.suspected == ["digits"])
+        nginx.tunnel.set()
+        assert waiting.result(5).headers["X-Accel-Redirect"] == "@ready"
+
+
+def test_a_tunnel_that_stays_away_is_503_with_the_reason(nginx: Nginx) -> None:
+    nginx.show(RECORDS[State.READY])
+    nginx.snapshot.trouble = {"digits": "login.example: no route to host"}
+    nginx.tunnel.clear()
+    answer = nginx.ask(method="POST", X_Hold_Sent="0 : 0, 0", Prefer="wait=1")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.get_json()["type"].endswith(":not-ready")
+    for words in ("no tunnel leads there", "no route to host", "was not executed"):
+        assert words in answer.get_json()["detail"]
 
 
 def test_a_browser_gets_the_waiting_page_at_once(nginx: Nginx) -> None:
