@@ -45,7 +45,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Python:
-    """How jobs run the interpreter of whoever ran `up`, and what had to be mounted for that."""
+    """How jobs run the interpreter that ran `up`, and what had to be mounted for that."""
 
     argv0: str
     environment: dict[str, str]

@@ -107,7 +107,7 @@ class Nginx:
 
 
 def _write(directory: Path, files: Mapping[str, str]) -> None:
-    """A leftover of the same name may be half written: always anew."""
+    """A leftover of the same name may be half written, so it is always rendered again."""
     shutil.rmtree(directory, ignore_errors=True)
     for name, text in files.items():
         path = directory / name

@@ -39,7 +39,7 @@ def publish(run_dir: Path, route: str, slot: int, tunnels: Sequence[Path], quiet
     first, *others = route_sockets(run_dir, route, slot)
     for number, name in enumerate(others, start=1):
         symlink_atomically(name, tunnels[number % len(tunnels)])
-    # The quiet name first: whoever sees the route published can scrape it.
+    # The quiet name first, so that a route that is seen published can be scraped.
     symlink_atomically(quiet_socket(run_dir, route, slot), quiet)
     symlink_atomically(first, tunnels[0])
 

@@ -223,7 +223,7 @@ def _tree(top: Path) -> Iterator[Path]:
 
 
 def _let_group_read(file: Path, gid: int) -> None:
-    """`.env` has the token: whoever owns it keeps it, and the gateway's user may read it."""
+    """`.env` has the token: its owner stays the same, and the gateway's user may read it."""
     if file.is_file() and not file.is_symlink():
         os.chown(file, -1, gid)
         file.chmod(0o640)

@@ -12,9 +12,14 @@ from tests.docs.pages import ROOT
 
 # Pattern → what to write instead. Add a word here when its last use is gone.
 WORDS = {
-    r"\bsince (?:\d+|\{[^}]+\}) ?s\b": "has been … for 4 s",
+    r"\banew\b": "again",
     r"\bbars no start\b": "no longer blocks a start",
+    r"\berrands?\b|\bduty\b|\bduties\b": "an action, a task, the executor",
+    r"\bfrom in\b": "in 8 s at the earliest",
+    r"\bof ours\b": "of this project, of the gateway; or nothing",
+    r"\bsince (?:\d+|\{[^}]+\}) ?s\b": "has been … for 4 s",
     r"\bthere is room for\b": "too many requests are waiting (HOLD_THREADS)",
+    r"\bwhoever\b": "anyone who, the process that",
 }
 PLACES = (
     "README.md",
