@@ -247,7 +247,7 @@ def test_no_two_classes_have_the_same_name() -> None:
         for node in ast.walk(tree(file))
         if isinstance(node, ast.ClassDef)
     ]
-    assert not set(repeated(classes)) - {"_Handler", "Master", "Entry", "Submitted"}
+    assert not set(repeated(classes)) - {"_Handler", "Entry", "Submitted"}
 
 
 def test_unit_tests_start_no_process() -> None:
