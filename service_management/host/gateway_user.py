@@ -76,6 +76,17 @@ def owner(chosen: Settings, supervisor: int | None) -> pwd.struct_passwd | None:
         return None
 
 
+def known_uids(chosen: Settings) -> set[int]:
+    """Users that the gateway may run as, besides root: see above."""
+    found = {ROOT.stat().st_uid}
+    for name in (chosen.gateway_user, DEFAULT_USER):
+        try:
+            found.add(pwd.getpwnam(name).pw_uid)
+        except KeyError:
+            continue
+    return found
+
+
 def hand_over(chosen: Settings, user: pwd.struct_passwd | None, env_file: Path) -> None:
     """Change the owner of the gateway's own files, and of nothing else in those directories. An
     installation that root ran before has files of root's."""

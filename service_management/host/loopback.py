@@ -20,8 +20,8 @@ from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
-from service_management.host import layout, ports, tls
-from service_management.settings import ROOT, Settings
+from service_management.host import gateway_user, layout, ports, tls
+from service_management.settings import Settings
 
 
 class StrangerListens(requests.RequestException):
@@ -85,9 +85,9 @@ class _Token(AuthBase):
 
     def _refuse_strangers(self) -> None:
         """Where the gateway does not run, any user can listen at its port. Root's processes, this
-        user's and those of the installation's owner are trusted; no listener at all is a container
+        user's and those of the gateway's user are trusted; no listener at all is a container
         whose port the kernel forwards."""
-        trusted = {0, os.geteuid(), ROOT.stat().st_uid}
+        trusted = {0, os.geteuid()} | gateway_user.known_uids(self._chosen)
         for user in ports.listening_users(self._chosen.nginx_port) - trusted:
             raise StrangerListens(
                 f"port {self._chosen.nginx_port} is listened at by user {user}, who is not the "

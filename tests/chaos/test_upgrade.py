@@ -78,4 +78,4 @@ def test_where_nothing_runs_it_is_said(cluster, tmp_path: Path) -> None:
     nothing = Stack(cluster, tmp_path, Path("/run/io-nowhere"), install(tmp_path / "installed"))
     done = nothing.orchestrator("upgrade", check=False)
     assert done.returncode == 1
-    assert "no gateway running here" in done.stderr
+    assert "no gateway is running here" in done.stderr

@@ -58,6 +58,8 @@ def test_nginx_is_asked_where_it_listens(listen: str, probe: tuple[str, int]) ->
 
 def test_by_default_it_listens_on_ipv4_at_least() -> None:
     assert default_listen(8090)[0] == "8090"
+    assert default_listen(8090, "127.0.0.1") == ("127.0.0.1:8090",)
+    assert default_listen(8090, "::1") == ("[::1]:8090",)
 
 
 @pytest.mark.parametrize(("off", "listened"), [("0", "('8090', '[::]:8090')"), ("1", "('8090',)")])
