@@ -13,7 +13,7 @@ from flask import Flask
 from service_management import settings
 from service_management.api.flask_app import Parts, create_app
 from service_management.catalogue_source import last_catalogue, read_catalogue
-from service_management.config import Catalogue
+from service_management.config import MOST_CONNECTIONS, Catalogue
 from service_management.controller.config_watcher import CatalogueServer, CatalogueWatcher, Source
 from service_management.controller.executor import Executor
 from service_management.controller.inbox import Inbox
@@ -102,6 +102,8 @@ def build(chosen: Settings) -> Parts:
         run_dir=chosen.run_dir,
         last_request=follower.last_request,
         open_since=NginxMaster(gateway).since,
+        # paramiko's connections share one interpreter.
+        most_connections=1 if chosen.ssh_backend == "paramiko" else MOST_CONNECTIONS,
     )
     return Parts(
         snapshot=snapshot,

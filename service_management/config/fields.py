@@ -91,14 +91,19 @@ Script = Annotated[
 ]
 Port = Annotated[int, Field(ge=1, le=65535), _whole(1, 65535)]
 RemotePort = Annotated[
-    Annotated[int, Field(ge=1, le=65535)] | Literal["auto"], BeforeValidator(rules.remote_port)
+    Annotated[int, Field(ge=1, le=65535)] | Literal["auto"],
+    BeforeValidator(rules.whole_or_auto(65535)),
 ]
 Address = Annotated[String, AfterValidator(rules.local_address)]
 Seconds = Annotated[float, Field(gt=0, le=MONTH, allow_inf_nan=False), _seconds("more than 0")]
 SecondsOrNone = Annotated[float, Field(ge=0, le=MONTH, allow_inf_nan=False), _seconds("0 or more")]
 Replicas = Annotated[int, Field(ge=1, le=64), _whole(1, 64)]
 ReplicasOrNone = Annotated[int, Field(ge=0, le=64), _whole(0, 64)]
-Connections = Annotated[int, Field(ge=1, le=MOST_CONNECTIONS), _whole(1, MOST_CONNECTIONS)]
+Connections = Annotated[
+    Annotated[int, Field(ge=1, le=MOST_CONNECTIONS)] | Literal["auto"],
+    BeforeValidator(rules.whole_or_auto(MOST_CONNECTIONS)),
+]
+MostConnections = Annotated[int, Field(ge=1, le=MOST_CONNECTIONS), _whole(1, MOST_CONNECTIONS)]
 Inflight = Annotated[int, Field(ge=1, le=100000), _whole(1, 100000)]
 Size = Annotated[
     int,

@@ -118,10 +118,15 @@ class Service(BaseModel):
     )
     ssh_port: f.Port = Field(default=22, description="SSH port of remote_host.", examples=[22])
     ssh_connections: f.Connections = Field(
-        default=1,
-        description="SSH connections to the login node that the service's requests are spread "
-        "over: each can use a core of its own. A job keeps those it was submitted with.",
+        default="auto",
+        description="SSH connections to the login node. A number: requests are spread over so "
+        'many. "auto": one, and further ones while many requests are in flight.',
         examples=[2],
+    )
+    max_ssh_connections: f.MostConnections = Field(
+        default=8,
+        description='The most SSH connections to the login node that "auto" opens.',
+        examples=[4],
     )
     proxy_jump: f.Jump | None = Field(
         default=None,

@@ -41,7 +41,6 @@ ADDRESS_RULE = "must be an IP address of this machine, or localhost"
 SIZE_RULE = (
     "must be a whole number of bytes from 1 to 1 TiB, or one with a unit, as in 100MB or 1GiB"
 )
-PORT_RULE = 'must be a whole number from 1 to 65535, or "auto"'
 
 
 def unquoted(value: Any) -> int | float | None:
@@ -144,13 +143,18 @@ def local_address(text: str) -> str:
     return str(ip_address(text))
 
 
-def remote_port(value: Any) -> Any:
-    if value == "auto" or (type(value) is int and 1 <= value <= 65535):
-        return value
-    near = unquoted(value)
-    if type(near) is int and 1 <= near <= 65535:
-        raise refusal(PORT_RULE, near)
-    raise refusal(PORT_RULE, nearest(value, ["auto"]) if isinstance(value, str) else "")
+def whole_or_auto(most: int) -> Callable[[Any], Any]:
+    rule = f'must be a whole number from 1 to {most}, or "auto"'
+
+    def check(value: Any) -> Any:
+        if value == "auto" or (type(value) is int and 1 <= value <= most):
+            return value
+        near = unquoted(value)
+        if type(near) is int and 1 <= near <= most:
+            raise refusal(rule, near)
+        raise refusal(rule, nearest(value, ["auto"]) if isinstance(value, str) else "")
+
+    return check
 
 
 def size(value: Any) -> Any:

@@ -40,8 +40,11 @@ class Effects(Protocol):
     ) -> None:
         """Close every tunnel that belongs to none of these jobs."""
 
-    def close_logins_except(self, login_ids: Set[str], now: float) -> None:
-        """Log out where no service and no job needs the login any more."""
+    def open_further_tunnel(self, record: Record, number: int) -> None:
+        """Open the service's tunnel on a further connection of its login."""
+
+    def close_connections_except(self, needed: Set[tuple[str, int]], now: float) -> None:
+        """Log out where no service and no job needs the connection (login id, number) any more."""
 
     def probe_soon(self, record: Record) -> None:
         """Let the next probe of this service start without waiting for its turn."""
@@ -59,7 +62,7 @@ class RecordingEffects:
 
     calls: list[tuple[object, ...]] = field(default_factory=list)
     down: set[Path] = field(default_factory=set)  # tunnels that are not up
-    needed_logins: Set[str] = frozenset()
+    needed_connections: Set[tuple[str, int]] = frozenset()
     fail_next: Exception | None = None  # raised by the next `start`, once
 
     def start(self, record: Record, action: Action, now: float) -> None:  # noqa: ARG002
@@ -88,8 +91,15 @@ class RecordingEffects:
     ) -> None:
         """Called at every sample: not worth recording."""
 
-    def close_logins_except(self, login_ids: Set[str], now: float) -> None:  # noqa: ARG002
-        self.needed_logins = login_ids
+    def open_further_tunnel(self, record: Record, number: int) -> None:
+        self.calls.append(("open_further_tunnel", record.route, number))
+
+    def close_connections_except(
+        self,
+        needed: Set[tuple[str, int]],
+        now: float,  # noqa: ARG002
+    ) -> None:
+        self.needed_connections = needed
 
     def probe_soon(self, record: Record) -> None:
         self.calls.append(("probe_soon", record.route))

@@ -19,6 +19,7 @@ from service_management.config import Service
 from service_management.controller.health_check import Period, StartupWatch, probe
 from service_management.controller.inbox import (
     ClosesUnannounced,
+    ConnectionRefused,
     Happened,
     Item,
     LoginState,
@@ -47,8 +48,8 @@ from service_management.ssh.errors import ClusterError
 from service_management.ssh.login import Login
 
 _LOG = structlog.get_logger(__name__)
-LOGIN_KEPT = 10.0  # seconds without a service or a job that needs it; an edit may be corrected
-LOGINS_EVERY = 5.0
+CONNECTION_KEPT = 10.0  # seconds without a service or a job that needs it: edits are corrected
+CLOSE_EVERY = 5.0
 PAUSES: dict[type, float] = {
     Submit: 0.0,  # started only once
     Find: FIND_EVERY,
@@ -82,13 +83,13 @@ class Executor:
     _tunnels: JobTunnels = field(init=False)
     _not_before: dict[tuple[str, type], float] = field(default_factory=dict)
     _watch: StartupWatch = field(default_factory=StartupWatch)
-    _needed: dict[str, float] = field(default_factory=dict)  # login id → when it was last needed
+    _needed: dict[tuple[str, int], float] = field(default_factory=dict)  # connection → last need
+    _close_at: float = 0.0
     _suspected: set[str] = field(default_factory=set)  # jobs that lost a request
-    _logins_at: float = 0.0
     _logout: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "logout"))
 
     def __post_init__(self) -> None:
-        self._tunnels = JobTunnels(self.run_dir, self._trouble, self.listens)
+        self._tunnels = JobTunnels(self.run_dir, self._trouble, self._further_refused, self.listens)
         self._cancels = JobBatch[None](Priority.CANCEL, self._cancel)
         self._finds = JobBatch[Target](Priority.FIND, self._find)
 
@@ -125,14 +126,19 @@ class Executor:
     ) -> None:
         self._tunnels.close_except(self.workers.all(), jobs, listening, now)
 
-    def close_logins_except(self, login_ids: Set[str], now: float) -> None:
-        self._needed |= dict.fromkeys(login_ids, now)
-        if now < self._logins_at:
+    def open_further_tunnel(self, record: Record, number: int) -> None:
+        if record.job is not None and record.job.node:
+            worker = self.workers.of(spec_of(record.job).login)
+            self._tunnels.open_further(worker, record.job, number)
+
+    def close_connections_except(self, needed: Set[tuple[str, int]], now: float) -> None:
+        self._needed |= dict.fromkeys(needed, now)
+        if now < self._close_at:
             return
-        self._logins_at = now + LOGINS_EVERY
-        kept = {login_id for login_id, at in self._needed.items() if now - at < LOGIN_KEPT}
-        self.workers.forget_except(kept)
-        self._logout.submit(self._close_logins_except, kept)
+        self._close_at = now + CLOSE_EVERY
+        kept = {one for one, at in self._needed.items() if now - at < CONNECTION_KEPT}
+        self.workers.forget_except({login_id for login_id, _ in kept})
+        self._logout.submit(self._close_connections_except, kept)
 
     def probe_soon(self, record: Record) -> None:
         if record.job is not None:
@@ -155,7 +161,7 @@ class Executor:
         job = action.job
         paths = sockets(self.run_dir, job)
         if isinstance(action, Tunnel):
-            return not job.node or all(self.tunnel_is_up(job, path) for path in paths.all)
+            return not job.node or all(self.tunnel_is_up(job, path) for path in paths.required)
         if isinstance(action, Probe):
             # The tunnel still leads to an earlier node: the answer would be another job's.
             return self._tunnels.leads_elsewhere(job, paths.quiet)
@@ -189,11 +195,11 @@ class Executor:
         attempt = partial(self._attempt, target, work)
         return target.worker.do((target.job.name, kind), priority, attempt)
 
-    def _close_logins_except(self, kept: Set[str]) -> None:
+    def _close_connections_except(self, kept: Set[tuple[str, int]]) -> None:
         try:
-            self.workers.backend.close_logins_except(kept)
+            self.workers.backend.close_except(kept)
         except Exception:
-            _LOG.exception("unneeded logins could not be closed")  # tried again soon
+            _LOG.exception("unneeded connections could not be closed")  # tried again soon
 
     # -- on a thread of the login -----------------------------------------------------
 
@@ -202,6 +208,10 @@ class Executor:
             work(target)
         except ClusterError as error:
             self._trouble(target.worker, error.text)
+
+    def _further_refused(self, worker: LoginWorker, number: int, text: str) -> None:
+        _LOG.warning("no further SSH connection", login=str(worker.login), reason=text)
+        self.put(ConnectionRefused(worker.login.id, number))
 
     def _trouble(self, worker: LoginWorker, text: str) -> None:
         self.put(LoginState(worker.login.id, text))

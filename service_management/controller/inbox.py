@@ -55,6 +55,14 @@ class LoginState:
 
 
 @dataclass(frozen=True)
+class ConnectionRefused:
+    """A login opened no further SSH connection."""
+
+    login_id: str
+    number: int
+
+
+@dataclass(frozen=True)
 class CatalogueLive:
     """nginx serves this catalogue."""
 
@@ -73,6 +81,7 @@ Item = (
     | ClosesUnannounced
     | QueueAnswer
     | LoginState
+    | ConnectionRefused
     | CatalogueLive
     | CatalogueRefused
 )

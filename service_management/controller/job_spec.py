@@ -23,7 +23,8 @@ class JobSpec:
     remote_port: int  # 0: one is chosen per job
     sbatch_args: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
-    # Of the way there, not of the job: another number makes no other job, and counts for the next.
+    # About the connection, not the job: another number applies to the next job. 0: as many as the
+    # load asks for.
     ssh_connections: int = field(default=1, compare=False)
 
     @classmethod
@@ -34,7 +35,7 @@ class JobSpec:
             remote_port=0 if service.remote_port == "auto" else int(service.remote_port),
             sbatch_args=tuple(service.sbatch_args),
             env=tuple(sorted(service.env.items())),
-            ssh_connections=service.ssh_connections,
+            ssh_connections=0 if service.ssh_connections == "auto" else service.ssh_connections,
         )
 
     def port(self, nonce: str) -> int:

@@ -33,24 +33,29 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # between attempts to close the same tun
 
 @dataclass(frozen=True)
 class Wanted:
-    """A tunnel to open; `urgent` where a ready service waits for it."""
+    """A tunnel to open; `urgent` where a ready service waits for it, `optional` where it has
+    another one."""
 
     socket: Path
     job: Job
     urgent: bool
+    optional: bool
 
 
 class JobTunnels:
-    """`trouble` reports why a login cannot be used; `listens` tells whether a process listened on
-    the socket at the last look at the kernel's list."""
+    """`trouble` reports why a login cannot be used, `refused` that it opens no further connection.
+    `listens` tells whether a process listened on the socket at the last look at the kernel's
+    list."""
 
     def __init__(
         self,
         run_dir: Path,
         trouble: Callable[[LoginWorker, str], None],
+        refused: Callable[[LoginWorker, int, str], None],
         listens: Callable[[Path], bool],
     ) -> None:
-        self._run_dir, self._trouble, self._listens = run_dir, trouble, listens
+        self._run_dir, self._listens = run_dir, listens
+        self._trouble, self._refused = trouble, refused
         self._targets = TunnelTargets()
         self._wanted: dict[tuple[str, int], dict[Path, Wanted]] = {}
         self._addresses: dict[tuple[str, str], str] = {}  # (job name, node) → address
@@ -67,11 +72,26 @@ class JobTunnels:
 
     def open(self, worker: LoginWorker, job: Job, *, urgent: bool) -> None:
         """Open those that are missing. Returns at once."""
-        missing = [s for s in sockets(self._run_dir, job).all if not self.is_up(job, s)]
+        self._want(worker, job, sockets(self._run_dir, job).required, urgent=urgent)
+
+    def open_further(self, worker: LoginWorker, job: Job, number: int) -> None:
+        """Open the one on this connection, which the service can do without."""
+        self._want(worker, job, (sockets(self._run_dir, job).clients[number],), optional=True)
+
+    def _want(
+        self,
+        worker: LoginWorker,
+        job: Job,
+        paths: Iterable[Path],
+        *,
+        urgent: bool = False,
+        optional: bool = False,
+    ) -> None:
+        missing = [path for path in paths if not self.is_up(job, path)]
         with self._lock:
-            for socket in missing:
-                wanted = self._wanted.setdefault(_key(worker, connection_number(socket)), {})
-                wanted[socket] = Wanted(socket, job, urgent)
+            for path in missing:
+                wanted = self._wanted.setdefault(_key(worker, connection_number(path)), {})
+                wanted[path] = Wanted(path, job, urgent, optional)
         for number in sorted(set(map(connection_number, missing))):
             open_wanted = partial(self._open_wanted, worker, number)
             worker.do(("tunnels", number), Priority.TUNNEL, open_wanted)
@@ -113,7 +133,10 @@ class JobTunnels:
                 # The others would fail alike. As long as they are wanted, each pass asks again.
                 with self._lock:
                     self._wanted.pop(_key(worker, number), None)
-                self._trouble(worker, error.text)
+                if all(one.optional for one in batch):
+                    self._refused(worker, number, error.text)
+                else:
+                    self._trouble(worker, error.text)
 
     def _next_batch(self, key: tuple[str, int]) -> list[Wanted]:
         with self._lock:

@@ -17,9 +17,18 @@ from pathlib import Path
 
 import structlog
 
+from service_management.config import MOST_CONNECTIONS
+from service_management.controller.balancing import ConnectionBalancer
 from service_management.controller.config_watcher import CatalogueWatcher
 from service_management.controller.effects import Effects
-from service_management.controller.inbox import ClosesUnannounced, Happened, Inbox, Item, Suspected
+from service_management.controller.inbox import (
+    ClosesUnannounced,
+    ConnectionRefused,
+    Happened,
+    Inbox,
+    Item,
+    Suspected,
+)
 from service_management.controller.isolation import Isolation
 from service_management.controller.polling import Polling
 from service_management.controller.publishing import RoutePublisher, Routes
@@ -62,6 +71,7 @@ class Dependencies:
     # up to the given time.
     last_request: Callable[[str, float], float | None]
     open_since: Callable[[], float | None]  # when nginx began to take requests; None: it does not
+    most_connections: int = MOST_CONNECTIONS  # of a login; 1 where further ones are no gain
 
 
 class Controller:
@@ -69,8 +79,12 @@ class Controller:
         self._uses, self._clock = uses, uses.clock.now
         self._records, self._snapshot, self._inbox = uses.records, uses.snapshot, uses.inbox
         self._effects, self._inflight = uses.effects, uses.inflight
+        self._balancer = ConnectionBalancer(self._most_connections)
         self._publisher = RoutePublisher(
-            uses.routes, lambda job: sockets(uses.run_dir, job), uses.effects.tunnel_is_up
+            uses.routes,
+            lambda job: sockets(uses.run_dir, job),
+            uses.effects.tunnel_is_up,
+            self._balancer.number,
         )
         self._polling = Polling()
         self._reconciler = Reconciler(
@@ -136,9 +150,6 @@ class Controller:
         self._uses.watcher.look(now)
         self._tick(now)
         self._commit_or_put_back(self._records.take_changes(), now)
-        if self._snapshot.version:  # before the configuration is known, no login is unneeded
-            needed = self._polling.needed(self._records.active())
-            self._effects.close_logins_except(needed, now)
         for login in self._polling.due(self._records.active(), now):
             self._effects.poll_queue(login, now)
         for route, job in self._polling.single(self._records.active(), now):
@@ -173,6 +184,9 @@ class Controller:
         if isinstance(item, ClosesUnannounced):
             self._uses.watcher.stop_reusing(item.route)
             return
+        if isinstance(item, ConnectionRefused):
+            self._balancer.refused((item.login_id, item.number), now)
+            return
         if not isinstance(item, Happened):
             self._reconciler.process(item, now)
             return
@@ -189,9 +203,24 @@ class Controller:
         if fresh:
             jobs = [record.job for record in self._records.active() if record.job]
             self._effects.close_tunnels_except(jobs, self._inflight.sample.listening, now)
+            self._balance(now)
             self._publisher.refresh(self._records.active())
         for record in self._due(fresh):
             self._records.apply_safely(record.route, self._ticked(record), now)
+
+    def _balance(self, now: float) -> None:
+        active, sample = self._records.active(), self._inflight.sample
+        if not sample.known:
+            return
+        for record, number in self._balancer.balance(active, sample, now):
+            self._effects.open_further_tunnel(record, number)
+        if self._snapshot.version:  # before the configuration is known, no login is unneeded
+            needed = self._polling.needed(active) | self._balancer.needed(active, now)
+            self._effects.close_connections_except(needed, now)
+
+    def _most_connections(self, route: str) -> int:
+        service = self._records.service(route)
+        return min(service.max_ssh_connections, self._uses.most_connections) if service else 1
 
     def _ticked(self, record: Record) -> ev.Ticked:
         held = self._snapshot.waiters.held(record.route)

@@ -46,9 +46,11 @@ class Polling:
         self._asked |= dict.fromkeys(wanted, now)
         return list(wanted.values())
 
-    def needed(self, active: Iterable[Record]) -> frozenset[str]:
-        """The logins of the configuration, and those that jobs were submitted with."""
-        return frozenset(self._logins) | {login_of(record).id for record in active}
+    def needed(self, active: Iterable[Record]) -> set[tuple[str, int]]:
+        """The first connection of each login of the configuration, and of each that a job was
+        submitted with."""
+        logins = self._logins.keys() | {login_of(record).id for record in active}
+        return {(login_id, 0) for login_id in logins}
 
     def single(self, active: Iterable[Record], now: float) -> list[tuple[str, Job]]:
         """The jobs that are asked about by their ids: those just submitted, where they are few."""

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from service_management.config import MOST_CONNECTIONS
 from service_management.controller.job_spec import spec_of
 from service_management.lifecycle.record import Job
-
-_FURTHER = re.compile(r"[^.]+\.(\d+)\.sock")
 
 
 @dataclass(frozen=True)
@@ -25,10 +23,16 @@ class Sockets:
     main: Path
     quiet: Path
     further: tuple[Path, ...] = ()  # each on another SSH connection
+    on_demand: bool = False  # the further ones are opened when the load asks for them
 
     @property
     def clients(self) -> tuple[Path, ...]:
         return self.main, *self.further
+
+    @property
+    def required(self) -> tuple[Path, ...]:
+        further = () if self.on_demand else self.further
+        return self.quiet, self.main, *further
 
     @property
     def all(self) -> tuple[Path, ...]:
@@ -36,16 +40,19 @@ class Sockets:
 
 
 def sockets(run_dir: Path, job: Job) -> Sockets:
-    return _sockets(run_dir, job.name, spec_of(job).ssh_connections)
+    spec = spec_of(job)
+    if spec.ssh_connections:
+        return _sockets(run_dir, job.name, spec.ssh_connections)
+    return _sockets(run_dir, job.name, MOST_CONNECTIONS, on_demand=True)
 
 
 @lru_cache(maxsize=4096)
-def _sockets(run_dir: Path, job_name: str, connections: int) -> Sockets:
+def _sockets(run_dir: Path, job_name: str, connections: int, *, on_demand: bool = False) -> Sockets:
     """Remembered: each pass asks several times for each job."""
-    nonce, base = _nonce(job_name), run_dir / "tunnels"
+    nonce, base = nonce_of(job_name), run_dir / "tunnels"
     numbers = range(1, connections)
     further = tuple(base / f"{nonce}.{number}.sock" for number in numbers)
-    return Sockets(base / f"{nonce}.sock", base / f"{nonce}.quiet.sock", further)
+    return Sockets(base / f"{nonce}.sock", base / f"{nonce}.quiet.sock", further, on_demand)
 
 
 def on_disk(run_dir: Path) -> set[str]:
@@ -58,8 +65,14 @@ def on_disk(run_dir: Path) -> set[str]:
 def connection_number(socket: Path) -> int:
     """Which of the login's connections opened it: in the name, so that a later process that finds
     the socket can close it."""
-    match = _FURTHER.fullmatch(socket.name)
-    return int(match[1]) if match else 0
+    return parse_socket(str(socket))[1]
+
+
+def parse_socket(path: str) -> tuple[str, int]:
+    """The nonce of the job's name, and the number of the connection."""
+    nonce, _, rest = path.rpartition("/")[2].partition(".")
+    number = rest.partition(".")[0]
+    return nonce, int(number) if number.isdigit() else 0
 
 
 @dataclass
@@ -76,11 +89,11 @@ class TunnelTargets:
         return self._nodes.get(socket)
 
     def forget_jobs_except(self, job_names: Iterable[str]) -> None:
-        nonces = set(map(_nonce, job_names))
+        nonces = set(map(nonce_of, job_names))
         for socket in tuple(self._nodes):  # a copy: other threads add to it
             if socket.name.partition(".")[0] not in nonces:
                 self._nodes.pop(socket, None)
 
 
-def _nonce(job_name: str) -> str:
+def nonce_of(job_name: str) -> str:
     return job_name.rpartition(".")[2]

@@ -71,10 +71,11 @@ def view(service: Service, run_dir: Path, *, reuse: bool = True) -> ServiceView:
     bare = _bare(entries)
     if whole:
         entries |= {path: Entry(path, below=False, quiet=False) for path in bare}
+    spread = 1 if service.ssh_connections == "auto" else service.ssh_connections
     return ServiceView(
         route=route,
         upstream=_upstream_name(route),
-        sockets=route_sockets(run_dir, route, 0)[: service.ssh_connections],
+        sockets=route_sockets(run_dir, route, 0)[:spread],
         quiet_socket=quiet_socket(run_dir, route, 0),
         whole=whole,
         entries=tuple(sorted(entries.values(), key=lambda entry: entry.match)),

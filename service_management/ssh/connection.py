@@ -76,8 +76,8 @@ class SshBackend(Protocol):
 
     def connection(self, login: Login, number: int = 0) -> Connection: ...
 
-    def close_logins_except(self, login_ids: Collection[str]) -> None:
-        """Log out of all others. An earlier process may have logged in; a later call to one of
-        their connections logs in again."""
+    def close_except(self, kept: Collection[tuple[str, int]]) -> None:
+        """Close all connections but these (login id, number), also those of an earlier process. A
+        later call to one that was closed logs in again."""
 
     def close_all(self) -> None: ...

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service_management.controller.balancing import CROWDED
 from service_management.gateway.inflight import look
 from service_management.gateway.routes import route_sockets
 from tests.stack.clients import Streams
@@ -123,6 +124,29 @@ def test_further_connection_that_is_refused_leaves_the_service_on_the_first(
     assert stack.state(route) == "ready"
     accepted.write_text(with_it)
     assert _tunnels(stack, route, 2) == [first, second]
+
+
+def test_a_service_leaves_a_connection_that_is_crowded_by_another(
+    stack: Stack, route: str, own_key: Path
+) -> None:
+    if not stack.tunnels_outlive_control_plane:
+        pytest.skip("further connections of paramiko are no gain, and not opened")
+    names, login = (route, f"{route}-streams"), {"ssh_key_file": str(own_key)}
+    stack.configure(*(stack.entry(name, **login) for name in names))
+    for name in names:
+        assert stack.client.get(f"/{name}/echo").status_code == 200
+    [first] = _tunnels(stack, route, 1)
+
+    many = Streams(stack, names[1], CROWDED + 10, seconds=15)
+    wait_for("requests go elsewhere", lambda: _tunnels(stack, route, 1) != [first], 15)
+    few = Streams(stack, route, 5, seconds=5)
+
+    [second] = _tunnels(stack, route, 1)
+    assert _carried(stack, [first, second]) == [0, 5]
+    assert len(masters_with_key(stack, own_key)) == 2
+    wait_for("they are counted", lambda: stack.info(route)["inflight"] == 5, 5)
+    few.assert_uncut()
+    many.assert_uncut()
 
 
 def test_another_number_of_connections_leaves_the_job_and_its_streams_alone(

@@ -151,14 +151,15 @@ def test_after_close_the_next_call_logs_in_again(backend, sshd) -> None:
     assert connection.run("echo back", 10).stdout == "back\n"
 
 
-def test_logins_that_are_not_needed_are_closed(backend, sshd: Sshd, make_sshd) -> None:
+def test_connections_that_are_not_needed_are_closed(backend, sshd: Sshd, make_sshd) -> None:
     needed, other = sshd.login(), make_sshd().login()
-    connections = [backend.connection(*one) for one in ((needed,), (other,), (other, 1))]
+    numbered = ((needed, 0), (needed, 1), (needed, 2), (other, 0))
+    connections = [backend.connection(*one) for one in numbered]
     for connection in connections:
         connection.run("true", 10)
-    backend.close_logins_except({needed.id})
-    wait_until(lambda: [logged_in(c) for c in connections] == [True, False, False])
-    assert connections[1].run("echo back", 10).stdout == "back\n"
+    backend.close_except({(needed.id, 0), (needed.id, 2)})
+    wait_until(lambda: [logged_in(c) for c in connections] == [True, False, True, False])
+    assert connections[3].run("echo back", 10).stdout == "back\n"
 
 
 def test_a_changed_host_key_is_refused_with_file_and_line(

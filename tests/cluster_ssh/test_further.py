@@ -33,7 +33,7 @@ def test_a_further_login_that_hangs_leaves_threads_to_the_first(
 ) -> None:
     workers = Workers(backend, CallCounts())
     worker = workers.of(sshd.login())
-    tunnels = JobTunnels(short_dir, lambda *_: None, Path.exists)
+    tunnels = JobTunnels(short_dir, lambda *_: None, lambda *_: None, Path.exists)
     worker.client._nodes["n1"] = (math.inf, "127.0.0.1")  # there is no Slurm to ask
     jobs = [job(worker, number, sshd.port) for number in range(THREADS + 1)]
     assert worker.connection.run("echo in", 10).stdout == "in\n"

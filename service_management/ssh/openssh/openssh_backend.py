@@ -138,14 +138,15 @@ class OpenSshBackend:
                 self._connections[login.id, number] = made
             return self._connections[login.id, number]
 
-    def close_logins_except(self, login_ids: Collection[str]) -> None:
+    def close_except(self, kept: Collection[tuple[str, int]]) -> None:
         for config in sorted((self._run_dir.absolute() / "ssh").glob("*.conf")):
-            login_id = config.name.partition(".")[0]
-            if login_id not in login_ids and somebody_listens(config.with_suffix(".ctl")):
+            login_id, _, number = config.stem.partition(".")
+            known = (login_id, int(number or 0)) in kept
+            if not known and somebody_listens(config.with_suffix(".ctl")):
                 run_process(["ssh", "-F", str(config), "-O", "exit", SHARED], "", CONTROL_TIMEOUT)
 
     def close_all(self) -> None:
-        self.close_logins_except(())
+        self.close_except(())
 
     def _prepare(self, login: Login, number: int) -> LoginFiles:
         files = LoginFiles.of(login, self._run_dir, self._state_dir, number)

@@ -172,15 +172,15 @@ class ParamikoBackend:
                 self._connections[login.id, number] = self._make(login)
             return self._connections[login.id, number]
 
-    def close_logins_except(self, login_ids: Collection[str]) -> None:
+    def close_except(self, kept: Collection[tuple[str, int]]) -> None:
         with self._lock:
             connections = list(self._connections.items())
-        for (login_id, _), connection in connections:
-            if login_id not in login_ids:
+        for key, connection in connections:
+            if key not in kept:
                 connection.close()
 
     def close_all(self) -> None:
-        self.close_logins_except(())
+        self.close_except(())
 
     def _make(self, login: Login) -> ParamikoConnection:
         pinned = login.known_hosts_file

@@ -11,7 +11,7 @@ HOST = "must be a host name (letters, digits, '-', '_' and '.') or an IP address
 REMOTE_PORT = 'must be a whole number from 1 to 65535, or "auto"'
 ADDRESS = "must be an IP address of this machine, or localhost"
 PORT = "must be a whole number from 1 to 65535"
-CONNECTIONS = "must be a whole number from 1 to 8"
+CONNECTIONS = 'must be a whole number from 1 to 8, or "auto"'
 DASH_SBATCH = "must not begin with '-': sbatch would take it for an option"
 STRING = "must be a string"
 ROUTE = "must be 1 to 63 letters, digits and . _ ~ -, beginning with a letter or a digit"
@@ -91,6 +91,8 @@ BAD_LOGINS: list[tuple[str, Any, str, str, str]] = [
     ("ssh_connections", 0, "ssh_connections", CONNECTIONS, ""),
     ("ssh_connections", 9, "ssh_connections", CONNECTIONS, ""),
     ("ssh_connections", "2", "ssh_connections", CONNECTIONS, "2"),
+    ("ssh_connections", "Auto", "ssh_connections", CONNECTIONS, '"auto"'),
+    ("max_ssh_connections", 9, "max_ssh_connections", "must be a whole number from 1 to 8", ""),
     ("proxy_jump", "a, b", "proxy_jump", JUMP, '"a,b"'),
     ("proxy_jump", "-oX", "proxy_jump", JUMP, ""),
     ("proxy_jump", "jo@gate:99999", "proxy_jump", JUMP, ""),

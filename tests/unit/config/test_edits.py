@@ -31,6 +31,7 @@ EDITS: dict[str, tuple[Any, set[str]]] = {
     "hold_timeout": (5, {"route"}),
     "startup_timeout": (5, {"settings"}),
     "queue_timeout": (5, {"settings"}),
+    "max_ssh_connections": (2, {"settings"}),
     "min_replicas": (1, {"settings"}),
     "max_replicas": (2, {"route"}),
     "target_inflight": (2, {"settings"}),

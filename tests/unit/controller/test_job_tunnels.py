@@ -64,7 +64,7 @@ class FakeBackend:
     def connection(self, login: Login, number: int = 0) -> FakeConnection:
         return self.made
 
-    def close_logins_except(self, login_ids: Collection[str]) -> None: ...
+    def close_except(self, kept: Collection[tuple[str, int]]) -> None: ...
 
     def close_all(self) -> None: ...
 
@@ -89,7 +89,11 @@ def trouble() -> list[str]:
 
 @pytest.fixture
 def tunnels(trouble: list[str]) -> JobTunnels:
-    return JobTunnels(RUN_DIR, lambda _, text: trouble.append(text), lambda _: True)
+    return JobTunnels(RUN_DIR, lambda _, text: trouble.append(text), refuse, lambda _: True)
+
+
+def refuse(worker: LoginWorker, number: int, text: str) -> None:
+    raise AssertionError(text)
 
 
 def job(number: int) -> Job:
@@ -111,7 +115,7 @@ def test_tunnels_are_opened_together_and_ready_services_first(
     sizes = [len(paths) for paths in connection.opened]
     assert sum(sizes) == 2 * 101
     assert len(sizes) == 1 + -(-2 * 100 // BATCH)
-    ready = {path for n in range(61, 101) for path in sockets(RUN_DIR, job(n)).all}
+    ready = {path for n in range(61, 101) for path in sockets(RUN_DIR, job(n)).required}
     assert ready <= {*connection.opened[1], *connection.opened[2]}
 
 
@@ -131,7 +135,7 @@ def test_one_that_fails_is_reported_and_the_others_are_up(
 def test_a_reopened_tunnel_does_not_ask_for_the_node_again(
     tunnels: JobTunnels, worker: LoginWorker, connection: FakeConnection
 ) -> None:
-    down = JobTunnels(RUN_DIR, lambda *_: None, lambda _: False)
+    down = JobTunnels(RUN_DIR, lambda *_: None, refuse, lambda _: False)
     connection.go.set()
     for _ in range(3):
         down.open(worker, job(1), urgent=True)

@@ -67,13 +67,13 @@ def test_each_action_is_started_once_after_many_refused_passes(tmp_path: Path) -
 
 def test_logins_are_closed_only_once_the_configuration_is_known(tmp_path: Path) -> None:
     harness = Harness(tmp_path).restore()
-    harness.effects.needed_logins = {"before"}
+    harness.effects.needed_connections = {("before", 0)}
     harness.step()
-    assert harness.effects.needed_logins == {"before"}
+    assert harness.effects.needed_connections == {("before", 0)}
 
     harness.step(CatalogueLive(Catalogue.of([configured()])))
     [spec] = harness.records.specs.values()
-    assert harness.effects.needed_logins == {spec.login.id}
+    assert harness.effects.needed_connections == {(spec.login.id, 0)}
     harness.close()
 
 

@@ -90,10 +90,12 @@ def test_what_has_not_changed_is_not_written_and_what_was_unpublished_stays_so(
 
 
 def test_a_socket_tells_by_its_name_which_connection_it_is_opened_on() -> None:
-    job = Job("io.digits.0.1.ab", 1, 0.0, SPEC.dump().replace('tions":1', 'tions":3'))
-    found = sockets(Path("/run/io"), job)
-    assert [connection_number(socket) for socket in found.clients] == [0, 1, 2]
-    assert connection_number(found.quiet) == 0
+    for stored, further in (("1", 0), ("3", 2), ("0", 7)):
+        spec = SPEC.dump().replace('tions":0', f'tions":{stored}')
+        found = sockets(Path("/run/io"), Job("io.digits.0.1.ab", 1, 0.0, spec))
+        assert [connection_number(socket) for socket in found.clients] == list(range(1 + further))
+        assert connection_number(found.quiet) == 0
+        assert len(found.required) == (2 if stored == "0" else 2 + further)
 
 
 def test_where_sockets_lead_is_forgotten_with_their_jobs() -> None:
