@@ -19,7 +19,7 @@ COPY --from=gateway_packages /opt/venv /opt/venv
 # ssh runs for known users only.
 ARG ML_SERVICE_UID=1000
 RUN useradd --uid "$ML_SERVICE_UID" --home-dir /tmp --no-create-home --shell /bin/sh orchestrator \
- && install -d -m 700 -o orchestrator -g orchestrator /app/var \
+ && install -d -m 700 -o orchestrator -g orchestrator /app/var /app/spool \
  && ln -s var/.env /app/.env
 COPY docker/service /usr/local/sbin/
 COPY docker/orchestrator docker/healthy docker/copy_configuration /usr/local/bin/
@@ -28,7 +28,7 @@ COPY nginx /app/nginx
 COPY service_management /app/service_management
 RUN python -m compileall -q /app/service_management
 ENV PATH=/usr/local/sbin:/opt/venv/bin:$PATH PYTHONPATH=/app HOME=/tmp \
-    RUN_DIR=/run/io STATE_DIR=/app/var SPOOL_DIR=/app/var/spool \
+    RUN_DIR=/run/io STATE_DIR=/app/var SPOOL_DIR=/app/spool \
     ML_SERVICE_SSH_BIND_MOUNT=/app/ssh SERVICES_CONFIG=/config/services_config.json
 WORKDIR /app
 USER orchestrator

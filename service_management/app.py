@@ -27,6 +27,7 @@ from service_management.gateway.inflight import InflightSampler, look
 from service_management.gateway.nginx import Nginx
 from service_management.gateway.nginx_master import NginxMaster
 from service_management.host import layout, lock, logs
+from service_management.host.spool_guard import SpoolGuard
 from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle.record import Record
 from service_management.settings import Settings
@@ -58,7 +59,11 @@ def create() -> Flask:
     layout.prepare(chosen)
     lock.take(chosen.state_dir / "controller.lock")
     parts = build(chosen)
-    for name, work in (("controller", parts.controller.run), ("follower", parts.follower.run)):
+    for name, work in (
+        ("controller", parts.controller.run),
+        ("follower", parts.follower.run),
+        *([("spool", parts.spool.run)] if parts.spool else []),
+    ):
         threading.Thread(target=work, name=name, daemon=True).start()
     app = create_app(parts)
     # For gunicorn's worker_exit: once the interpreter shuts down, threads can start no work.
@@ -69,6 +74,8 @@ def create() -> Flask:
 def _stop(parts: Parts) -> None:
     parts.controller.stop()
     parts.follower.stop()
+    if parts.spool:
+        parts.spool.stop()
 
 
 def build(chosen: Settings) -> Parts:
@@ -113,6 +120,7 @@ def build(chosen: Settings) -> Parts:
         follower=follower,
         admin_token=chosen.admin_token,
         most_held=chosen.hold_threads,
+        spool=SpoolGuard(chosen.spool_dir, gateway.spool_flag),
         reachable=partial(routes.accepts_connections, chosen.run_dir),
     )
 

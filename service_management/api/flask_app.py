@@ -19,6 +19,7 @@ from service_management.api.problems import problem
 from service_management.controller.job_output import JobOutputs
 from service_management.controller.loop import Controller
 from service_management.controller.snapshot import Snapshot
+from service_management.host.spool_guard import SpoolGuard
 from service_management.store import Store
 from service_management.usage.follower import Follower
 
@@ -37,6 +38,7 @@ class Parts:
     follower: Follower
     admin_token: str
     most_held: int
+    spool: SpoolGuard | None = None
     reachable: Callable[[str], bool] = lambda _route: (
         True
     )  # a tunnel of the route takes connections
@@ -127,7 +129,9 @@ def _pages(app: Flask, parts: Parts) -> None:
     @app.get("/metrics")
     def prometheus() -> Response:
         return Response(
-            service_metrics.exposition(parts.snapshot, parts.follower.usage),
+            service_metrics.exposition(
+                parts.snapshot, parts.follower.usage, parts.spool.level if parts.spool else None
+            ),
             content_type=service_metrics.CONTENT_TYPE,
         )
 

@@ -126,6 +126,11 @@ class GatewaySettings:
         return (self.spool_dir or self.nginx_dir / "spool") / name
 
     @property
+    def spool_flag(self) -> Path:
+        """There while the spool has no room for large bodies."""
+        return self.nginx_dir / "spool_full"
+
+    @property
     def probe_address(self) -> tuple[str, int]:
         """Where this machine reaches its own nginx."""
         host, _, port = self.listen[0].rpartition(":")

@@ -17,6 +17,7 @@ from service_management.api.problems import KINDS, NOT_READY, about
 from service_management.config import Problem, Service
 from service_management.controller.job_spec import JobSpec
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
+from service_management.host.spool_guard import SpoolLevel
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import Reason, State
 from service_management.ssh.call_counts import LOGINS
@@ -127,7 +128,8 @@ def test_the_metrics_are_documented_with_their_labels() -> None:
     for counts in (board.calls, LOGINS):
         counts.add("jo@login:22", "login", failed=True)
     usage = UsageTotals({"documented": ServiceUsage({"200": 1})})
-    families = text_string_to_metric_families(exposition(board, usage).decode())
+    spool = SpoolLevel(free=1, size=2)
+    families = text_string_to_metric_families(exposition(board, usage, spool).decode())
     made = {_told(family): set(family.samples[0].labels) - {"le"} for family in families}
     table = {
         row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1]))

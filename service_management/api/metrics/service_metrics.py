@@ -9,6 +9,7 @@ from service_management.api.info import replicas
 from service_management.api.metrics import cluster_metrics, usage_metrics
 from service_management.api.metrics.exposition import CONTENT_TYPE, Family, labels, render, sample
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
+from service_management.host.spool_guard import SpoolLevel
 from service_management.lifecycle.states import State
 from service_management.usage.start_counters import StartCounters
 from service_management.usage.totals import UsageTotals
@@ -17,8 +18,17 @@ __all__ = ["CONTENT_TYPE", "exposition"]
 Views = Sequence[ServiceSnapshot]
 
 
-def exposition(snapshot: Snapshot, usage: UsageTotals) -> bytes:
-    return render(_families(snapshot, usage))
+def exposition(snapshot: Snapshot, usage: UsageTotals, spool: SpoolLevel | None = None) -> bytes:
+    return render([*_families(snapshot, usage), *_spool(spool)])
+
+
+def _spool(level: SpoolLevel | None) -> Iterator[Family]:
+    if level is None:
+        return
+    name = "orchestrator_spool_free_bytes"
+    yield Family(name, "gauge", "Free space for large request bodies", [sample(name, level.free)])
+    name, text = "orchestrator_spool_full", "1 while large request bodies are refused"
+    yield Family(name, "gauge", text, [sample(name, int(level.is_full))])
 
 
 def _families(snapshot: Snapshot, usage: UsageTotals) -> Iterator[Family]:
