@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service_management.cli.gateway_client import GatewayError
 from service_management.cli.printed_commands import NotPossible
-from service_management.gateway.errors import GatewayRefused
+from service_management.gateway.render import GatewayRefused
 from service_management.host.lock import Locked
 from service_management.native.waiting import NativeError
 from service_management.settings import SettingsError

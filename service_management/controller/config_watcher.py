@@ -16,9 +16,8 @@ import structlog
 from service_management.config import Catalogue, Problem, Service
 from service_management.controller.inbox import CatalogueLive, CatalogueRefused, Item
 from service_management.gateway import process_table
-from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
-from service_management.gateway.render import render
+from service_management.gateway.render import GatewayRefused, render
 from service_management.gateway.reuse import Reuse
 from service_management.host import ports
 

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from service_management.config import Catalogue
-from service_management.gateway.errors import NginxRefused
 from service_management.gateway.files import symlink_atomically
 from service_management.gateway.gateway_settings import GatewaySettings
 from service_management.gateway.nginx_master import NginxMaster, complaints
 from service_management.gateway.nginx_program import binary
-from service_management.gateway.render import MAIN, generation_of, render
+from service_management.gateway.render import MAIN, GatewayRefused, generation_of, render
 
 _CHECK_SECONDS = 60
+
+
+class NginxRefused(GatewayRefused):
+    """nginx does not accept the configuration; the text is what it says."""
 
 
 class Nginx:

@@ -10,10 +10,18 @@ from pathlib import Path
 from jinja2 import Environment, Template
 
 from service_management.config import Catalogue, Service
-from service_management.gateway.errors import RenderRefused
 from service_management.gateway.gateway_settings import GatewaySettings
 from service_management.gateway.quote import UnquotableError, environment
 from service_management.gateway.service_view import ServiceView, view
+
+
+class GatewayRefused(Exception):
+    """The catalogue cannot be served, and nginx goes on as before. The text is for the operator."""
+
+
+class RenderRefused(GatewayRefused):
+    """A value that nginx's configuration cannot express."""
+
 
 MAIN = "nginx.conf"
 GENERATION = "generation.conf"

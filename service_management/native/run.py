@@ -12,9 +12,9 @@ from typing import NoReturn
 from service_management.catalogue_source import last_catalogue, read_catalogue
 from service_management.config import Catalogue
 from service_management.gateway import foreground, nginx_program
-from service_management.gateway.errors import GatewayRefused
 from service_management.gateway.nginx import Nginx
 from service_management.gateway.process_table import is_running
+from service_management.gateway.render import GatewayRefused
 from service_management.host import layout, ports, tls
 from service_management.native import orphan_jobs, supervisor
 from service_management.native.control_plane import cancel_jobs, wait_until_healthy

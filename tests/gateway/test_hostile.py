@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service_management.config import Catalogue, Service
-from service_management.gateway.errors import RenderRefused
 from service_management.gateway.nginx import Nginx
-from service_management.gateway.render import render
+from service_management.gateway.render import RenderRefused, render
 from tests.gateway.gateway import Gateway
 from tests.gateway.services import service
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from service_management.config import Catalogue, Service
-from service_management.gateway.errors import NginxRefused
+from service_management.gateway.nginx import NginxRefused
 from service_management.gateway.render import render
 from tests.gateway.client import connect, read_until
 from tests.gateway.gateway import Gateway, free_port

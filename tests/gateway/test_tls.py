@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service_management.gateway.errors import NginxRefused
+from service_management.gateway.nginx import NginxRefused
 from tests.gateway import client
 from tests.gateway.control_plane import ready
 from tests.gateway.gateway import Gateway
