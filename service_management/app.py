@@ -1,4 +1,4 @@
-"""The control plane put together. gunicorn loads `create()` in its one worker."""
+"""Builds the control plane. gunicorn calls `create()` in its one worker."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from service_management.usage.spool_guard import SpoolGuard
 
 @dataclass(frozen=True)
 class PublishedRoutes:
-    """Routes as files; one replica each."""
+    """The routes that nginx serves, as symlinks in RUN_DIR."""
 
     run_dir: Path
 
@@ -53,7 +53,7 @@ class PublishedRoutes:
 
 
 def create() -> Flask:
-    """Wait until an earlier process has let go, then take over what it left."""
+    """Wait until the previous process has released the lock, then adopt its jobs and tunnels."""
     chosen = settings.read()
     logs.configure(chosen.log_format, chosen.log_level)
     layout.prepare(chosen)
@@ -66,7 +66,7 @@ def create() -> Flask:
     ):
         threading.Thread(target=work, name=name, daemon=True).start()
     app = create_app(parts)
-    # For gunicorn's worker_exit: once the interpreter shuts down, threads can start no work.
+    # For gunicorn's worker_exit: during interpreter shutdown threads cannot start work.
     app.extensions["stop"] = lambda: _stop(parts)
     return app
 

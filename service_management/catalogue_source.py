@@ -1,4 +1,4 @@
-"""services_config.json as this installation reads it: its key directory, its own ports."""
+"""Reads services_config.json with the key directory and the ports of this installation."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def read_catalogue(chosen: Settings, file: Path | None = None) -> Catalogue | li
 
 
 def last_catalogue(store: Store) -> Catalogue:
-    """What was served last, until the file has been read."""
+    """The last valid configuration: served until the file has been read."""
     texts: list[str] = store.noted("catalogue") or []
     return Catalogue.of(service for text in texts if (service := _stored(text)))
 
 
 def _stored(text: str) -> Service | None:
-    """A later version may know stricter rules: one service less is better than none at all."""
+    """A later version may have stricter rules: better to lose one service than all."""
     try:
         return Service.model_validate_json(text)
     except ValidationError as error:

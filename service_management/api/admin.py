@@ -1,4 +1,4 @@
-"""What operators may do, with the admin token."""
+"""/admin: what operators can do and see with the admin token."""
 
 from __future__ import annotations
 
@@ -79,6 +79,6 @@ def _state(snapshot: Snapshot, route: str) -> dict[str, object]:
 
 
 def _disabled(record: Record) -> bool:
-    """It is, or it will be once its job is gone."""
+    """It is, or will be when its job has ended."""
     ending = record.state is State.DRAINING and record.after is State.DISABLED
     return ending or record.state is State.DISABLED

@@ -1,4 +1,4 @@
-"""The Flask application: routes only. What they do is in the modules beside this one."""
+"""The Flask application: its routes. The modules beside this one do the work."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STALLED = 15.0  # seconds without a pass of the controller: not healthy
 
 @dataclass(frozen=True)
 class Parts:
-    """What the application is made of; `service_management.app` puts it together."""
+    """What the application needs; `service_management.app` builds it."""
 
     snapshot: Snapshot
     controller: Controller
@@ -80,7 +80,7 @@ def _script_nonce() -> dict[str, str]:
 
 
 def _inner(app: Flask, parts: Parts) -> None:
-    """Reached from nginx alone: it lets no outside path begin with `/_`."""
+    """For nginx only: it passes no client's path that begins with `/_`."""
     holding = hold.Hold(parts.snapshot, parts.controller, parts.most_held, parts.reachable)
 
     @app.get("/_demand/<route>")

@@ -107,6 +107,6 @@ def replicas(view: ServiceSnapshot) -> list[dict[str, Any]]:
 
 
 def estimated_start(view: ServiceSnapshot) -> float | None:
-    """When Slurm expects to start its job; None where it runs, or has no estimate."""
+    """When Slurm expects to start its job; None if it runs already or Slurm has no estimate."""
     job = view.record.job
     return job.estimated_start if job and view.record.state is State.QUEUED else None
