@@ -82,6 +82,8 @@ def _starting(view: ServiceSnapshot, now: float) -> str:
     job, path = view.record.job, view.service.check_health_path
     what = f"Job {job.job_id} has been running on {job.node}" if job else "The job has been running"
     age = duration(now - view.record.since)
+    if view.record.reason is Reason.UNVERIFIED:
+        return f"{what} for {age}; {TEXT[Reason.UNVERIFIED]} (verify)."
     return f"{what} for {age}; the service does not answer its health path {path} yet."
 
 

@@ -30,9 +30,9 @@ class NotPossible(Exception):
 def sbatch(chosen: Settings, route: str) -> str:
     """The command that the next start would run on the login node. With the values of `env`: the
     reader can read the configuration file anyway."""
-    spec, nonce = _spec(chosen, route), secrets.token_hex(4)
-    port = spec.port(nonce)
-    job = Job(job_name(chosen.identity, route, 0, port, nonce), port, 0.0)
+    spec = _spec(chosen, route)
+    name = job_name(chosen.identity, route, 0, secrets.token_hex(4))
+    job = Job(name, spec.choose_port(), 0.0)
     env = [shlex.quote(f"{name}={value}") for name, value in spec.env]
     command = submit_command(submission(replace(spec, env=()), job))
     return " ".join([*(["env", *env] if env else []), command])

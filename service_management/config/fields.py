@@ -148,6 +148,7 @@ SbatchArgs = Annotated[
     BeforeValidator(_listed),
     AfterValidator(job_options.sbatch_args),
 ]
+Verify = Annotated[Literal["listener", "token", "none"], _one_of("listener", "token", "none")]
 Env = Annotated[
     dict[
         Annotated[

@@ -29,6 +29,7 @@ REASONS = {
 }
 FLAGS = "hHIkOQRsuvVW"  # sbatch's short options without a value: more may follow in the same word
 OWN_PREFIXES = ("SLURM_", "SBATCH_", "ORCHESTRATOR_")
+TOKEN_VARIABLE = "IO_JOB_TOKEN"  # noqa: S105 - a variable's name
 
 
 def sbatch_args(args: tuple[str, ...]) -> tuple[str, ...]:
@@ -60,6 +61,8 @@ def env_name(name: str) -> str:
             "must be a name of letters, digits and '_', not beginning with a digit",
             near if re.match(r"[A-Za-z_]", near) else "",
         )
+    if name == TOKEN_VARIABLE:
+        raise refusal('must not be IO_JOB_TOKEN: verify "token" sets it')
     if name.startswith(OWN_PREFIXES):
         raise refusal("must not begin with SLURM_, SBATCH_ or ORCHESTRATOR_: these are reserved")
     return name

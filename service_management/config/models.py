@@ -15,7 +15,7 @@ LOGIN_FIELDS = (
     "proxy_jump",
     "known_hosts_file",
 )
-JOB_FIELDS = (*LOGIN_FIELDS, "remote_port", "bash_file", "sbatch_args", "env")
+JOB_FIELDS = (*LOGIN_FIELDS, "remote_port", "bash_file", "sbatch_args", "env", "verify")
 ROUTE_FIELDS = (
     "name",
     "route_name",
@@ -115,6 +115,13 @@ class Service(BaseModel):
     )
     env: f.Env = Field(
         default={}, description="Environment of the job.", examples=[{"MODEL": "small"}]
+    )
+    verify: f.Verify = Field(
+        default="listener",
+        description="How it is shown, before requests are sent there, that the service's port is "
+        'the job\'s: "listener": no other user listens on it, where the site allows srun; "token": '
+        'the health answer contains the job\'s IO_JOB_TOKEN; "none": not at all.',
+        examples=["token"],
     )
     ssh_port: f.Port = Field(default=22, description="SSH port of remote_host.", examples=[22])
     ssh_connections: f.Connections = Field(

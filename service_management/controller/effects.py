@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from service_management.lifecycle.actions import Action
+from service_management.lifecycle.job_views import JobView
 from service_management.lifecycle.record import Job, Record
 from service_management.ssh.login import Login
 
@@ -34,6 +35,9 @@ class Effects(Protocol):
 
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
         """Cancel a job that no record knows."""
+
+    def ask_orphan_port(self, login_id: str, view: JobView, asked_at: float) -> None:
+        """Ask which port a job was submitted with that no record knows."""
 
     def close_tunnels_except(
         self, jobs: Iterable[Job], listening: frozenset[str], now: float
@@ -85,6 +89,9 @@ class RecordingEffects:
 
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
         self.calls.append(("cancel_orphan", login_id, job_id))
+
+    def ask_orphan_port(self, login_id: str, view: JobView, asked_at: float) -> None:
+        self.calls.append(("ask_orphan_port", login_id, view, asked_at))
 
     def close_tunnels_except(
         self, jobs: Iterable[Job], listening: frozenset[str], now: float

@@ -23,6 +23,7 @@ from service_management.controller.inbox import (
     Happened,
     Item,
     LoginState,
+    OrphanPort,
     QueueAnswer,
 )
 from service_management.controller.job_batch import JobBatch
@@ -39,7 +40,7 @@ from service_management.lifecycle.intervals import (
     TUNNEL_EVERY,
     probe_interval,
 )
-from service_management.lifecycle.job_views import JobEnd
+from service_management.lifecycle.job_views import JobEnd, JobView
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import Reason, State
 from service_management.slurm import outcomes
@@ -67,7 +68,7 @@ class Target:
     spec: JobSpec
     worker: LoginWorker
     health_path: str
-    answers_wait: bool  # a probe's answer may wait for the next pass
+    ready: bool  # and published: a probe's answer may wait for the next pass
 
 
 @dataclass
@@ -100,7 +101,7 @@ class Executor:
         if now < self._not_before.get((job.name, kind), 0.0) or self._needless(action):
             return
         pause = probe_interval(record, now) if kind is Probe else PAUSES[kind]
-        target = self._target(record.route, job, answers_wait=record.state is State.READY)
+        target = self._target(record.route, job, ready=record.state is State.READY)
         if self._start(record, action, target):
             self._not_before[job.name, kind] = now + pause
 
@@ -120,6 +121,11 @@ class Executor:
 
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
         self._cancels.add(login_id, job_id, None)
+
+    def ask_orphan_port(self, login_id: str, view: JobView, asked_at: float) -> None:
+        if worker := self.workers.known(login_id):
+            work = partial(self._ask_orphan_port, worker, view, asked_at)
+            worker.do(("port", view.job_id), Priority.END, work)
 
     def close_tunnels_except(
         self, jobs: Iterable[Job], listening: frozenset[str], now: float
@@ -170,10 +176,10 @@ class Executor:
     def _is_submitting(self, job: Job) -> bool:
         return self.workers.of(spec_of(job).login).busy((job.name, Submit))
 
-    def _target(self, route: str, job: Job, *, answers_wait: bool = False) -> Target:
+    def _target(self, route: str, job: Job, *, ready: bool = False) -> Target:
         spec, service = spec_of(job), self.service(route)
         path = service.check_health_path if service else "/"
-        return Target(route, job, spec, self.workers.of(spec.login), path, answers_wait)
+        return Target(route, job, spec, self.workers.of(spec.login), path, ready)
 
     def _start(self, record: Record, action: Action, target: Target) -> bool:
         worker, job = target.worker, target.job
@@ -245,16 +251,21 @@ class Executor:
     def _probe(self, target: Target) -> None:
         """Many services are ready, and nearly always well: their answers cause no pass each."""
         began = time.monotonic()
+        verify = target.spec.verify
+        token = target.job.token if verify == "token" else ""
         suspected = target.job.name in self._suspected
         self._suspected.discard(target.job.name)
         quiet = sockets(self.run_dir, target.job).quiet
-        check = probe(quiet, target.health_path, watch_closing=suspected)
+        check = probe(quiet, target.health_path, token, watch_closing=suspected)
         if check.closes_unannounced:
             self.put(ClosesUnannounced(target.route))
         when = Period(began, time.monotonic())
         watched = self._watch.seconds(target.job.name, check, when, target.worker.answered_at)
-        event = ev.Probed(target.job.name, check.health, watched)
-        self.put(Happened(target.route, event, waits=target.answers_wait))
+        health = check.health
+        if health is ev.Health.HEALTHY and verify == "listener" and not target.ready:
+            health = _health_by_listeners(target)
+        event = ev.Probed(target.job.name, health, watched)
+        self.put(Happened(target.route, event, waits=target.ready))
 
     def _cancel(self, worker: LoginWorker, job_ids: dict[str, None]) -> None:
         outcome = worker.client.cancel(list(job_ids))
@@ -279,6 +290,13 @@ class Executor:
         else:
             self._trouble(target.worker, outcome.message)
 
+    def _ask_orphan_port(self, worker: LoginWorker, view: JobView, asked_at: float) -> None:
+        port = worker.client.submitted_port(view.job_id)
+        if isinstance(port, outcomes.Unknown):
+            self._trouble(worker, port.message)
+            return
+        self.put(OrphanPort(worker.login.id, view, port, asked_at))
+
     def _ask_queue(self, worker: LoginWorker, now: float) -> None:
         asked_at = time.monotonic()
         views = worker.client.queue()
@@ -296,8 +314,23 @@ def submission(spec: JobSpec, job: Job) -> SubmitSpec:
         bash_file=spec.bash_file,
         port=job.port,
         sbatch_args=spec.sbatch_args,
-        env=dict(spec.env),
+        env={**dict(spec.env), **({"IO_JOB_TOKEN": job.token} if job.token else {})},
     )
+
+
+def _health_by_listeners(target: Target) -> ev.Health:
+    """The last look before requests are sent there: does another user listen on the port?"""
+    job = target.job
+    found = target.worker.client.listeners(job.job_id, job.node, job.port)
+    place = {"route": target.route, "job": job.job_id, "node": job.node, "port": job.port}
+    if isinstance(found, outcomes.Unknown):
+        _LOG.info("could not check who listens on the port", why=found.message, **place)
+        return ev.Health.HEALTHY  # verify: "token" is for sites where this is not enough
+    if found.strangers:
+        users = sorted(found.strangers)
+        _LOG.warning("another user listens on the port", users=users, **place)
+        return ev.Health.UNVERIFIED
+    return ev.Health.HEALTHY
 
 
 def _refused(

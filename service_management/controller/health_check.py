@@ -7,6 +7,7 @@ its answer did not announce that: nginx would send the next request on it, and l
 from __future__ import annotations
 
 import contextlib
+import hmac
 import http.client
 import select
 import socket
@@ -18,6 +19,8 @@ from service_management.lifecycle.events import Health
 PATIENCE = 5.0
 _LONGEST_ANSWER = 1 << 20
 WATCH_CLOSING = 0.6  # seconds; nginx keeps an unused connection for 0.5 s
+TOKEN_HEADER = "IO-Job-Token"  # noqa: S105 - a header's name
+BODY_BYTES = 1 << 16  # of a health answer in which the token is looked for
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -39,9 +42,17 @@ class Check:
 
 
 def probe(
-    tunnel: Path, health_path: str, patience: float = PATIENCE, *, watch_closing: bool = False
+    tunnel: Path,
+    health_path: str,
+    token: str = "",
+    patience: float = PATIENCE,
+    *,
+    watch_closing: bool = False,
 ) -> Check:
-    """Without a tunnel there is no answer. A tunnel whose far end refuses is an answer."""
+    """Without a tunnel there is no answer. A tunnel whose far end refuses is an answer.
+
+    With a token, a good answer has to show it, in the header IO-Job-Token or anywhere in its body.
+    """
     with contextlib.closing(_UnixConnection(tunnel, patience)) as connection:
         try:
             connection.connect()
@@ -49,11 +60,11 @@ def probe(
             return Check(Health.SILENT, connected=False)
         try:
             response = _ask(connection, health_path)
+            health = _health(response, token)
         except TimeoutError:
             return Check(Health.SILENT, connected=True)
         except (OSError, http.client.HTTPException):
             return Check(Health.UNHEALTHY, connected=True)
-        health = Health.HEALTHY if 200 <= response.status < 300 else Health.UNHEALTHY
         closes = watch_closing and _closes_unannounced(connection, response)
         return Check(health, connected=True, closes_unannounced=closes)
 
@@ -61,6 +72,19 @@ def probe(
 def _ask(connection: http.client.HTTPConnection, health_path: str) -> http.client.HTTPResponse:
     connection.request("GET", health_path, headers={"User-Agent": "orchestrator-health"})
     return connection.getresponse()
+
+
+def _health(response: http.client.HTTPResponse, token: str) -> Health:
+    if not 200 <= response.status < 300:
+        return Health.UNHEALTHY
+    return Health.HEALTHY if not token or _shows(response, token) else Health.UNVERIFIED
+
+
+def _shows(response: http.client.HTTPResponse, token: str) -> bool:
+    shown = response.getheader(TOKEN_HEADER, "").encode("latin-1")
+    if hmac.compare_digest(shown, token.encode()):
+        return True
+    return token.encode() in response.read(BODY_BYTES)
 
 
 def _closes_unannounced(

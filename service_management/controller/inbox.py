@@ -47,6 +47,16 @@ class QueueAnswer:
 
 
 @dataclass(frozen=True)
+class OrphanPort:
+    """The port that a job without a record was submitted with; None where Slurm does not tell."""
+
+    login_id: str
+    view: JobView
+    port: int | None
+    asked_at: float  # when squeue, which showed the job, was asked
+
+
+@dataclass(frozen=True)
 class LoginState:
     """A login answered (empty text), or did not, and why."""
 
@@ -80,6 +90,7 @@ Item = (
     | Suspected
     | ClosesUnannounced
     | QueueAnswer
+    | OrphanPort
     | LoginState
     | ConnectionRefused
     | CatalogueLive

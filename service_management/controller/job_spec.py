@@ -3,6 +3,7 @@ with the credentials it was submitted with, also after the configuration has cha
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,7 @@ class JobSpec:
     remote_port: int  # 0: one is chosen per job
     sbatch_args: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
+    verify: str = "listener"
     # About the connection, not the job: another number applies to the next job. 0: as many as the
     # load asks for.
     ssh_connections: int = field(default=1, compare=False)
@@ -35,12 +37,17 @@ class JobSpec:
             remote_port=0 if service.remote_port == "auto" else int(service.remote_port),
             sbatch_args=tuple(service.sbatch_args),
             env=tuple(sorted(service.env.items())),
+            verify=service.verify,
             ssh_connections=0 if service.ssh_connections == "auto" else service.ssh_connections,
         )
 
-    def port(self, nonce: str) -> int:
-        """A fresh port for every attempt, so that one that is taken is not tried again."""
-        return self.remote_port or FIRST_AUTO_PORT + int(nonce, 16) % AUTO_PORTS
+    def choose_port(self) -> int:
+        """A fresh port for every attempt, so that one that is taken is not tried again. Nothing
+        that other users see tells it before the job runs."""
+        return self.remote_port or FIRST_AUTO_PORT + secrets.randbelow(AUTO_PORTS)
+
+    def choose_token(self) -> str:
+        return secrets.token_urlsafe(24) if self.verify == "token" else ""
 
     def dump(self) -> str:
         return _SPEC.dump_json(self).decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -15,6 +15,7 @@ from service_management.controller.inbox import (
     CatalogueRefused,
     Item,
     LoginState,
+    OrphanPort,
     QueueAnswer,
     Suspected,
 )
@@ -66,6 +67,8 @@ class Reconciler:
     def process(self, item: Item, now: float) -> None:
         if isinstance(item, QueueAnswer):
             self._compare_queue(item, now)
+        elif isinstance(item, OrphanPort):
+            self._orphan_port(item, now)
         elif isinstance(item, Suspected):
             if record := self._records.get(item.route):
                 self._effects.probe_soon(record)
@@ -93,25 +96,43 @@ class Reconciler:
         known = {record.job.name for record in self._records.active() if record.job}
         for orphan in found.orphans:
             if orphan.view.name not in known:
-                self._adopt_or_cancel(orphan, answer, now)
+                self._adopt_or_cancel(orphan, answer.login_id, answer.asked_at, now)
 
-    def _adopt_or_cancel(self, orphan: Orphan, answer: QueueAnswer, now: float) -> None:
+    def _orphan_port(self, answer: OrphanPort, now: float) -> None:
+        name = parse_job_name(answer.view.name)
+        known = {record.job.name for record in self._records.active() if record.job}
+        if name is None or answer.view.name in known:
+            return
+        if answer.port is None:
+            self._cancel(answer.login_id, answer.view, "its port is not known")
+            return
+        orphan = Orphan(replace(name, port=answer.port), answer.view)
+        self._adopt_or_cancel(orphan, answer.login_id, answer.asked_at, now)
+
+    def _adopt_or_cancel(self, orphan: Orphan, asked: str, asked_at: float, now: float) -> None:
         """Adopt the job of a service whose record was lost; cancel what no service wants."""
         route, record = orphan.name.route, self._records.get(orphan.name.route)
-        if record is not None and record.since >= answer.asked_at:
+        if record is not None and record.since >= asked_at:
             return  # the answer is older than the record: it cannot tell
         spec = self._records.specs.get(route)
         free = record is not None and record.state in (State.COLD, State.FAILED)
-        if free and spec is not None and self._left_to(spec.login, answer.login_id):
+        if free and spec is not None and self._left_to(spec.login, asked):
             return
-        if free and spec is not None and spec.login.id == answer.login_id:
+        if not free or spec is None or spec.login.id != asked:
+            self._cancel(asked, orphan.view, "no service needs it")
+        elif spec.verify == "token":
+            self._cancel(asked, orphan.view, "its IO_JOB_TOKEN is lost, so it cannot be verified")
+        elif orphan.name.port is None:
+            self._effects.ask_orphan_port(asked, orphan.view, asked_at)
+        else:
             view = orphan.view
             job = Job(view.name, orphan.name.port, now, spec.dump(), job_id=view.job_id)
             _LOG.warning("adopting a job that no record knows", job=job.job_id, route=route)
             self._records.apply(route, ev.Adopted(job), now)
-        else:
-            _LOG.warning("cancelling a job that no record knows", job=orphan.view.job_id)
-            self._effects.cancel_orphan(answer.login_id, orphan.view.job_id)
+
+    def _cancel(self, login_id: str, view: JobView, why: str) -> None:
+        _LOG.warning("cancelling a job that no record knows", job=view.job_id, why=why)
+        self._effects.cancel_orphan(login_id, view.job_id)
 
     def _left_to(self, own: Login, asked: str) -> bool:
         """The service's own login, with the same account, sees the job too and can adopt it."""

@@ -151,12 +151,12 @@ class Records:
         spec = self.specs.get(route)
         if spec is None:
             return None
-        nonce = secrets.token_hex(4)
+        port = spec.choose_port()
         # Two jobs may share a node: with the same port, the wrong one would answer the probe.
-        while not spec.remote_port and spec.port(nonce) in self._ports():
-            nonce = secrets.token_hex(4)
-        port = spec.port(nonce)
-        return Job(job_name(self.identity, route, 0, port, nonce), port, now, spec.dump())
+        while not spec.remote_port and port in self._ports():
+            port = spec.choose_port()
+        name = job_name(self.identity, route, 0, secrets.token_hex(4))
+        return Job(name, port, now, spec.dump(), token=spec.choose_token())
 
     def _ports(self) -> set[int]:
         return {record.job.port for record in self._active.values() if record.job}

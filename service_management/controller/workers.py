@@ -20,6 +20,7 @@ from service_management.lifecycle.job_views import JobEnd, JobView
 from service_management.slurm import outcomes
 from service_management.slurm.client import SlurmClient
 from service_management.slurm.sbatch import SubmitSpec
+from service_management.slurm.srun import Listeners
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.connection import Connection, SshBackend
 from service_management.ssh.login import Login
@@ -39,6 +40,8 @@ class SlurmCalls(Protocol):
     def with_output(self, end: JobEnd) -> JobEnd: ...
     def output(self, job_id: str, lines: int) -> tuple[str, ...] | outcomes.Unknown: ...
     def node_address(self, node: str) -> str | outcomes.Unknown: ...
+    def submitted_port(self, job_id: str) -> int | outcomes.Unknown | None: ...
+    def listeners(self, job_id: str, node: str, port: int) -> Listeners | outcomes.Unknown: ...
 
 
 @dataclass

@@ -14,6 +14,7 @@ from service_management.lifecycle.states import Reason
 class Health(Enum):
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"  # refused, broke off, or answered other than 2xx
+    UNVERIFIED = "unverified"  # answered 2xx, but not provably by the job: see verify
     SILENT = "silent"  # no answer in time: a busy service is not a dead one
 
 

@@ -19,6 +19,8 @@ def _is_about(record: Record, event: Probed) -> bool:
 def _probed_starting(record: Record, event: Probed, context: Context) -> Record:
     if not _is_about(record, event):
         return record
+    if event.health is Health.UNVERIFIED:
+        record = replace(record, reason=Reason.UNVERIFIED)
     if event.health is not Health.HEALTHY:
         return replace(record, startup_used=record.startup_used + event.watched)
     now = context.now
@@ -31,6 +33,10 @@ def _probed_ready(record: Record, event: Probed, context: Context) -> Record:
     """Silence is not illness: a service may be too busy to answer its health path."""
     if event.health is Health.SILENT or not _is_about(record, event):
         return record
+    if event.health is Health.UNVERIFIED:  # no second strike: requests might go to a stranger
+        return record.to(
+            State.STARTING, Reason.UNVERIFIED, context.now, strikes=0, startup_used=0.0
+        )
     if event.health is Health.HEALTHY:
         well = replace(record, strikes=0)
         return moves.forgive(well) if policy.served_long(well, context.now) else well

@@ -5,7 +5,7 @@ All times are of the controller's clock, which nobody can set (host/steady_clock
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from service_management.lifecycle.states import Reason, State
@@ -29,6 +29,8 @@ class Job:
     started_at: float | None = None  # when it was first seen to run
     ending: bool = False  # Slurm is already cleaning it up
     cancelled: bool = False  # cancelling it was decided: there is no way back
+    # In its environment, and to be shown by its health answers (verify: "token").
+    token: str = field(default="", repr=False)
     absent_since: float | None = None  # when Slurm first said that it has no job of this name
 
 

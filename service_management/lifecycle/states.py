@@ -35,6 +35,7 @@ class Reason(StrEnum):
     ENDED = "job_ended"
     REQUEUED = "requeued"
     UNHEALTHY = "unhealthy"
+    UNVERIFIED = "unverified"
     STOPPED = "stopped"
     RESTARTED = "restarted"
     DISABLED = "disabled_by_operator"
@@ -59,6 +60,7 @@ TEXT: dict[Reason, str] = {
     Reason.ENDED: "the job ended while the service was running",
     Reason.REQUEUED: "Slurm put the job back into its queue",
     Reason.UNHEALTHY: "the service stopped answering its health path",
+    Reason.UNVERIFIED: "something answers the health path, but not provably the service's own job",
     Reason.STOPPED: "an operator stopped it",
     Reason.RESTARTED: "an operator restarted it",
     Reason.DISABLED: "an operator disabled it",

@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from service_management.lifecycle.job_views import JobEnd, JobView
+from service_management.slurm.ask import Answer
 from service_management.slurm.outcomes import (
     NotSubmitted,
     StillThere,
@@ -26,6 +26,7 @@ from service_management.slurm.scontrol import (
     parse_node,
     parse_output_files,
     parse_post_mortem,
+    parse_submitted_port,
 )
 from service_management.slurm.squeue import (
     Found,
@@ -34,12 +35,11 @@ from service_management.slurm.squeue import (
     parse_queue,
     queue_script,
 )
+from service_management.slurm.srun import Listeners, PortOwners
 from service_management.slurm.turns import Turns
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.connection import Connection, Result
 from service_management.ssh.errors import SshError
-
-Answer = TypeVar("Answer")
 
 TIMEOUT = 25.0  # for one call; Slurm's own MessageTimeout is 10 s by default
 REPLY_TIME = 3.0  # kept back of it, so that a time limit that was hit there can still be reported
@@ -67,6 +67,7 @@ class SlurmClient:
         self._clock_offset: float | None = None
         self._nodes: dict[str, tuple[float, str]] = {}
         self._output = OutputReader(self._ask)
+        self._port_owners = PortOwners(self._ask)
 
     def submit(self, spec: SubmitSpec, waited: float = 0.0) -> SubmitOutcome:
         """NotSubmitted only where that is certain. Any doubt is Unknown, to be settled by `find`.
@@ -103,6 +104,17 @@ class SlurmClient:
         if not job_ids:
             return True
         return self._ask("cancel", cancel_script(job_ids, self._remote_limit), parse_cancel)
+
+    def submitted_port(self, job_id: str) -> int | Unknown | None:
+        """The port that the job was submitted with; None where Slurm does not show it."""
+        mark = secrets.token_hex(8)
+        script = job_script(job_id, mark, self._remote_limit)
+        return self._ask("port", script, lambda result: parse_submitted_port(result, mark))
+
+    def listeners(self, job_id: str, node: str, port: int) -> Listeners | Unknown:
+        """Which users listen on the port of the job's node. Unknown where the site has no srun
+        that can tell."""
+        return self._port_owners.ask(job_id, node, port)
 
     def post_mortem(self, job_id: str) -> JobEnd | StillThere | Unknown:
         """How the job ended, by Slurm's word alone: see `with_output` for what it wrote."""

@@ -1,43 +1,49 @@
-"""A job's unique name, written down before sbatch runs: how it is found again after a crash."""
+"""A job's unique name, written down before sbatch runs: by it the job is found after a crash.
+
+`squeue` shows the name to every user of the cluster, so it does not contain the service's port:
+somebody could listen there before the job does.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-_PREFIX = re.compile(r"[A-Za-z0-9_-]+")
-_NONCE = re.compile(r"[A-Za-z0-9_-]+")
+_WORD = r"[A-Za-z0-9_-]+"
+_PREFIX, _NONCE = re.compile(_WORD), re.compile(_WORD)
+# Only the route may contain dots. The "s" tells the two forms apart, whatever the route is.
+_NAME = re.compile(rf"({_WORD})\.(.+)\.s([0-9]+)\.({_WORD})", re.DOTALL)
+# As names were until 0.1.0: jobs that run under one are still recognized.
+_OLD_NAME = re.compile(rf"({_WORD})\.(.+)\.([0-9]+)\.([0-9]+)\.({_WORD})", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class JobName:
-    """What a job's name says of it. `str()` is the name."""
+    """The parts of a job's name. `str()` is the name."""
 
-    prefix: str  # whose jobs these are: one per orchestrator
+    prefix: str  # of one orchestrator: all its jobs have it
     route: str
     slot: int
-    port: int
     nonce: str
+    port: int | None = None  # only in the old form
 
     def __str__(self) -> str:
+        if self.port is None:
+            return f"{self.prefix}.{self.route}.s{self.slot}.{self.nonce}"
         return f"{self.prefix}.{self.route}.{self.slot}.{self.port}.{self.nonce}"
 
 
-def job_name(prefix: str, route: str, slot: int, port: int, nonce: str) -> str:
-    """Only the route may contain dots; anything else would not be read back as it was."""
+def job_name(prefix: str, route: str, slot: int, nonce: str) -> str:
+    """Other characters in prefix and nonce would not be read back as they were."""
     if not _PREFIX.fullmatch(prefix) or not _NONCE.fullmatch(nonce):
         raise ValueError(f"prefix {prefix!r} and nonce {nonce!r}: letters, digits, _ and - only")
-    return str(JobName(prefix, route, slot, port, nonce))
+    return str(JobName(prefix, route, slot, nonce))
 
 
 def parse_job_name(name: str) -> JobName | None:
     """None for a job that is not an orchestrator's."""
-    parts = name.rsplit(".", 3)
-    if len(parts) != 4:
-        return None
-    head, slot, port, nonce = parts
-    prefix, dot, route = head.partition(".")
-    numbers = (slot + port).isascii() and slot.isdigit() and port.isdigit()
-    if not (dot and route and numbers and _PREFIX.fullmatch(prefix) and _NONCE.fullmatch(nonce)):
-        return None
-    return JobName(prefix, route, int(slot), int(port), nonce)
+    if found := _NAME.fullmatch(name):
+        return JobName(found[1], found[2], int(found[3]), found[4])
+    if old := _OLD_NAME.fullmatch(name):
+        return JobName(old[1], old[2], int(old[3]), old[5], int(old[4]))
+    return None

@@ -14,10 +14,10 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
+from service_management.slurm.ask import Ask
 from service_management.slurm.clean_text import output_line
 from service_management.slurm.outcomes import Unknown
 from service_management.slurm.scontrol import sections
@@ -81,17 +81,6 @@ def parse_output(result: Result, mark: str) -> OutputTail:
     return OutputTail(
         tuple(line for line in lines if line), "done" in found, reader[1] if reader else ""
     )
-
-
-Answer = TypeVar("Answer")
-
-
-class Ask(Protocol):
-    """Runs a script on the login node and parses its answer."""
-
-    def __call__(
-        self, command: str, script: str, parse: Callable[[Result], Answer]
-    ) -> Answer | Unknown: ...
 
 
 class OutputReader:

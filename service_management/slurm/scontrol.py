@@ -56,6 +56,19 @@ def parse_output_files(result: Result, mark: str) -> tuple[str, ...] | Unknown:
     return tuple(dict.fromkeys(filter(None, _output_files(answer or {}))))
 
 
+def parse_submitted_port(result: Result, mark: str) -> int | Unknown | None:
+    """The last word of the job's command line. None where Slurm shows no such word."""
+    answer = _scontrol_answer(result, mark)
+    if isinstance(answer, Unknown):
+        return answer
+    _, text = sections(result.stdout, mark).get("scontrol", ("", ""))
+    if answer is None:
+        return Unknown("Slurm does not remember the job's command line.", "slurm")
+    # Of the text itself: in a path, a word that looks like another field would end the field.
+    command = re.search(r"^ *Command=.* ([0-9]{1,5})$", text, re.MULTILINE)
+    return int(command[1]) if command else None
+
+
 def node_script(node: str, seconds: float) -> str:
     return f"""{ask_slurm(seconds)}
 for name in "$(hostname 2>/dev/null)" "$(hostname -s 2>/dev/null)" "$(hostname -f 2>/dev/null)"; do

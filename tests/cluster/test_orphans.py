@@ -61,7 +61,7 @@ def test_duplicates_and_jobs_of_unknown_routes_are_cancelled_and_nobody_elses(
         for name in (
             f"someone-else.{route}.0.20001.aaaaaaaa",
             f"{stack.identity}.{route}.0.20002.bbbbbbbb",
-            f"{stack.identity}.no-such-route.0.20003.cccccccc",
+            f"{stack.identity}.no-such-route.s0.cccccccc",
         )
     )
 

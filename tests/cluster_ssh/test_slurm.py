@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -269,6 +271,24 @@ def test_login_noise_is_ignored(client: SlurmClient, cluster: Cluster) -> None:
         assert isinstance(client.post_mortem(job_id), StillThere)
     finally:
         cluster.set_login_noise(False)
+
+
+def test_a_port_of_a_job_is_known_and_who_listens_on_it(client, cluster) -> None:
+    cluster.write_script("listen.sh", "#!/bin/sh\nexec python3 -m http.server $1\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    job = replace(spec("listen.sh"), port=port)
+    seen = running(client, submitted(client, job))
+    assert client.submitted_port(seen.job_id) == port
+
+    def users() -> frozenset[int]:
+        found = client.listeners(seen.job_id, seen.node, port)
+        assert not isinstance(found, Unknown), found
+        assert not found.strangers
+        return found.users
+
+    wait_until(lambda: users() == {cluster.spec.uid}, 15)
 
 
 def test_another_jobs_odd_name_is_parsed(client: SlurmClient, cluster: Cluster) -> None:

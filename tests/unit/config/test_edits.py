@@ -46,6 +46,7 @@ EDITS: dict[str, tuple[Any, set[str]]] = {
     "quiet_paths": ([], {"route"}),
     "access_log": ("full", {"route"}),
     "keepalive": (False, {"route"}),
+    "verify": ("token", {"job"}),
 }
 
 

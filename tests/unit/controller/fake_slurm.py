@@ -10,6 +10,7 @@ from pathlib import Path
 from service_management.lifecycle.job_views import JobEnd, JobView
 from service_management.slurm import outcomes
 from service_management.slurm.sbatch import SubmitSpec
+from service_management.slurm.srun import Listeners
 from service_management.ssh.connection import Forward, Result
 from service_management.ssh.errors import SshError
 from service_management.ssh.login import Login
@@ -27,6 +28,8 @@ class FakeSlurm:
     cancelled: bool | outcomes.Unknown = UNKNOWN
     end: JobEnd | outcomes.StillThere | outcomes.Unknown = UNKNOWN
     lines: tuple[str, ...] = ()
+    port: int | outcomes.Unknown | None = UNKNOWN
+    owners: Listeners | outcomes.Unknown = UNKNOWN
     calls: list[tuple[object, ...]] = field(default_factory=list)
     go: threading.Event = field(default_factory=threading.Event)  # calls wait for it
 
@@ -63,6 +66,14 @@ class FakeSlurm:
     def node_address(self, node: str) -> str | outcomes.Unknown:
         self._call("node_address", node)
         return UNKNOWN
+
+    def submitted_port(self, job_id: str) -> int | outcomes.Unknown | None:
+        self._call("submitted_port", job_id)
+        return self.port
+
+    def listeners(self, job_id: str, node: str, port: int) -> Listeners | outcomes.Unknown:
+        self._call("listeners", job_id, node, port)
+        return self.owners
 
     def _call(self, *call: object) -> None:
         self.calls.append(call)

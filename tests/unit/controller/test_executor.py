@@ -95,8 +95,12 @@ def bench() -> Iterator[Bench]:
         lambda bench: bench.executor.fetch_end("digits", JOB),
         lambda bench: bench.executor.look_at_job("digits", JOB),
         lambda bench: bench.executor.poll_queue(LOGIN, NOW),
+        lambda bench: (
+            bench.executor.workers.of(LOGIN),
+            bench.executor.ask_orphan_port(LOGIN.id, VIEW, NOW),
+        ),
     ],
-    ids=["submit", "find", "cancel", "tunnel", "end", "look", "queue"],
+    ids=["submit", "find", "cancel", "tunnel", "end", "look", "queue", "port"],
 )
 def test_an_unknown_answer_is_trouble_and_no_event(bench: Bench, ask) -> None:
     ask(bench)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as some
 
+from service_management.controller.executor import submission
 from service_management.controller.job_spec import (
     AUTO_PORTS,
     FIRST_AUTO_PORT,
@@ -75,16 +76,29 @@ def test_a_job_of_a_version_without_the_key_has_one_connection() -> None:
     assert JobSpec.load(json.dumps(stored)).ssh_connections == 1
 
 
-def test_a_fixed_port_is_used_as_it_stands() -> None:
-    assert SPEC.port("ffffffff") == 8080
+def test_a_fixed_port_is_used_as_it_is() -> None:
+    assert SPEC.choose_port() == 8080
 
 
-@given(some.integers(0, 2**32 - 1))
-def test_a_port_of_its_own_is_given_to_each_attempt_below_the_ephemeral_range(nonce) -> None:
-    port = replace(SPEC, remote_port=0).port(f"{nonce:08x}")
-    assert FIRST_AUTO_PORT <= port < FIRST_AUTO_PORT + AUTO_PORTS <= 32768
-
-
-def test_auto_is_a_port_per_attempt() -> None:
+def test_auto_is_a_port_per_attempt_below_the_ephemeral_range() -> None:
     auto = JobSpec.of(configured(remote_port="auto"), KEY_DIR)
-    assert auto.port("00000001") != auto.port("00000002")
+    ports = {auto.choose_port() for _ in range(100)}
+    assert len(ports) > 50
+    assert min(ports) >= FIRST_AUTO_PORT
+    assert max(ports) < FIRST_AUTO_PORT + AUTO_PORTS <= 32768
+
+
+def test_only_a_job_that_is_verified_by_a_token_has_one() -> None:
+    verified = JobSpec.of(configured(verify="token"), KEY_DIR)
+    assert SPEC.choose_token() == ""
+    assert len(verified.choose_token()) >= 32
+    assert verified.choose_token() != verified.choose_token()
+    job = Job("n", 1, 0.0, verified.dump(), token="secret")
+    assert submission(verified, job).env["IO_JOB_TOKEN"] == "secret"
+    assert "IO_JOB_TOKEN" not in submission(SPEC, Job("n", 1, 0.0)).env
+
+
+def test_a_job_of_a_version_without_verify_is_no_changed_one() -> None:
+    stored = json.loads(SPEC.dump())
+    del stored["verify"]
+    assert JobSpec.load(json.dumps(stored)) == SPEC

@@ -235,6 +235,19 @@ def test_a_service_too_busy_to_answer_its_health_path_stays_routed() -> None:
     assert after(replace(READY, strikes=2), probed(ev.Health.SILENT)).state is State.READY
 
 
+def test_an_answer_that_is_not_provably_the_jobs_is_not_routed() -> None:
+    unproven = probed(ev.Health.UNVERIFIED, watched=4.0)
+    waiting = after(STARTING, unproven)
+    assert (waiting.state, waiting.reason) == (State.STARTING, Reason.UNVERIFIED)
+    assert waiting.startup_used == STARTING.startup_used + 4.0
+    assert after(waiting, probed()).state is State.READY
+
+
+def test_a_stranger_on_the_port_is_unpublished_at_once() -> None:
+    left = after(READY, probed(ev.Health.UNVERIFIED))
+    assert (left.state, left.reason) == (State.STARTING, Reason.UNVERIFIED)
+
+
 def test_the_health_of_an_older_job_routes_nothing() -> None:
     assert after(STARTING, probed(job_name="older")) == STARTING
     assert after(READY, probed(ev.Health.UNHEALTHY, "older")) == READY

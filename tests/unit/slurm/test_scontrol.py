@@ -9,6 +9,7 @@ from service_management.slurm.outcomes import StillThere, Unknown
 from service_management.slurm.scontrol import (
     parse_output_files,
     parse_post_mortem,
+    parse_submitted_port,
     scontrol_fields,
 )
 from service_management.ssh.connection import Result
@@ -82,6 +83,25 @@ def test_a_job_that_is_not_over_is_still_there(state: str, phase: JobPhase) -> N
         "demo1",
         "p.a.0.8000.n1",
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "port"),
+    [
+        ("/home/a/crash.sh JobState=RUNNING 8000", 8000),
+        ("/home/a/two words 1.sh 8123", 8123),
+        ("(null)", None),
+        ("/home/a/run.sh", None),
+    ],
+)
+def test_the_port_is_the_last_word_of_the_command(line: str, port: int | None) -> None:
+    text = RUNNING.replace("/home/a/crash.sh JobState=RUNNING 8000", line)
+    assert parse_submitted_port(scontrol(0, text), MARK) == port
+
+
+def test_a_job_that_slurm_does_not_show_has_an_unknown_port() -> None:
+    assert isinstance(parse_submitted_port(scontrol(1, FORGOTTEN), MARK), Unknown)
+    assert isinstance(parse_submitted_port(scontrol(1, SILENT), MARK), Unknown)
 
 
 @pytest.mark.parametrize("rest", ["", DISABLED, f"{MARK} sacct 0\n\n"])

@@ -13,6 +13,7 @@ from service_management.slurm.outcomes import Unknown
 from service_management.slurm.reasons import PENDING, explain_pending
 from service_management.slurm.scancel import parse_cancel
 from service_management.slurm.scontrol import parse_node
+from service_management.slurm.srun import Listeners, PortOwners, parse_listeners
 from service_management.ssh.connection import Result
 
 NODE = """\
@@ -104,15 +105,31 @@ numbers = st.integers(0, 65535)
 routes = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 
 
+@given(prefix=words, route=routes, slot=numbers, nonce=words)
+def test_a_job_name_is_read_back_as_it_was(prefix, route, slot, nonce) -> None:
+    name = job_name(prefix, route, slot, nonce)
+    assert parse_job_name(name) == JobName(prefix, route, slot, nonce)
+
+
 @given(prefix=words, route=routes, slot=numbers, port=numbers, nonce=words)
-def test_a_job_name_is_read_back_as_it_was(prefix, route, slot, port, nonce) -> None:
-    name = job_name(prefix, route, slot, port, nonce)
-    assert parse_job_name(name) == JobName(prefix, route, slot, port, nonce)
+def test_a_name_of_an_earlier_version_is_read_too(prefix, route, slot, port, nonce) -> None:
+    old = JobName(prefix, route, slot, nonce, port)
+    assert parse_job_name(str(old)) == old
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", "interactive", "a.b.c", "a.b.1.x.n", "a.1.2.n", ".r.1.2.n", "a.r.².2.n", "a..1.2.n"],
+    [
+        "",
+        "interactive",
+        "a.b.c",
+        "a.b.1.x.n",
+        "a.1.2.n",
+        ".r.s1.n",
+        "a.r.s².n",
+        "a..s1.n",
+        "a.s1.n",
+    ],
 )
 def test_other_peoples_jobs_have_no_such_name(name: str) -> None:
     assert parse_job_name(name) is None
@@ -120,4 +137,44 @@ def test_other_peoples_jobs_have_no_such_name(name: str) -> None:
 
 def test_a_prefix_with_a_dot_is_refused() -> None:
     with pytest.raises(ValueError, match="prefix"):
-        job_name("a.b", "r", 0, 1, "n")
+        job_name("a.b", "r", 0, "n")
+
+
+LISTENING = """\
+1000
+   0: 00000000:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 562 1 0
+   3: 00000000000000000000000000000000:1F40 00000000000000000000000000000000:0000 0A 0:0 00:0 0 {} 0
+"""
+
+
+@pytest.mark.parametrize(("other", "strangers"), [(1000, set()), (0, set()), (1001, {1001})])
+def test_only_another_user_than_the_jobs_and_root_is_a_stranger(other, strangers) -> None:
+    found = parse_listeners(Result(0, LISTENING.format(other), ""))
+    assert isinstance(found, Listeners)
+    assert found.strangers == strangers
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        Result(1, "", "srun: unrecognized option '--overlap'"),
+        Result(124, "1000\n", ""),
+        Result(127, "", ""),
+        Result(0, "", ""),
+    ],
+)
+def test_a_site_whose_srun_cannot_tell_leaves_the_owner_unknown(result: Result) -> None:
+    assert isinstance(parse_listeners(result), Unknown)
+
+
+def test_a_site_that_cannot_tell_is_not_asked_at_every_start() -> None:
+    asked: list[str] = []
+
+    def ask(command: str, script: str, parse):
+        asked.append(script)
+        return Unknown("Slurm did not answer srun: unrecognized option", "slurm")
+
+    owners = PortOwners(ask)
+    for job in ("1", "2", "3"):
+        assert isinstance(owners.ask(job, "n1", 8000), Unknown)
+    assert len(asked) == 1

@@ -33,6 +33,7 @@ JOB = Job(
     started_at=4.5,
     ending=True,
     cancelled=True,
+    token="t0k3n",
     absent_since=5.5,
 )
 FAILURE = Failure(
