@@ -20,11 +20,9 @@ from service_management.gateway.nginx import Nginx
 from service_management.gateway.render import GatewayRefused, render
 from service_management.gateway.reuse import Reuse
 from service_management.host import ports
+from service_management.lifecycle.intervals import FILE_EVERY, FILE_RETRY, FILE_RETRY_COSTLY
 
 _LOG = structlog.get_logger(__name__)
-LOOK_EVERY = 0.25
-RETRY_EVERY = 1.0  # a refused file is read again: a missing key file may be there now
-RETRY_COSTLY = 30.0  # after a refusal by nginx, whose check is slow
 
 
 class ServeRefused(Exception):
@@ -53,15 +51,15 @@ class CatalogueWatcher:
         self._running: Future[None] | None = None
         self._signature: object = None
         self._refused: tuple[Problem, ...] = ()
-        self._pause = RETRY_EVERY
+        self._pause = FILE_RETRY
         self._served = False
         self._look_at = self._retry_at = 0.0
 
     def look(self, now: float) -> None:
-        """Called at every pass; looks at the file every LOOK_EVERY seconds."""
+        """Called at every pass; looks at the file every FILE_EVERY seconds."""
         if now < self._look_at or (self._running and not self._running.done()):
             return
-        self._look_at = now + LOOK_EVERY
+        self._look_at = now + FILE_EVERY
         signature = _signature(self._source.file)
         if signature == self._signature and not (self._refused and now >= self._retry_at):
             return
@@ -101,7 +99,7 @@ class CatalogueWatcher:
                 # Without values: among them are secrets, or parts of them where a quote is missing.
                 words = str(problem.public())
                 _LOG.error("configuration refused, the last valid one stays", problem=words)
-        self._refused, self._pause = problems, RETRY_COSTLY if costly else RETRY_EVERY
+        self._refused, self._pause = problems, FILE_RETRY_COSTLY if costly else FILE_RETRY
         if not self._served:
             self._serve_last_good()
         self._put(CatalogueRefused(problems))

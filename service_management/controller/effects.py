@@ -1,5 +1,5 @@
-"""What the controller may ask of the outside. `Executor` does it for real; `RecordingEffects`, for
-tests, only writes down what it was asked."""
+"""The actions of the controller. `Executor` carries them out; `RecordingEffects`, for tests, only
+writes them down."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Effects(Protocol):
         """Ask the login for its queue."""
 
     def fetch_end(self, route: str, job: Job) -> None:
-        """Ask how a job ended that is missing from its login's queue."""
+        """Ask how a job ended that squeue no longer shows."""
 
     def look_at_job(self, route: str, job: Job) -> None:
         """Ask about one job by its id whether it runs already."""
 
     def cancel_orphan(self, login_id: str, job_id: str) -> None:
-        """Cancel a job that no record knows."""
+        """Cancel a job that carries this orchestrator's prefix and is in no record."""
 
     def ask_orphan_port(self, login_id: str, view: JobView, asked_at: float) -> None:
         """Ask which port a job was submitted with that no record knows."""
@@ -57,7 +57,7 @@ class Effects(Protocol):
         """Whether the socket listens and leads to the node where the job runs now."""
 
     def forget_jobs_except(self, names: set[str]) -> None:
-        """Drop what is remembered of all other jobs."""
+        """Forget everything about all other jobs."""
 
 
 @dataclass

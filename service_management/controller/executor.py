@@ -37,6 +37,8 @@ from service_management.lifecycle.actions import Action, Cancel, Find, Probe, Su
 from service_management.lifecycle.intervals import (
     CANCEL_EVERY,
     FIND_EVERY,
+    LOGIN_KEPT,
+    LOGINS_EVERY,
     TUNNEL_EVERY,
     probe_interval,
 )

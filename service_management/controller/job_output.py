@@ -1,4 +1,5 @@
-"""What a service's job wrote: asked of the cluster while it runs, remembered once it failed."""
+"""The last lines that a service's job wrote: read on the cluster while it runs, stored once it has
+failed."""
 
 from __future__ import annotations
 
@@ -12,13 +13,13 @@ NOTHING = "No job is running, and no attempt has failed: there is no output.\n"
 
 
 class JobOutputs:
-    def __init__(self, hands: Workers) -> None:
-        self._hands = hands
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
 
     def last_lines(self, record: Record, lines: int) -> str:
         job, failure = record.job, record.last_failure
         if job is not None and job.job_id:
-            written = self._hands.of(spec_of(job).login).client.output(job.job_id, lines)
+            written = self._workers.of(spec_of(job).login).client.output(job.job_id, lines)
             if isinstance(written, Unknown):
                 raise ClusterError(written.kind, written.message)
             return "".join(f"{line}\n" for line in written)

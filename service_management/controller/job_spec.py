@@ -21,7 +21,7 @@ FIRST_AUTO_PORT, AUTO_PORTS = 20000, 10000  # below Linux's ephemeral range
 class JobSpec:
     login: Login
     bash_file: str
-    remote_port: int  # 0: one is chosen per job
+    remote_port: int  # 0: each job gets one of its own
     sbatch_args: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     verify: str = "listener"

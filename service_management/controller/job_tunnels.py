@@ -22,13 +22,13 @@ from service_management.controller.socket_paths import (
     sockets,
 )
 from service_management.controller.workers import LoginWorker
+from service_management.lifecycle.intervals import CLOSE_FIRST, CLOSE_LONGEST
 from service_management.lifecycle.record import Job
 from service_management.slurm import outcomes
 from service_management.ssh.connection import Connection, Forward
 from service_management.ssh.errors import ClusterError
 
 BATCH = 50  # tunnels that are opened together, before the next look at what is wanted
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # between attempts to close the same tunnel, seconds
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,10 @@ class JobTunnels:
         cannot be closed, or that no login knows, is tried again at growing pauses."""
         kept = {str(path) for job in jobs for path in sockets(self._run_dir, job).all}
         strays = (listening | on_disk(self._run_dir)) - kept
-        self._close_at = {path: self._close_at.get(path, (now, FIRST_PAUSE)) for path in strays}
+        self._close_at = {path: self._close_at.get(path, (now, CLOSE_FIRST)) for path in strays}
         for path, (due, pause) in self._close_at.items():
             if now >= due:
-                self._close_at[path] = (now + pause, min(pause * 2, LONGEST_PAUSE))
+                self._close_at[path] = (now + pause, min(pause * 2, CLOSE_LONGEST))
                 for worker in workers:
                     close = partial(_close, worker, Path(path))
                     worker.do((path, "close"), Priority.CLOSE, close)

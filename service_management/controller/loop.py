@@ -133,13 +133,22 @@ class Controller:
             try:
                 self.step(self._inbox.take(self._patience()))
             except Exception:
-                # The next pass starts from the same records: better late than never again.
+                # The next pass starts from the same records. A controller that ended here would
+                # leave every job running and every request held.
                 _LOG.exception("a pass of the controller failed")
                 self._stopped.wait(1.0)
         self._ended.set()
 
     def step(self, items: Iterable[Item]) -> None:
-        """One pass."""
+        """One pass.
+
+        1. Items first, in order of arrival: a request that has arrived counts before idleness does.
+        2. Then the tick, with the requests in flight: it sees what the items have changed.
+        3. Commit, which also acts: see `_commit` for its order.
+        4. Ask the logins last. An answer of squeue is compared with the records as of this pass, so
+           it must not be older than they are.
+        5. Start what was collected for one call.
+        """
         now = self._clock()
         self._arrived += items
         if not self._restored:
@@ -228,8 +237,9 @@ class Controller:
         return ev.Ticked(self._in_flight(record), held, last_request)
 
     def _due(self, fresh: bool) -> list[Record]:
-        """Ready and draining services have news only with a new sample: a sample that is older than
-        the end of routing cannot tell who slipped in. Others may need an action at any tick."""
+        """Ready and draining services change only with a new sample of the requests in flight: one
+        that is older than the end of routing cannot show a request that slipped in. The others may
+        need an action at any tick."""
         routed_once = (State.READY, State.DRAINING)
         active = [r for r in self._records.active() if fresh or r.state not in routed_once]
         wanted = self._records.always_on.union(self._snapshot.waiters.routes())
@@ -244,7 +254,7 @@ class Controller:
     # -- commit, then act -----------------------------------------------------------
 
     def _commit_or_put_back(self, changes: Changes, now: float) -> None:
-        """A disk that is full today must not make us forget what was decided."""
+        """A disk that is full now must not lose what was decided."""
         try:
             self._commit(changes, now)
         except Exception:
@@ -257,11 +267,12 @@ class Controller:
         1. Unpublish first: no request may go where the decision says that none should.
         2. Store: an intent to submit is on disk before `sbatch` can run.
         3. Log, once: the entries are dropped, so that a pass repeated from here repeats no line.
-        4. Publish: only what the store calls ready.
+        4. Publish only what the store calls ready, and before it is shown: a held request that is
+           woken finds its route.
         5. Show the records, and wake the requests that wait for them.
-        6. Act. An action that is lost from here on is derived from the records again; a submission
-           is found, or found absent, by its name.
-        7. Release those who asked: what they asked for is committed and visible.
+        6. Act. An action that is lost from here on follows from the record again; a submission is
+           looked for by its name.
+        7. Release the threads that asked: their decision is committed and visible.
         """
         self._unpublish(changes)
         durable = [record for route, record in changes.records.items() if route in changes.durable]

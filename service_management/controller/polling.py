@@ -1,4 +1,4 @@
-"""When each login is asked for its queue: one squeue for all of its jobs, as rarely as will do."""
+"""When each login is asked for its queue: one squeue for all of its jobs, as rarely as possible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from service_management.ssh.login import Login
 
 class Polling:
     def __init__(self) -> None:
-        self.trouble: dict[str, str] = {}  # login id → why it cannot be asked just now
+        self.trouble: dict[str, str] = {}  # login id → why it did not answer; empty if it did
         self.learned: dict[str, float] = {}  # job name → when its id became known
         self._asked: dict[str, float] = {}  # login id → when it was last asked
         self._looked: dict[str, float] = {}  # route → when its job was last asked about by its id

@@ -14,7 +14,7 @@ from service_management.lifecycle.record import Job, Record
 
 
 class Routes(Protocol):
-    """What is published is exactly what is ready."""
+    """Exactly the ready services are published."""
 
     def published(self) -> Iterable[str]: ...
     def publish(self, route: str, tunnels: tuple[Path, ...], quiet: Path) -> None: ...

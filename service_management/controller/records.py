@@ -19,6 +19,7 @@ from service_management.controller.job_spec import JobSpec, spec_of
 from service_management.lifecycle.actions import Submit
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed
+from service_management.lifecycle.intervals import SOFT_SAVE
 from service_management.lifecycle.policy import Policy
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import TEXT, State
@@ -33,7 +34,6 @@ _LOG = structlog.get_logger(__name__)
 _UNCONFIGURED = Policy(math.inf, math.inf, math.inf, drain_timeout=60.0)
 _JOB_ENDED = (JobOver, SubmitFailed, JobAbsent)  # the job has ended, or never existed
 OUTPUT_LINES = 10  # of a failed attempt's output, stored with its event
-SOFT_SAVE = 5.0  # seconds of activity that a crash may lose; never a lifecycle change
 
 
 class RecordStore(Protocol):

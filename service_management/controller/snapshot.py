@@ -27,7 +27,7 @@ class ServiceSnapshot:
     record: Record
     inflight: int | None
     held: int
-    trouble: str  # why the cluster cannot be asked just now; empty when it can
+    trouble: str  # why the cluster did not answer the last time; empty if it did
     keepalive: bool = True  # whether a connection to the service carries several requests
 
 

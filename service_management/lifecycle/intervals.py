@@ -29,6 +29,15 @@ TROUBLED_EVERY, IDLE_EVERY = 60.0, 600.0
 
 
 CATALOGUE_RETRY = 1.0  # a catalogue that could not be taken up, such as with a full disk
+FILE_EVERY = 0.25  # services_config.json is looked at
+FILE_RETRY = 1.0  # a refused file is read again: a missing key file may be there now
+FILE_RETRY_COSTLY = 30.0  # after a refusal by nginx, whose check is slow
+
+SOFT_SAVE = 5.0  # of activity that a crash may lose; never a lifecycle change
+
+LOGINS_EVERY = 5.0  # logins that nothing needs are looked for
+LOGIN_KEPT = 10.0  # after the last service or job that needed it; an edit may be corrected
+CLOSE_FIRST, CLOSE_LONGEST = 0.5, 60.0  # between attempts to close the same tunnel
 
 
 def queue_interval(record: Record, now: float) -> float:

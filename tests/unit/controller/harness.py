@@ -65,11 +65,15 @@ class RecordingRoutes:
     calls: Calls
     snapshot: Snapshot
     routes: set[str] = field(default_factory=set)
+    fail_next: Exception | None = None  # raised by the next `publish`, once
 
     def published(self) -> Iterable[str]:
         return list(self.routes)
 
     def publish(self, route: str, tunnels: tuple[Path, ...], quiet: Path) -> None:
+        failure, self.fail_next = self.fail_next, None
+        if failure is not None:
+            raise failure
         self.routes.add(route)
         self.calls.append(("publish", route, self._shown(route)))
 

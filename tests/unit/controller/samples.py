@@ -1,4 +1,4 @@
-"""Services as the configuration gives them, and records of theirs that have a job."""
+"""Configured services, and records of services that have a job."""
 
 from __future__ import annotations
 

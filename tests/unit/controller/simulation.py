@@ -118,9 +118,9 @@ class Simulation:
             self.happen(ev.SubmitFailed(name, Reason.SUBMIT_REJECTED, "no"))
         elif fate == "late":
             self.slurm.on_the_way.append((name, self.now + LANDS_WITHIN))
-        elif fate in ("told", "unheard"):
+        elif fate in ("answered", "unanswered"):
             job = self.slurm.sbatch(name)
-            if fate == "told":
+            if fate == "answered":
                 self.happen(ev.Submitted(name, job.id))
 
     def ask(self, kind: str) -> None:
@@ -150,7 +150,7 @@ class Simulation:
             return [ev.Probed(action.job.name, health)]
         return []
 
-    def hear(self, kind: str) -> None:
+    def take_answer(self, kind: str) -> None:
         answer = self.underway.pop(kind, ())
         if isinstance(answer, QueueAnswer):
             self._compare(answer)
@@ -180,10 +180,10 @@ class Simulation:
             self.record = replace(self.record, failures=0)
         for _ in range(400):
             self.tick(2.0, inflight=0, held=int(wanted))
-            self.submit("told")
+            self.submit("answered")
             for kind in ("find", "cancel", "probe", "queue", "post_mortem"):
                 self.ask(kind)
-                self.hear(kind)
+                self.take_answer(kind)
             self._jobs_go_on()
             if self.settled(wanted):
                 return

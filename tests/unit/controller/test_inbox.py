@@ -1,4 +1,4 @@
-"""What arrives wakes the controller, unless it can wait for the next pass; nothing is lost."""
+"""Urgent items wake the controller, others wait for the next pass; none is lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WAITS = Happened("text", ev.Demanded(), waits=True)
 WAKES = Happened("digits", ev.Demanded())
 
 
-def test_all_that_is_there_is_taken_at_once_in_its_order() -> None:
+def test_all_items_are_taken_together_in_order() -> None:
     inbox = Inbox()
     items = [WAKES, Suspected("digits"), Happened("text", ev.StartAsked())]
     for item in items:
@@ -33,14 +33,14 @@ def test_all_that_is_there_is_taken_at_once_in_its_order() -> None:
     assert list(inbox.take(0.0)) == []
 
 
-def test_what_waits_does_not_end_the_wait_and_is_taken_then() -> None:
+def test_an_item_that_may_wait_does_not_end_the_wait() -> None:
     inbox, began = Inbox(), time.monotonic()
     inbox.put(WAITS)
     assert list(inbox.take(0.05)) == [WAITS]
     assert time.monotonic() - began >= 0.04
 
 
-def test_what_waits_keeps_its_place_before_what_does_not() -> None:
+def test_an_item_that_may_wait_keeps_its_place_in_order() -> None:
     """A stop that arrives after a request is not undone by that request."""
     inbox = Inbox()
     inbox.put(WAITS)
@@ -48,7 +48,7 @@ def test_what_waits_keeps_its_place_before_what_does_not() -> None:
     assert list(inbox.take(10.0)) == [WAITS, WAKES]
 
 
-def test_a_wait_ends_as_soon_as_something_arrives_or_it_is_told_to() -> None:
+def test_an_urgent_item_or_a_wake_up_ends_the_wait() -> None:
     for wake in (lambda inbox: inbox.put(WAKES), lambda inbox: inbox.wake()):
         inbox, taken = Inbox(), []
         waiter = threading.Thread(target=lambda i=inbox, t=taken: t.append(i.take(20.0)))
@@ -75,7 +75,7 @@ def controller(state: State) -> Controller:
 
 
 @pytest.mark.parametrize("state", State)
-def test_demand_wakes_the_controller_where_it_may_start_something(state: State) -> None:
+def test_demand_wakes_the_controller_where_it_may_start_a_job(state: State) -> None:
     asked = controller(state)
     asked.demanded("digits", "r1")
     [item] = asked._inbox.take(0.0)
@@ -83,7 +83,7 @@ def test_demand_wakes_the_controller_where_it_may_start_something(state: State) 
     assert item.waits == (state in (State.QUEUED, State.STARTING, State.READY))
 
 
-def test_demand_for_a_service_nobody_has_seen_yet_wakes_the_controller() -> None:
+def test_demand_for_an_unknown_service_wakes_the_controller() -> None:
     asked = controller(State.READY)
     asked.demanded("text")
     [item] = asked._inbox.take(0.0)

@@ -32,7 +32,7 @@ SPEC = JobSpec.of(
 words = some.text(some.characters(exclude_categories=["Cs"]))
 
 
-def test_a_spec_holds_all_that_cancelling_needs_after_the_service_is_gone() -> None:
+def test_a_spec_has_all_that_cancelling_the_job_needs() -> None:
     login = SPEC.login
     assert (login.username, login.port, login.key_file) == ("jo", 2222, "/keys/id_cluster")
     assert (login.proxy_jump, login.known_hosts_file) == (
@@ -64,7 +64,7 @@ def test_keys_that_do_not_touch_the_job_are_not_a_change() -> None:
     assert JobSpec.of(one, KEY_DIR) == JobSpec.of(other, KEY_DIR)
 
 
-def test_another_number_of_connections_is_no_other_job_and_is_kept_with_it() -> None:
+def test_another_number_of_connections_is_the_same_job() -> None:
     two = JobSpec.of(configured(ssh_connections=2), KEY_DIR)
     assert two == JobSpec.of(configured(), KEY_DIR)
     assert JobSpec.load(two.dump()).ssh_connections == 2

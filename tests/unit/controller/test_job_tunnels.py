@@ -144,7 +144,7 @@ def test_a_reopened_tunnel_does_not_ask_for_the_node_again(
     assert len(connection.opened) == 1  # they are open, whatever the last look showed
 
 
-def test_a_tunnel_that_cannot_be_closed_is_tried_at_growing_pauses(
+def test_closing_a_tunnel_is_tried_again_at_growing_pauses(
     tunnels: JobTunnels, worker: LoginWorker, connection: FakeConnection
 ) -> None:
     stray = frozenset({"/run/io/tunnels/stray.sock"})

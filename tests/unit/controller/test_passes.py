@@ -11,12 +11,13 @@ import pytest
 import structlog
 
 from service_management.config import Catalogue
-from service_management.controller.inbox import CatalogueLive, Happened
+from service_management.controller.inbox import CatalogueLive, Happened, QueueAnswer
 from service_management.controller.job_spec import spec_of
 from service_management.controller.socket_paths import sockets
 from service_management.gateway.inflight import Sample
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Cancel, Find, Submit
+from service_management.lifecycle.job_views import JobPhase, JobView
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import Reason, State
 from tests.unit.controller.harness import START, Calls, Harness, Refused
@@ -130,7 +131,7 @@ def test_a_drained_service_is_unpublished_with_a_full_disk_too(ready: Harness) -
     assert ready.routes.routes == set()
 
 
-def test_what_the_store_does_not_call_ready_is_not_published(starting: Harness) -> None:
+def test_a_service_not_stored_as_ready_is_not_published(starting: Harness) -> None:
     starting.store.refuses = True
     with pytest.raises(Refused):
         starting.happen(healthy(starting))
@@ -141,7 +142,7 @@ def test_what_the_store_does_not_call_ready_is_not_published(starting: Harness) 
 
 
 def test_a_ready_service_is_published_once(ready: Harness) -> None:
-    assert "publish" not in {call[0] for call in ready.happen(healthy(ready))}
+    assert "publish" not in {call[0] for call in ready.happen(ev.Demanded())}
 
 
 def test_a_removed_service_is_unpublished_and_forgotten(cold: Harness) -> None:
@@ -151,7 +152,7 @@ def test_a_removed_service_is_unpublished_and_forgotten(cold: Harness) -> None:
     assert "digits" not in cold.snapshot.records
 
 
-def test_whoever_asked_is_released_after_the_commit(cold: Harness) -> None:
+def test_a_thread_that_asked_is_released_after_the_commit(cold: Harness) -> None:
     done = threading.Event()
     cold.store.refuses = True
     with pytest.raises(Refused):
@@ -177,14 +178,27 @@ def test_a_line_is_logged_once_however_often_a_pass_fails(cold: Harness) -> None
 
 
 def test_a_submission_of_a_replaced_job_is_not_started(cold: Harness) -> None:
-    demanded = Happened("digits", ev.Demanded())
+    """The pass that wrote the intent failed; in the next one an orphan is adopted instead."""
     cold.store.refuses = True
     with pytest.raises(Refused):
-        cold.step(demanded)
-    refused = ev.SubmitFailed(cold.record().job.name, Reason.SUBMIT_REJECTED, "no")
+        cold.happen(ev.Demanded())
     cold.store.refuses = False
-    submitted = started(cold.step(Happened("digits", refused), Happened("digits", ev.StartAsked())))
-    assert [a for a in submitted if isinstance(a, Submit)] == [Submit(cold.record().job)]
+    refused = ev.SubmitFailed(cold.record().job.name, Reason.SUBMIT_REJECTED, "no")
+    orphan = JobView("9", "io.digits.0.20001.zz", "RUNNING", JobPhase.RUNNING)
+    login = cold.records.specs["digits"].login.id
+    seen = QueueAnswer(login, [orphan], cold.now + 5)
+    actions = started(cold.step(Happened("digits", refused), seen))
+    assert cold.record().job.job_id == "9"
+    assert not [action for action in actions if isinstance(action, Submit)]
+
+
+def test_what_was_stored_is_not_stored_again_by_a_repeated_pass(starting: Harness) -> None:
+    starting.routes.fail_next = OSError("no space left")
+    with pytest.raises(OSError, match="no space"):
+        starting.happen(healthy(starting))
+    starting.step()
+    assert starting.routes.routes == {"digits"}
+    assert [entry.state for entry in starting.store.entries] == ["ready"]
 
 
 def test_queues_are_asked_after_the_commit(ready: Harness) -> None:
@@ -305,7 +319,7 @@ def test_an_unreadable_job_without_a_service_costs_only_itself(tmp_path: Path) -
     harness.close()
 
 
-def test_a_service_that_cannot_be_decided_about_costs_only_itself(tmp_path: Path) -> None:
+def test_an_event_that_cannot_be_applied_costs_only_its_service(tmp_path: Path) -> None:
     """It is kept running: the tick is what submits it."""
     good = configured("good", min_replicas=1, local_port=9002)
     bad = configured("bad", min_replicas=1).model_copy(update={"env": {"A": "\ud800"}})

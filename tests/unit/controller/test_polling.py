@@ -1,4 +1,4 @@
-"""How often each login is asked for its queue: no storm, and nobody waits."""
+"""How often squeue is called for each login."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_steady_service_costs_five_calls_a_minute() -> None:
     assert len(calls([with_job("digits", State.READY, 0.0)])) == 5
 
 
-def test_two_hundred_steady_services_of_one_login_cost_no_more_than_one() -> None:
+def test_200_steady_services_cost_no_more_calls_than_one() -> None:
     many = [with_job(f"s{n}", State.READY, 0.0) for n in range(200)]
     assert len(calls(many, passes=200)) == len(calls(many[:1], passes=200)) <= 2
 
@@ -89,7 +89,7 @@ def test_a_job_without_an_id_is_looked_for_every_five_seconds() -> None:
     assert len(calls([unanswered])) == 12
 
 
-def test_one_that_moves_makes_its_login_quick_and_no_other() -> None:
+def test_a_moving_job_makes_only_its_own_login_quick() -> None:
     moving = with_job("digits", State.QUEUED, START)
     steady = with_job("text", State.READY, 0.0, remote_host="other.example.org")
     asked = [login.host for login in calls([moving, steady], passes=50)]
@@ -97,7 +97,7 @@ def test_one_that_moves_makes_its_login_quick_and_no_other() -> None:
     assert len(asked) >= 5
 
 
-def test_a_job_that_waits_for_hours_is_asked_about_every_five_seconds() -> None:
+def test_a_job_queued_for_hours_is_polled_every_five_seconds() -> None:
     assert len(calls([with_job("digits", State.QUEUED, START - 7200)])) <= 12
 
 
@@ -105,7 +105,7 @@ def test_without_a_job_nothing_is_asked() -> None:
     assert calls([]) == []
 
 
-def test_a_login_without_jobs_is_looked_at_now_and_then_for_strays() -> None:
+def test_a_login_without_jobs_is_polled_now_and_then_for_orphans() -> None:
     login = Login("jo", "login.example.org", 22, "/keys/id")
     polling = Polling()
     polling.configure([login])
@@ -118,7 +118,7 @@ def test_a_login_without_jobs_is_looked_at_now_and_then_for_strays() -> None:
     assert polling.due([], START + TROUBLED_EVERY + IDLE_EVERY) == [login]
 
 
-def test_a_login_in_trouble_is_asked_sooner_so_that_its_trouble_is_not_told_for_long() -> None:
+def test_a_login_in_trouble_is_asked_again_sooner() -> None:
     login = Login("jo", "login.example.org", 22, "/keys/id")
     polling = Polling()
     polling.configure([login])
@@ -128,13 +128,13 @@ def test_a_login_in_trouble_is_asked_sooner_so_that_its_trouble_is_not_told_for_
     assert polling.due([], START + TROUBLED_EVERY) == [login]
 
 
-def test_a_job_is_asked_about_with_the_login_it_was_submitted_with() -> None:
+def test_a_job_is_polled_with_the_login_that_submitted_it() -> None:
     old = with_job("digits", State.READY, 0.0, ssh_username="before")
     [login] = Polling().due([old], START)
     assert login.username == "before"
 
 
-def test_trouble_is_told_by_route() -> None:
+def test_trouble_is_listed_by_route() -> None:
     polling, record = Polling(), with_job("digits", State.READY, 0.0)
     [login] = polling.due([record], START)
     polling.trouble[login.id] = "no route to host"
@@ -143,7 +143,7 @@ def test_trouble_is_told_by_route() -> None:
     assert polling.troubles({}, [record]) == {}
 
 
-def test_what_was_learned_of_jobs_that_are_gone_is_forgotten() -> None:
+def test_facts_about_jobs_that_are_gone_are_forgotten() -> None:
     polling, record = Polling(), with_job("digits", State.READY, 0.0)
     polling.learned = {record.job.name: 1.0, "io.digits.0.8080.gone": 2.0}
     polling.due([record], START)

@@ -1,4 +1,4 @@
-"""Requests go to the tunnels that stand, and to as many as there are."""
+"""Requests are spread over the tunnels that are up."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def publishing(links: Links, standing: set[Path]) -> RoutePublisher:
     return RoutePublisher(links, lambda _job: both, lambda _job, socket: socket in standing)
 
 
-def test_the_share_of_a_tunnel_that_fell_goes_to_the_others_until_it_is_back(
+def test_requests_avoid_a_tunnel_while_it_is_down(
     publishing: RoutePublisher, links: Links, standing: set[Path]
 ) -> None:
     publishing.publish(RECORD)
@@ -69,7 +69,7 @@ def test_the_share_of_a_tunnel_that_fell_goes_to_the_others_until_it_is_back(
         assert links.shown["digits"] == (MAIN, SECOND)
 
 
-def test_where_none_stands_requests_wait_at_the_first(
+def test_without_a_live_tunnel_requests_go_to_the_main_one(
     publishing: RoutePublisher, links: Links, standing: set[Path]
 ) -> None:
     standing.clear()
@@ -77,7 +77,7 @@ def test_where_none_stands_requests_wait_at_the_first(
     assert links.shown["digits"] == (MAIN,)
 
 
-def test_what_has_not_changed_is_not_written_and_what_was_unpublished_stays_so(
+def test_only_changed_routes_are_written(
     publishing: RoutePublisher, links: Links, standing: set[Path]
 ) -> None:
     publishing.publish(RECORD)
@@ -89,7 +89,7 @@ def test_what_has_not_changed_is_not_written_and_what_was_unpublished_stays_so(
     assert publishing.published() == set()
 
 
-def test_a_socket_tells_by_its_name_which_connection_it_is_opened_on() -> None:
+def test_a_sockets_name_has_the_number_of_its_connection() -> None:
     for stored, further in (("1", 0), ("3", 2), ("0", 7)):
         spec = SPEC.dump().replace('tions":0', f'tions":{stored}')
         found = sockets(Path("/run/io"), Job("io.digits.0.1.ab", 1, 0.0, spec))

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from service_management.controller.job_spec import spec_of
-from service_management.controller.records import SOFT_SAVE, Records
+from service_management.controller.records import Records
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Find, Submit, required_actions
+from service_management.lifecycle.intervals import SOFT_SAVE
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.lifecycle.policy import DEMAND_COVERS
 from service_management.lifecycle.record import Record
@@ -41,7 +42,7 @@ def ready() -> Record:
     return replace(with_job("digits", State.READY, NOW), reason=Reason.HEALTHY)
 
 
-def test_a_service_never_heard_of_begins_cold_and_known_ones_stay() -> None:
+def test_a_new_service_begins_cold_and_known_ones_stay() -> None:
     kept = Records("io", KEY_DIR, {"digits": ready()})
     kept.configure({"digits": configured(), "text": configured("text")})
     assert {record.route: record for record in kept.all()} == {
@@ -51,7 +52,7 @@ def test_a_service_never_heard_of_begins_cold_and_known_ones_stay() -> None:
     assert set(kept.take_changes().records) == {"text"}
 
 
-def test_an_event_for_a_service_nobody_knows_does_nothing() -> None:
+def test_an_event_for_an_unknown_service_does_nothing() -> None:
     kept = given()
     kept.apply("nothing", ev.Demanded(), NOW)
     assert kept.take_changes().records == {}
@@ -66,7 +67,7 @@ def test_an_intent_is_durable_and_its_submission_is_the_action() -> None:
     assert changes.submissions == {"digits": Submit(job)}
 
 
-def test_a_jobs_name_says_whose_it_is_and_its_spec_how_it_was_submitted() -> None:
+def test_a_job_has_an_unambiguous_name_and_its_spec() -> None:
     kept = given(remote_port="auto")
     job, other = kept.fresh_job("digits", NOW), kept.fresh_job("digits", NOW)
     name = parse_job_name(job.name)
@@ -76,7 +77,7 @@ def test_a_jobs_name_says_whose_it_is_and_its_spec_how_it_was_submitted() -> Non
     assert spec_of(job) == kept.specs["digits"]
 
 
-def test_those_with_a_job_are_active_and_no_longer_once_it_is_gone() -> None:
+def test_a_service_is_active_while_it_has_a_job() -> None:
     kept = Records("io", KEY_DIR, {"digits": ready(), "text": Record("text")})
     kept.configure({"digits": configured(), "text": configured("text")})
     assert kept.active() == [kept.get("digits")]
@@ -90,14 +91,14 @@ def test_those_with_a_job_are_active_and_no_longer_once_it_is_gone() -> None:
     assert kept.active() == []
 
 
-def test_services_that_are_kept_running_are_known_by_name() -> None:
+def test_services_that_are_kept_running_are_listed() -> None:
     kept = given(min_replicas=1)
     assert kept.always_on == {"digits"}
     kept.configure({"digits": configured()})
     assert kept.always_on == frozenset()
 
 
-def test_without_its_configuration_nothing_is_submitted_and_nothing_is_given_up() -> None:
+def test_without_a_configuration_nothing_starts_or_ends() -> None:
     """After a restart, before the configuration has been read."""
     kept = Records("io", KEY_DIR, {"digits": ready(), "text": Record("text")})
     kept.apply("digits", ev.Ticked(0), NOW + 1e6)
@@ -118,7 +119,7 @@ def test_the_configurations_numbers_are_the_policy() -> None:
     assert kept.get("digits").state is State.DRAINING
 
 
-def test_activity_reaches_the_disk_now_and_then_and_a_state_always() -> None:
+def test_states_are_stored_at_once_and_activity_now_and_then() -> None:
     kept = given({"digits": ready()})
     saved = []
     for tenth in range(int(SOFT_SAVE * 20)):
@@ -129,7 +130,7 @@ def test_activity_reaches_the_disk_now_and_then_and_a_state_always() -> None:
     assert kept.take_changes().durable == {"digits"}
 
 
-def test_what_changed_nothing_is_not_written() -> None:
+def test_a_record_that_did_not_change_is_not_written() -> None:
     kept = given({"digits": ready()})
     kept.apply("digits", ev.Ticked(None), NOW)
     changes = kept.take_changes()
@@ -137,7 +138,7 @@ def test_what_changed_nothing_is_not_written() -> None:
     assert changes.touched == {"digits"}  # its actions are repeated all the same
 
 
-def test_a_line_is_logged_where_a_state_is_entered_or_a_job_is_named_and_nowhere_else() -> None:
+def test_each_new_state_and_each_new_job_id_is_one_log_entry() -> None:
     kept = given()
     for event in (ev.Demanded("r1"), ev.Demanded("r2"), ev.Ticked(0), ev.Ticked(0, held=1)):
         kept.apply("digits", event, NOW)
@@ -158,7 +159,7 @@ def test_a_line_is_logged_where_a_state_is_entered_or_a_job_is_named_and_nowhere
     ]
 
 
-def test_a_failures_entry_is_all_that_is_known_of_the_attempt() -> None:
+def test_a_failures_entry_has_all_that_is_known_of_the_attempt() -> None:
     kept = queued()
     refusal = ev.SubmitFailed(
         kept.get("digits").job.name, Reason.SUBMIT_REJECTED, "invalid partition", "sbatch"
@@ -175,7 +176,7 @@ def test_the_line_of_a_job_that_ended_says_how() -> None:
     assert "job 7: Slurm says TIMEOUT" in entry.text
 
 
-def test_changes_that_could_not_be_committed_are_in_the_next_pass() -> None:
+def test_changes_that_were_not_committed_are_in_the_next_pass() -> None:
     kept = given()
     kept.apply("digits", ev.Demanded("r1"), NOW)
     lost = kept.take_changes()
@@ -219,7 +220,7 @@ def test_start_counters_of_a_forgotten_service_go_with_it() -> None:
     assert (counters.submissions(), counters.failures(), counters.phases()) == ({}, {}, {})
 
 
-def test_a_service_added_again_before_it_was_gone_begins_anew_and_is_stored() -> None:
+def test_a_service_that_is_added_again_begins_cold_and_is_stored() -> None:
     kept = given({"digits": ready()})
     kept.apply("digits", ev.Removed(), NOW)
     kept.configure({"digits": configured()})
@@ -237,14 +238,14 @@ def store(tmp_path: Path):
     store.close()
 
 
-def test_a_process_killed_between_saving_and_acting_finds_its_job_and_submits_no_other(
+def test_after_a_kill_before_acting_the_job_is_looked_for(
     store: Store,
 ) -> None:
     before = given()
     before.apply("digits", ev.Demanded(), NOW)
     changes = before.take_changes()
     store.save(changes.records.values(), changes.forgotten, changes.entries)
-    # Here it is killed: nobody knows whether sbatch ran.
+    # Here it is killed: whether sbatch ran is not known.
     after = given(store.load())
     after.apply("digits", ev.Demanded(), NOW + 1)
     after.apply("digits", ev.Ticked(0, held=300), NOW + 1)
@@ -253,7 +254,7 @@ def test_a_process_killed_between_saving_and_acting_finds_its_job_and_submits_no
     assert after.get("digits").job == before.get("digits").job
 
 
-def test_a_port_that_is_chosen_is_not_one_that_another_job_of_ours_has(monkeypatch) -> None:
+def test_two_jobs_never_get_the_same_automatic_port(monkeypatch) -> None:
     """Both may run on one node, and the wrong service would answer the health path."""
     kept = given(remote_port="auto")
     kept.configure({route: configured(route, remote_port="auto") for route in ("digits", "text")})
@@ -264,7 +265,7 @@ def test_a_port_that_is_chosen_is_not_one_that_another_job_of_ours_has(monkeypat
     assert kept.get("digits").job.port != kept.get("text").job.port
 
 
-def test_what_happens_to_a_running_service_makes_no_job_that_nobody_needs(monkeypatch) -> None:
+def test_events_of_a_running_service_prepare_no_new_job(monkeypatch) -> None:
     kept = given({"digits": ready()}, remote_port="auto")
     monkeypatch.setattr("secrets.token_hex", lambda _size: pytest.fail("a job was made"))
     job = kept.get("digits").job
@@ -279,7 +280,7 @@ def test_what_happens_to_a_running_service_makes_no_job_that_nobody_needs(monkey
     assert kept.get("digits").state is State.READY
 
 
-def test_a_restarted_service_gets_its_new_job_once_the_old_one_is_over() -> None:
+def test_a_restart_submits_once_the_old_job_has_ended() -> None:
     kept = given({"digits": ready()})
     old = kept.get("digits").job
     kept.apply("digits", ev.RestartAsked(), NOW)

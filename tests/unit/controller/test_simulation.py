@@ -1,5 +1,5 @@
-"""A service in a world of lost answers, crashes and requeued jobs: one job at a time, no
-orphan, and once the faults stop whoever asks is served."""
+"""A service with lost answers, crashes and requeued jobs: one job at a time, no orphan, and once
+the faults stop requests are served."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service_management.lifecycle.states import State
 
 from .simulation import Simulation
 
-FATES = ["told", "told", "unheard", "late", "lost", "refused"]
+FATES = ["answered", "answered", "unanswered", "late", "lost", "refused"]
 QUESTIONS = ["queue", "queue", "find", "probe", "cancel", "post_mortem"]
 OPERATORS = [
     ev.StartAsked(),
@@ -31,17 +31,17 @@ OPERATORS = [
 class Service(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.world = Simulation()
+        self.service = Simulation()
 
     @initialize(begun=some.booleans())
     def begin(self, begun: bool) -> None:
         if begun:
-            self.world.settle(wanted=True)
-            assert self.world.record.state is State.READY
+            self.service.settle(wanted=True)
+            assert self.service.record.state is State.READY
 
     @rule()
     def demand(self) -> None:
-        self.world.happen(ev.Demanded())
+        self.service.happen(ev.Demanded())
 
     @rule(
         pause=some.sampled_from([0.1, 0.1, 1.0, 3.0, 10.0, 31.0, 61.0, 600.0]),
@@ -49,83 +49,83 @@ class Service(RuleBasedStateMachine):
         held=some.integers(0, 1),
     )
     def tick(self, pause: float, inflight: int | None, held: int) -> None:
-        self.world.tick(pause, inflight, held)
+        self.service.tick(pause, inflight, held)
 
     @rule(fate=some.sampled_from(FATES))
     def submit(self, fate: str) -> None:
-        self.world.submit(fate)
+        self.service.submit(fate)
 
     @rule()
     def a_late_submission_arrives(self) -> None:
-        self.world.slurm.land()
+        self.service.slurm.land()
 
     @rule(kind=some.sampled_from(QUESTIONS))
     def ask(self, kind: str) -> None:
-        self.world.ask(kind)
+        self.service.ask(kind)
 
     @rule(kind=some.sampled_from(QUESTIONS))
-    def hear(self, kind: str) -> None:
-        self.world.hear(kind)
+    def take_answer(self, kind: str) -> None:
+        self.service.take_answer(kind)
 
     @rule(kind=some.sampled_from(QUESTIONS))
     def lose_an_answer(self, kind: str) -> None:
-        self.world.underway.pop(kind, None)
+        self.service.underway.pop(kind, None)
 
     @rule()
     def crash(self) -> None:
-        self.world.crash()
+        self.service.crash()
 
     @rule(event=some.sampled_from(OPERATORS))
     def operate(self, event: ev.Event) -> None:
-        self.world.happen(event)
+        self.service.happen(event)
 
     @rule(phase=some.sampled_from(JobPhase), node=some.sampled_from(["n1", "n2"]))
     def slurm_moves_a_job(self, phase: JobPhase, node: str) -> None:
         """Start, crash, requeue (through ENDING back to WAITING): Slurm does as it likes."""
-        for job in self.world.slurm.live():
+        for job in self.service.slurm.live():
             if phase is not JobPhase.UNKNOWN:
                 job.phase, job.healthy = phase, False
                 job.node = node if phase is JobPhase.RUNNING else ""
 
     @rule(healthy=some.booleans())
     def health_changes(self, healthy: bool) -> None:
-        for job in self.world.slurm.live():
+        for job in self.service.slurm.live():
             job.healthy = healthy and job.phase is JobPhase.RUNNING
 
     @invariant()
     def at_most_one_job_exists_or_is_on_its_way(self) -> None:
-        slurm = self.world.slurm
-        assert len(slurm.live()) + len(slurm.on_the_way) + len(self.world.to_submit) <= 1
+        slurm = self.service.slurm
+        assert len(slurm.live()) + len(slurm.on_the_way) + len(self.service.to_submit) <= 1
 
     @invariant()
     def no_job_is_an_orphan(self) -> None:
         """Whatever lives on the cluster is known by its name, so that a crash cannot lose it."""
-        record = self.world.record
+        record = self.service.record
         known = record.job.name if record and record.job else None
-        assert all(job.name == known for job in self.world.slurm.live())
+        assert all(job.name == known for job in self.service.slurm.live())
 
     @invariant()
     def no_name_is_submitted_twice(self) -> None:
-        names = [job.name for job in self.world.slurm.jobs]
+        names = [job.name for job in self.service.slurm.jobs]
         assert len(set(names)) == len(names)
-        assert len(set(self.world.submitted)) == len(self.world.submitted)
+        assert len(set(self.service.submitted)) == len(self.service.submitted)
 
     def teardown(self) -> None:
-        """The faults stop. Whoever asks is served; then nobody asks, and nothing is left."""
+        """The faults stop. Requests are served; then there are none, and no job is left."""
         for wanted in (True, False):
-            self.world.settle(wanted=wanted)
-            assert self.world.settled(wanted), (wanted, self.world.record)
-        assert not self.world.slurm.live()
+            self.service.settle(wanted=wanted)
+            assert self.service.settled(wanted), (wanted, self.service.record)
+        assert not self.service.slurm.live()
 
 
-def test_a_submission_that_arrives_after_it_was_first_denied_is_the_only_one() -> None:
+def test_a_submission_that_arrives_late_is_the_only_one() -> None:
     world = Simulation()
     world.happen(ev.Demanded())
     world.submit("late")
     for _ in range(46):
         world.tick(1.0, inflight=0, held=300)
         world.ask("find")
-        world.hear("find")
+        world.take_answer("find")
     world.slurm.land()
     world.settle(wanted=True)
     assert world.record.state is State.READY

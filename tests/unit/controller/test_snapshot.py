@@ -1,4 +1,4 @@
-"""Waiting for a service: nobody misses the moment, and nobody waits for ever."""
+"""Held requests wait for a state: no wake-up is lost, and every wait ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def soon(true: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_a_view_is_one_service_at_one_moment() -> None:
+def test_a_service_snapshot_is_one_service_at_one_moment() -> None:
     shown = snapshot()
     shown.inflight, shown.trouble = {"digits": 3}, {"digits": "no route to host"}
     with shown.waiters.holding("digits"):
@@ -61,7 +61,7 @@ def test_a_forgotten_record_is_gone_unless_it_came_back() -> None:
     assert shown.records == {"text": Record("text", since=5.0)}
 
 
-def test_those_who_hold_are_counted_and_let_go_also_when_they_fail() -> None:
+def test_held_requests_are_counted_until_they_end_or_fail() -> None:
     shown = snapshot()
     with shown.waiters.holding("digits"), shown.waiters.holding("digits"):
         assert shown.waiters.held("digits") == 2
@@ -71,26 +71,26 @@ def test_those_who_hold_are_counted_and_let_go_also_when_they_fail() -> None:
     assert shown.waiters.held("never asked for") == 0
 
 
-def test_those_who_are_asked_for_are_named_while_somebody_waits() -> None:
+def test_routes_are_listed_while_a_request_waits_for_them() -> None:
     shown = snapshot("digits", "text")
     with shown.waiters.holding("digits"):
         assert shown.waiters.routes() == ["digits"]
     assert shown.waiters.routes() == []
 
 
-def test_what_is_so_already_is_not_waited_for() -> None:
+def test_a_state_that_is_reached_already_is_not_waited_for() -> None:
     shown = snapshot()
     shown.replace({"digits": Record("digits", State.READY)}, set())
     assert shown.wait("digits", is_ready, 0.0)
 
 
-def test_patience_ends() -> None:
+def test_a_wait_ends_with_its_timeout() -> None:
     began = time.monotonic()
     assert not snapshot().wait("digits", is_ready, 0.05)
     assert 0.04 < time.monotonic() - began < 5
 
 
-def test_everyone_who_waits_is_woken_by_the_change_of_state() -> None:
+def test_a_change_of_state_wakes_every_waiting_request() -> None:
     shown = snapshot()
     with ThreadPoolExecutor(50) as pool:
         waits = [pool.submit(_hold, shown) for _ in range(50)]
@@ -134,7 +134,7 @@ def test_no_wake_up_is_lost_however_the_two_sides_meet() -> None:
         assert results == [True]
 
 
-def test_one_services_change_does_not_wake_those_who_wait_for_another() -> None:
+def test_a_change_wakes_the_requests_of_its_service_only() -> None:
     shown, asked = snapshot("digits", "text"), []
 
     def look(record: Record | None) -> bool:

@@ -1,4 +1,4 @@
-"""What is done in the background: once at a time, and never failing in silence."""
+"""Work in the background: each once at a time, and every failure is logged."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def silent(path: Path) -> Iterator[None]:
         yield
 
 
-def test_the_same_is_not_done_twice_at_a_time(worker: LoginWorker) -> None:
+def test_the_same_work_is_not_started_twice_at_a_time(worker: LoginWorker) -> None:
     go_on = Event()
     assert worker.do("queue", Priority.POLL, lambda: go_on.wait(10))
     assert not worker.do("queue", Priority.POLL, lambda: None)
@@ -71,7 +71,7 @@ def test_the_same_is_not_done_twice_at_a_time(worker: LoginWorker) -> None:
     assert worker.do("queue", Priority.POLL, lambda: None)
 
 
-def test_what_fails_is_told_with_its_login_and_done_again(worker: LoginWorker) -> None:
+def test_work_that_fails_is_logged_and_can_be_started_again(worker: LoginWorker) -> None:
     with structlog.testing.capture_logs() as lines:
         for _ in range(2):
             assert worker.do("queue", Priority.POLL, lambda: 1 // 0)
@@ -81,9 +81,7 @@ def test_what_fails_is_told_with_its_login_and_done_again(worker: LoginWorker) -
     assert line["exc_info"]
 
 
-def test_services_that_keep_silent_do_not_delay_what_else_the_login_is_for(
-    workers: Workers, run_dir: Path
-) -> None:
+def test_services_that_do_not_answer_delay_no_submission(workers: Workers, run_dir: Path) -> None:
     executor = Executor(workers, run_dir, lambda _: None, lambda _: None, lambda _: True, time.time)
     records = [with_job(f"s{n}", State.STARTING, 0.0) for n in range(2 * THREADS)]
     jobs = [replace(r.job, name=f"io.{r.route}.0.8080.{n}") for n, r in enumerate(records)]
