@@ -67,6 +67,7 @@ class RecordingEffects:
     calls: list[tuple[object, ...]] = field(default_factory=list)
     down: set[Path] = field(default_factory=set)  # tunnels that are not up
     needed_connections: Set[tuple[str, int]] = frozenset()
+    flushes: int = 0
     fail_next: Exception | None = None  # raised by the next `start`, once
 
     def start(self, record: Record, action: Action, now: float) -> None:  # noqa: ARG002
@@ -76,7 +77,7 @@ class RecordingEffects:
             raise failure
 
     def flush(self) -> None:
-        """Called in every pass: not worth recording."""
+        self.flushes += 1
 
     def poll_queue(self, login: Login, now: float) -> None:  # noqa: ARG002
         self.calls.append(("poll_queue", login.id))

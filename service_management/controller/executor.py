@@ -36,9 +36,9 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, Cancel, Find, Probe, Submit, Tunnel
 from service_management.lifecycle.intervals import (
     CANCEL_EVERY,
+    CONNECTION_KEPT,
+    CONNECTIONS_EVERY,
     FIND_EVERY,
-    LOGIN_KEPT,
-    LOGINS_EVERY,
     TUNNEL_EVERY,
     probe_interval,
 )
@@ -51,8 +51,6 @@ from service_management.ssh.errors import ClusterError
 from service_management.ssh.login import Login
 
 _LOG = structlog.get_logger(__name__)
-CONNECTION_KEPT = 10.0  # seconds without a service or a job that needs it: edits are corrected
-CLOSE_EVERY = 5.0
 PAUSES: dict[type, float] = {
     Submit: 0.0,  # started only once
     Find: FIND_EVERY,
@@ -143,7 +141,7 @@ class Executor:
         self._needed |= dict.fromkeys(needed, now)
         if now < self._close_at:
             return
-        self._close_at = now + CLOSE_EVERY
+        self._close_at = now + CONNECTIONS_EVERY
         kept = {one for one, at in self._needed.items() if now - at < CONNECTION_KEPT}
         self.workers.forget_except({login_id for login_id, _ in kept})
         self._logout.submit(self._close_connections_except, kept)

@@ -35,8 +35,8 @@ FILE_RETRY_COSTLY = 30.0  # after a refusal by nginx, whose check is slow
 
 SOFT_SAVE = 5.0  # of activity that a crash may lose; never a lifecycle change
 
-LOGINS_EVERY = 5.0  # logins that nothing needs are looked for
-LOGIN_KEPT = 10.0  # after the last service or job that needed it; an edit may be corrected
+CONNECTIONS_EVERY = 5.0  # SSH connections that nothing needs are looked for
+CONNECTION_KEPT = 10.0  # after the last service or job that needed it; an edit may be corrected
 CLOSE_FIRST, CLOSE_LONGEST = 0.5, 60.0  # between attempts to close the same tunnel
 
 

@@ -96,6 +96,7 @@ class Harness:
         self.now = START
         self.sample = Sample(known=True)
         self.last_request: float | None = 0.0
+        self.open_since: float | None = None
         self.store = RecordingStore(self.calls)
         self.effects = RecordingEffects(self.calls)
         self.ahead = 0.0
@@ -119,7 +120,7 @@ class Harness:
             watcher=self.watcher,
             run_dir=run_dir,
             last_request=lambda _route, _since: self.last_request,
-            open_since=lambda: None,
+            open_since=lambda: self.open_since,
         )
         self.controller = Controller(uses)
 

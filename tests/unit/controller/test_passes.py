@@ -210,6 +210,12 @@ def test_queues_are_asked_after_the_commit(ready: Harness) -> None:
     assert "poll_queue" in {call[0] for call in ready.step()}
 
 
+def test_each_pass_starts_what_it_has_collected(ready: Harness) -> None:
+    before = ready.effects.flushes
+    ready.step()
+    assert ready.effects.flushes == before + 1
+
+
 def test_a_pass_that_changes_nothing_writes_nothing(ready: Harness) -> None:
     assert "save" not in {call[0] for call in ready.step(after=0.01)}
 
@@ -282,6 +288,22 @@ def test_a_new_process_publishes_ready_services_only(tmp_path: Path) -> None:
     harness.restore()
     assert harness.routes.routes == {"digits"}
     assert set(harness.snapshot.records) == {"digits", "text"}
+    harness.close()
+
+
+@pytest.mark.parametrize(
+    ("open_since", "idle_after"), [(START + 5000, TIMEOUT), (START - 10, TIMEOUT - 10)]
+)
+def test_silence_counts_from_the_start_of_nginx(tmp_path, open_since, idle_after) -> None:
+    """A time in the future, by a wall clock that was set, counts as now."""
+    record = replace(with_job("digits", State.READY, 0.0), last_activity=0.0)
+    harness = Harness(tmp_path, record)
+    harness.open_since = open_since
+    harness.restore()
+    harness.step(after=idle_after - 1)
+    assert harness.record().state is State.READY
+    harness.step(after=1.0)
+    assert harness.record().state is State.DRAINING
     harness.close()
 
 

@@ -21,6 +21,7 @@ from service_management.controller.inbox import (
 from service_management.controller.job_spec import spec_of
 from service_management.controller.reconcile import match
 from service_management.lifecycle import events as ev
+from service_management.lifecycle.intervals import IDLE_EVERY
 from service_management.lifecycle.job_views import JobPhase, JobView
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import Reason, State
@@ -206,7 +207,17 @@ def test_a_job_of_another_login_of_the_account_is_no_orphan(tmp_path: Path) -> N
     services = configured("digits"), configured("text", ssh_key_file="other", local_port=9002)
     other = with_job("text", State.READY, START - 100, ssh_key_file="other")
     for both in harness(tmp_path, READY, other, services=services):
-        assert cancelled(both.step(answer(line(other.job.name, "7"), asked_at=START))) == []
+        calls = both.step(answer(line(other.job.name, "7"), asked_at=START))
+        assert cancelled(calls) == []
+        assert ("fetch_end", "digits", READY.job) not in calls  # the ids are the same
+
+
+def test_a_job_is_missed_only_in_its_own_logins_answer(tmp_path: Path) -> None:
+    services = configured("digits"), configured("text", ssh_username="al", local_port=9002)
+    other = with_job("text", State.READY, START - 100, ssh_username="al")
+    for both in harness(tmp_path, READY, other, services=services):
+        asked = [c[1] for c in both.step(answer(asked_at=START)) if c[0] == "fetch_end"]
+        assert asked == ["digits"]
 
 
 def test_an_orphan_is_left_to_the_login_of_its_service(tmp_path: Path) -> None:
@@ -308,3 +319,6 @@ def test_the_version_changes_with_the_catalogue_only(ready: Harness) -> None:
 
 def test_logins_of_the_configuration_are_asked_for_orphans(cold: Harness) -> None:
     assert ("poll_queue", LOGIN.id) in cold.step(live(configured()))
+    cold.step(answer(asked_at=cold.now))
+    assert "poll_queue" not in names(cold.step(after=IDLE_EVERY - 10))
+    assert "poll_queue" in names(cold.step(after=20.0))

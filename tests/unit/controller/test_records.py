@@ -199,6 +199,18 @@ def test_newer_changes_win_over_those_given_back() -> None:
     assert kept.take_changes().records["digits"].state is State.DRAINING
 
 
+def test_newer_changes_keep_their_durability() -> None:
+    kept = given({"digits": ready()})
+    kept.apply("digits", ev.Demanded(), NOW)
+    kept.take_changes()
+    kept.apply("digits", ev.Demanded(), NOW + 0.1)
+    lost = kept.take_changes()
+    assert lost.durable == set()
+    kept.apply("digits", ev.StopAsked(), NOW + 1)
+    kept.put_back(lost)
+    assert kept.take_changes().durable == {"digits"}
+
+
 def test_a_removed_service_without_a_job_is_forgotten() -> None:
     kept = given()
     kept.configure({})
