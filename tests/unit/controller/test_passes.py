@@ -37,9 +37,6 @@ def started(calls: Calls) -> list[object]:
     return [action for name, _route, *rest in calls if name == "start" for action in rest]
 
 
-# -- when the store refuses ---------------------------------------------------------------
-
-
 def test_nothing_is_done_while_the_intent_cannot_be_stored(cold: Harness) -> None:
     cold.store.refuses = True
     with pytest.raises(Refused):
@@ -63,9 +60,6 @@ def test_each_action_is_started_once_after_many_refused_passes(tmp_path: Path) -
     harness.close()
 
 
-# -- logins -------------------------------------------------------------------------------
-
-
 def test_logins_are_closed_only_once_the_configuration_is_known(tmp_path: Path) -> None:
     harness = Harness(tmp_path).restore()
     harness.effects.needed_connections = {("before", 0)}
@@ -76,9 +70,6 @@ def test_logins_are_closed_only_once_the_configuration_is_known(tmp_path: Path) 
     [spec] = harness.records.specs.values()
     assert harness.effects.needed_connections == {(spec.login.id, 0)}
     harness.close()
-
-
-# -- the order within a pass --------------------------------------------------------------
 
 
 @pytest.fixture
@@ -220,9 +211,6 @@ def test_a_pass_that_changes_nothing_writes_nothing(ready: Harness) -> None:
     assert "save" not in {call[0] for call in ready.step(after=0.01)}
 
 
-# -- time, and requests in flight ---------------------------------------------------------
-
-
 def in_flight(harness: Harness, number: int) -> Sample:
     main = sockets(harness.run_dir, harness.record().job).main
     return Sample({str(main): number}, frozenset({str(main)}), known=True)
@@ -277,9 +265,6 @@ def test_a_held_request_counts_as_demand(cold: Harness) -> None:
     assert cold.record().state is State.QUEUED
 
 
-# -- taking over --------------------------------------------------------------------------
-
-
 def test_a_new_process_publishes_ready_services_only(tmp_path: Path) -> None:
     records = with_job("digits", State.READY, 0.0), with_job("text", State.STARTING, 0.0)
     services = [configured("digits"), configured("text", local_port=9002)]
@@ -312,9 +297,6 @@ def test_a_new_process_repeats_no_submission(tmp_path: Path) -> None:
     harness = Harness(tmp_path, unanswered)
     assert {type(action) for action in started(harness.step())} == {Find}
     harness.close()
-
-
-# -- an error about one service -----------------------------------------------------------
 
 
 def unreadable(record: Record) -> Record:
@@ -363,9 +345,6 @@ def test_an_action_that_cannot_be_started_costs_only_itself(tmp_path: Path) -> N
     assert {route for name, route, *_ in harness.step() if name == "start"} == {"digits", "text"}
     assert len(started(harness.step())) == 4
     harness.close()
-
-
-# -- a catalogue --------------------------------------------------------------------------
 
 
 def test_a_catalogue_that_cannot_be_stored_is_in_force(cold: Harness) -> None:
