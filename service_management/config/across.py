@@ -17,7 +17,7 @@ RESERVED_ROUTES = frozenset(
 
 
 @dataclass(frozen=True)
-class Entry:
+class CheckedEntry:
     """One service. Keys that are not `good` have stand-in values."""
 
     label: str
@@ -29,7 +29,7 @@ class Entry:
         return self.good.issuperset(keys)
 
 
-def within(entry: Entry, ports: Collection[int]) -> Iterator[Fault]:
+def within(entry: CheckedEntry, ports: Collection[int]) -> Iterator[Fault]:
     """Rules between the keys of one service."""
     service = entry.service
     if service.min_replicas > service.max_replicas and not entry.bad & {"max_replicas"}:
@@ -46,7 +46,7 @@ def within(entry: Entry, ports: Collection[int]) -> Iterator[Fault]:
     yield from _one_of_two(entry)
 
 
-def _one_of_two(entry: Entry) -> Iterator[Fault]:
+def _one_of_two(entry: CheckedEntry) -> Iterator[Fault]:
     given = {key: getattr(entry.service, key) for key in ("local_host", "local_port")}
     lacking = [key for key, value in given.items() if value is None and key not in entry.bad]
     if len(lacking) == 1:
@@ -69,14 +69,14 @@ def warnings(services: Iterable[Service]) -> list[Problem]:
     ]
 
 
-def between(entries: list[Entry]) -> Iterator[Problem]:
+def between(entries: list[CheckedEntry]) -> Iterator[Problem]:
     """Rules between services; the later one in the file gets the problem."""
     yield from _routes([entry for entry in entries if entry.has("route_name")])
     yield from _addresses([entry for entry in entries if entry.has("local_host", "local_port")])
 
 
-def _routes(entries: list[Entry]) -> Iterator[Problem]:
-    first: dict[str, Entry] = {}
+def _routes(entries: list[CheckedEntry]) -> Iterator[Problem]:
+    first: dict[str, CheckedEntry] = {}
     taken = Counter(entry.service.route_name for entry in entries)
     for entry in entries:
         route = entry.service.route_name
@@ -87,8 +87,8 @@ def _routes(entries: list[Entry]) -> Iterator[Problem]:
             yield Problem(entry.label, "route_name", shown(route), rule, shown(free))
 
 
-def _addresses(entries: list[Entry]) -> Iterator[Problem]:
-    by_port: defaultdict[int | None, list[Entry]] = defaultdict(list)
+def _addresses(entries: list[CheckedEntry]) -> Iterator[Problem]:
+    by_port: defaultdict[int | None, list[CheckedEntry]] = defaultdict(list)
     for entry in entries:
         earlier = by_port[entry.service.local_port]
         clash = next(

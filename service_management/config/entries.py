@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .across import Entry, within
+from .across import CheckedEntry, within
 from .checks import Checked, check, missing, service_of
 from .config_problem import DEFAULTS, Fault, Problem, shown
 from .keyfiles import FileCheck, resolve_key
@@ -28,7 +28,7 @@ class Surroundings:
 
 def read(
     label: str, given: dict[str, Any], defaults: Checked, around: Surroundings
-) -> tuple[Entry, list[Problem]]:
+) -> tuple[CheckedEntry, list[Problem]]:
     """The service and its problems. A faulty default is a problem of Defaults."""
     own = check(given)
     beneath = {key: value for key, value in defaults.good.items() if key not in own.meant}
@@ -36,7 +36,7 @@ def read(
         beneath.pop("local_host", None)  # a default address serves those that have a port
     good = {**beneath, **own.good}
     meant = own.meant | defaults.meant
-    entry = Entry(label, service_of(good), frozenset(good), frozenset(meant - good.keys()))
+    entry = CheckedEntry(label, service_of(good), frozenset(good), frozenset(meant - good.keys()))
     faults = [*own.faults, *missing(meant), *within(entry, around.gateway_ports)]
     problems = [fault.of(label) for fault in faults]
     for fault in _file_faults(entry, around):
@@ -52,7 +52,7 @@ def resolved(service: Service, key_dir: Path) -> Service:
     )
 
 
-def _file_faults(entry: Entry, around: Surroundings) -> Iterator[Fault]:
+def _file_faults(entry: CheckedEntry, around: Surroundings) -> Iterator[Fault]:
     for key in FILE_KEYS:
         given = getattr(entry.service, key)
         if not given or not entry.has(key):

@@ -228,7 +228,7 @@ class Executor:
     def _submit(self, target: Target) -> None:
         spec, job = submission(target.spec, target.job), target.job
         outcome = target.worker.client.submit(spec, self.clock() - job.intended_at)
-        if isinstance(outcome, outcomes.Submitted):
+        if isinstance(outcome, outcomes.Accepted):
             self._report(target, ev.Submitted(job.name, outcome.job_id))
         elif isinstance(outcome, outcomes.Unknown):
             self._trouble(target.worker, outcome.message)

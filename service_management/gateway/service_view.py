@@ -21,7 +21,7 @@ _LONGEST_WAIT = 365 * 86400  # seconds
 
 
 @dataclass(frozen=True)
-class Entry:
+class PathEntry:
     """One path of the allow-list."""
 
     match: str  # decoded, as nginx matches it; ends in "/" where `below`
@@ -46,8 +46,8 @@ class ServiceView:
     upstream: str
     sockets: tuple[Path, ...]
     quiet_socket: Path
-    whole: Entry | None  # set where the whole service is offered
-    entries: tuple[Entry, ...]
+    whole: PathEntry | None  # set where the whole service is offered
+    entries: tuple[PathEntry, ...]
     bare: tuple[str, ...]  # not offered, though everything below them is
     max_body: int
     request_timeout: int  # ms
@@ -70,7 +70,7 @@ def view(service: Service, run_dir: Path, *, reuse: bool = True) -> ServiceView:
     whole = entries.pop("/") if root and root.below else None
     bare = _bare(entries)
     if whole:
-        entries |= {path: Entry(path, below=False, quiet=False) for path in bare}
+        entries |= {path: PathEntry(path, below=False, quiet=False) for path in bare}
     spread = 1 if service.ssh_connections == "auto" else service.ssh_connections
     return ServiceView(
         route=route,
@@ -103,7 +103,7 @@ def _upstream_name(route: str) -> str:
     return f"{hashlib.sha256(route.encode()).hexdigest()[:12]}_{route}"
 
 
-def _entries(service: Service) -> Iterator[Entry]:
+def _entries(service: Service) -> Iterator[PathEntry]:
     """Quiet paths last: they win over an api path of the same name."""
     for path in service.api_paths:
         yield _entry("/*" if service.whole_service and path == "/" else path, quiet=False)
@@ -111,17 +111,17 @@ def _entries(service: Service) -> Iterator[Entry]:
         yield _entry(path.partition("?")[0], quiet=True)
 
 
-def _bare(entries: Mapping[str, Entry]) -> tuple[str, ...]:
+def _bare(entries: Mapping[str, PathEntry]) -> tuple[str, ...]:
     parents = (entry.match[:-1] for entry in entries.values() if entry.below)
     return tuple(sorted(path for path in parents if path and path not in entries))
 
 
-def _entry(path: str, *, quiet: bool) -> Entry:
+def _entry(path: str, *, quiet: bool) -> PathEntry:
     below = path.endswith("/*")
     match = _decoded(path[:-1] if below else path)
     if not match.startswith("/") or "?" in path or "#" in path:
         raise UnquotableError(f"{path!r} is not a path that nginx could match")
-    return Entry(match, below, quiet)
+    return PathEntry(match, below, quiet)
 
 
 def _decoded(path: str) -> str:

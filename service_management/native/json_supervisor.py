@@ -11,7 +11,7 @@ from service_management.host import logs
 _LEVELS = {"CRIT": "critical", "ERRO": "error", "WARN": "warning", "INFO": "info"}
 
 
-class _Handler(loggers.StreamHandler):  # type: ignore[misc]
+class _JsonHandler(loggers.StreamHandler):  # type: ignore[misc]
     def emit(self, record: loggers.LogRecord) -> None:
         fields = record.asdict()
         level = _LEVELS.get(fields["levelname"], "debug")
@@ -22,7 +22,7 @@ class _Handler(loggers.StreamHandler):  # type: ignore[misc]
 class _Options(options.ServerOptions):  # type: ignore[misc]
     def make_logger(self) -> None:
         self.logger = loggers.getLogger(self.loglevel)
-        handler = _Handler(sys.stdout)
+        handler = _JsonHandler(sys.stdout)
         handler.setLevel(self.logger.level)
         self.logger.addHandler(handler)
         for message in (*self.parse_criticals, *self.parse_warnings):

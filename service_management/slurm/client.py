@@ -11,10 +11,10 @@ from dataclasses import replace
 from service_management.lifecycle.job_views import JobEnd, JobView
 from service_management.slurm.ask import Answer
 from service_management.slurm.outcomes import (
+    Accepted,
     NotSubmitted,
     StillThere,
     SubmitOutcome,
-    Submitted,
     Unknown,
 )
 from service_management.slurm.output_file import OutputReader
@@ -83,7 +83,7 @@ class SlurmClient:
         outcome = self._submit(submit_script(spec, deadline, self._remote_limit))
         if isinstance(outcome, NotSubmitted):
             self._forget_clock()  # it may have been late because a clock was set
-        self._count("submit", failed=not isinstance(outcome, Submitted))
+        self._count("submit", failed=not isinstance(outcome, Accepted))
         return outcome
 
     def queue(self) -> list[JobView] | Unknown:

@@ -8,7 +8,7 @@ from service_management.lifecycle.job_views import JobView
 
 
 @dataclass(frozen=True)
-class Submitted:
+class Accepted:
     """Slurm accepted the job."""
 
     job_id: str
@@ -44,4 +44,4 @@ class StillThere:
     view: JobView
 
 
-SubmitOutcome = Submitted | Rejected | NotSubmitted | Unknown
+SubmitOutcome = Accepted | Rejected | NotSubmitted | Unknown

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from service_management.slurm.clean_text import one_line
 from service_management.slurm.outcomes import (
+    Accepted,
     NotSubmitted,
     Rejected,
     SubmitOutcome,
-    Submitted,
     Unknown,
 )
 from service_management.slurm.shell import (
@@ -113,7 +113,7 @@ def parse_submit(result: Result) -> SubmitOutcome:
     said = _said(result)
     found = _JOB_ID.search(result.stdout)
     if result.exit_code == 0:
-        return Submitted(found[1]) if found else Unknown(f"sbatch gave no job id: {said}", "slurm")
+        return Accepted(found[1]) if found else Unknown(f"sbatch gave no job id: {said}", "slurm")
     if result.exit_code == TOO_LATE:
         text = "The login node was reached too late; nothing was submitted."
         return NotSubmitted(text, "late")

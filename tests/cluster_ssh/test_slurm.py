@@ -18,10 +18,10 @@ from demo.cluster import Cluster
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.slurm.client import SlurmClient
 from service_management.slurm.outcomes import (
+    Accepted,
     NotSubmitted,
     Rejected,
     StillThere,
-    Submitted,
     Unknown,
 )
 from service_management.slurm.sbatch import SubmitSpec, submit_script
@@ -67,7 +67,7 @@ def spec(bash_file: str = "~/sleep.sh", *args: str, **env: str) -> SubmitSpec:
 
 def submitted(client: SlurmClient, job: SubmitSpec) -> str:
     outcome = client.submit(job)
-    assert isinstance(outcome, Submitted), outcome
+    assert isinstance(outcome, Accepted), outcome
     return outcome.job_id
 
 
@@ -190,7 +190,7 @@ def test_values_of_env_are_in_no_process_list(client, cluster, slow_sbatch: Path
         wait_until(slow_sbatch.exists)
         commands = process_list()
         outcome = submitting.result()
-    assert isinstance(outcome, Submitted), outcome
+    assert isinstance(outcome, Accepted), outcome
     assert ended(client, outcome.job_id).output == ("hunter2",)
     assert any("bin/sbatch" in command for command in commands)
     assert not [command for command in commands if "hunter2" in command]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service_management.slurm.outcomes import NotSubmitted, Rejected, Submitted, Unknown
+from service_management.slurm.outcomes import Accepted, NotSubmitted, Rejected, Unknown
 from service_management.slurm.sbatch import (
     SubmitSpec,
     parse_submit,
@@ -74,7 +74,7 @@ def test_sbatch_receives_every_value_as_it_is(
 ) -> None:
     spec = SubmitSpec("orc.r.0.1.n", bash_file, 8000, tuple(arguments), env)
     result = execute(home, submit_script(spec, time.time() + 60, 10))
-    assert parse_submit(result) == Submitted("7")
+    assert parse_submit(result) == Accepted("7")
     expected = bash_file
     if bash_file.startswith("~/"):
         expected = str(home) + bash_file[1:]
@@ -99,7 +99,7 @@ def test_names_with_a_meaning_for_a_shell_reach_the_job(home: Path, shell: list[
     env |= {"PATH": "/nowhere", "HOME": "/nowhere", "sbatch": "x", "limit": "y"}
     spec = SubmitSpec("orc.r.0.1.n", "~/run.sh", 8000, env={**env, "IFS": "e"})
     result = execute(home, submit_script(spec, time.time() + 60, 10), shell)
-    assert parse_submit(result) == Submitted("7")
+    assert parse_submit(result) == Accepted("7")
     seen = environment(home)
     assert {name: seen[name] for name in env} == env
     assert f"{home}/run.sh" in (home / "argv").read_bytes().decode().split("\0")
@@ -188,7 +188,7 @@ def test_anything_short_of_a_clear_no_is_unknown(code: int, said: str) -> None:
     [("12\n", "12"), ("12;main\n", "12"), ("sbatch: a site's greeting\n13\n", "13")],
 )
 def test_the_job_id_is_found(said: str, job_id: str) -> None:
-    assert parse_submit(Result(0, said, "")) == Submitted(job_id)
+    assert parse_submit(Result(0, said, "")) == Accepted(job_id)
 
 
 def test_success_without_an_id_is_unknown() -> None:

@@ -28,7 +28,7 @@ _CHUNK = 65536
 _log = logging.getLogger("service_management.tunnels")
 
 
-class _Handler(sshtunnel._ForwardHandler):  # type: ignore[misc]
+class _ChannelHandler(sshtunnel._ForwardHandler):  # type: ignore[misc]
     """One connection through a tunnel. sshtunnel's own loop uses select(), which is limited to
     1,024 descriptors, and sends in the receiving thread, which deadlocks when both sides send."""
 
@@ -166,7 +166,7 @@ class ParamikoTunnels:
 
     def _listen(self, transport: Transport, socket: Path, target: tuple[str, int]) -> _Tunnel:
         """Replaces a socket that an earlier process left."""
-        handler = type("Handler", (_Handler,), _on(transport, target))
+        handler = type("Handler", (_ChannelHandler,), _on(transport, target))
         server_class = type("Server", (_Server,), {"mode": 0o777 & ~self.socket_mask & 0o666})
         try:
             socket.unlink(missing_ok=True)

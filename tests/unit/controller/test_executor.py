@@ -111,7 +111,7 @@ def test_an_unknown_answer_is_trouble_and_no_event(bench: Bench, ask) -> None:
 
 
 def test_an_accepted_submission_has_an_id(bench: Bench) -> None:
-    bench.slurm.submitted = outcomes.Submitted("9")
+    bench.slurm.submitted = outcomes.Accepted("9")
     bench.start(Submit(replace(NEW, intended_at=NOW - 3)), SUBMITTING)
     assert bench.event() == ev.Submitted(NEW.name, "9")
     assert bench.called("submit") == [(NEW.name, 3.0)]

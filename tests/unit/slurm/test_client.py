@@ -10,7 +10,7 @@ import pytest
 
 from service_management.lifecycle.job_views import JobEnd
 from service_management.slurm.client import SlurmClient
-from service_management.slurm.outcomes import NotSubmitted, Submitted, Unknown
+from service_management.slurm.outcomes import Accepted, NotSubmitted, Unknown
 from service_management.slurm.sbatch import SubmitSpec
 from service_management.slurm.turns import Turns
 from service_management.ssh.call_counts import CallCounts
@@ -55,8 +55,8 @@ def broken(problem: SshProblem, *, maybe_ran: bool) -> SshError:
 def test_the_login_nodes_own_clock_gives_the_deadline() -> None:
     connection = Scripted([CLOCK, Result(0, "7\n", ""), Result(0, "8\n", "")])
     client = SlurmClient(connection, timeout=20)
-    assert client.submit(SPEC) == Submitted("7")
-    assert client.submit(SPEC) == Submitted("8")
+    assert client.submit(SPEC) == Accepted("7")
+    assert client.submit(SPEC) == Accepted("8")
     assert len(connection.scripts) == 3
     for script in connection.scripts[1:]:
         assert deadline(script) in (1_000_019, 1_000_020)
@@ -73,9 +73,9 @@ def test_a_clock_that_was_set_makes_one_submission_late() -> None:
     set_since = Result(0, "1000500\n", "")
     connection = Scripted([CLOCK, OK, LATE, set_since, OK])
     client = SlurmClient(connection, timeout=20)
-    assert client.submit(SPEC) == Submitted("7")
+    assert client.submit(SPEC) == Accepted("7")
     assert isinstance(client.submit(SPEC), NotSubmitted)
-    assert client.submit(SPEC) == Submitted("7")
+    assert client.submit(SPEC) == Accepted("7")
     assert deadline(connection.scripts[-1]) in (1000519, 1000520, 1000521)
 
 
