@@ -88,10 +88,10 @@ class CatalogueWatcher:
             _LOG.exception("configuration could not be applied")
             self._refuse((Problem("gateway", "", "", str(error)),), costly=True)
 
-    def _serve(self, catalogue: Catalogue) -> None:
+    def _serve(self, catalogue: Catalogue, refused: tuple[Problem, ...] = ()) -> None:
         not_reused = self._source.serve(catalogue)
         self._served = True
-        self._put(CatalogueLive(catalogue, not_reused))
+        self._put(CatalogueLive(catalogue, not_reused, refused))
 
     def _refuse(self, problems: tuple[Problem, ...], *, costly: bool = False) -> None:
         if problems != self._refused:
@@ -101,16 +101,17 @@ class CatalogueWatcher:
                 _LOG.error("configuration refused, the last valid one stays", problem=words)
         self._refused, self._pause = problems, FILE_RETRY_COSTLY if costly else FILE_RETRY
         if not self._served:
-            self._serve_last_good()
+            self._serve_last_good(problems)
         self._put(CatalogueRefused(problems))
 
-    def _serve_last_good(self) -> None:
-        """The file was refused at the very start, and nginx may have no catalogue yet."""
+    def _serve_last_good(self, refused: tuple[Problem, ...]) -> None:
+        """The file was refused at the very start, and nginx may have no catalogue yet. The problems
+        go with the catalogue: `orchestrator up`, which waits for either, must not miss them."""
         self._served = True
         if not self._source.last_good.services:
             return
         try:
-            self._serve(self._source.last_good)
+            self._serve(self._source.last_good, refused)
         except ServeRefused as refusal:
             words = "; ".join(str(problem.public()) for problem in refusal.problems)
             _LOG.error("the last valid configuration is refused too", problem=words)

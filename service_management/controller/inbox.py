@@ -78,6 +78,7 @@ class CatalogueLive:
 
     catalogue: Catalogue
     not_reused: frozenset[str] = frozenset()  # routes whose connections carry one request each
+    refused: tuple[Problem, ...] = ()  # why the file is not served, and an earlier one is
 
 
 @dataclass(frozen=True)

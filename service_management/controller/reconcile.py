@@ -61,7 +61,7 @@ class Reconciler:
         self._records, self._effects = records, effects
         self._snapshot, self._store = snapshot, store
         self._polling = polling
-        self._pending: Catalogue | None = None  # served by nginx, and not taken up here yet
+        self._pending: CatalogueLive | None = None  # served by nginx, and not taken up here yet
         self._retry_at = 0.0
 
     def process(self, item: Item, now: float) -> None:
@@ -75,7 +75,7 @@ class Reconciler:
         elif isinstance(item, LoginState):
             self._polling.trouble[item.login_id] = item.trouble
         elif isinstance(item, CatalogueLive):
-            self._pending, self._retry_at = item.catalogue, now
+            self._pending, self._retry_at = item, now
             self._snapshot.not_reused = item.not_reused
             self.apply_pending_catalogue(now)
         elif isinstance(item, CatalogueRefused):
@@ -147,7 +147,7 @@ class Reconciler:
         if self._pending is None or now < self._retry_at:
             return
         try:
-            self._apply_catalogue(self._pending, now)
+            self._apply_catalogue(self._pending.catalogue, now)
         except Exception as error:
             self._retry_at = now + CATALOGUE_RETRY
             # Public: the error's text, such as a statement with its values, may hold secrets.
@@ -157,7 +157,7 @@ class Reconciler:
                 _LOG.exception("a configuration could not be taken up completely")
             self._snapshot.config_error = (problem,)
             return
-        self._pending, self._snapshot.config_error = None, ()
+        self._snapshot.config_error, self._pending = self._pending.refused, None
 
     def _apply_catalogue(self, catalogue: Catalogue, now: float) -> None:
         services, before = dict(catalogue.services), self._records.specs

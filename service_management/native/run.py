@@ -125,6 +125,8 @@ class Native:
         if not self.running():
             raise NativeError("no gateway is running here: start one with `orchestrator up`")
         # What the new version would refuse is refused while the old one still runs.
+        if missing := nginx_program.missing_modules():
+            raise NativeError(missing)
         layout.close_state_dir(self.chosen.state_dir)
         refuse_newer(self.chosen.database_url)
         if not supervisor.in_foreground(self.chosen):
