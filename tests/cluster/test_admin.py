@@ -173,7 +173,7 @@ def test_what_is_not_there_is_404_and_a_wrong_method_405(
     assert stack.client.post(f"/admin/services/{route}/logs", headers=BEARER).status_code == 405
 
 
-def test_disabled_refuses_requests_without_retry_after_also_after_a_restart(
+def test_disabled_sends_no_retry_after_even_after_a_restart(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service()
@@ -272,9 +272,8 @@ def test_info_carries_what_it_promises(stack: Stack, service: Callable[..., str]
     assert all({"at", "state", "reason", "text"} <= set(event) for event in one["events"])
 
 
-def test_metrics_parse_and_neither_they_nor_health_nor_info_wake_anything(
-    stack: Stack, service: Callable[..., str]
-) -> None:
+def test_metrics_health_and_info_wake_nothing(stack: Stack, service: Callable[..., str]) -> None:
+    """Prometheus' parser reads the metrics."""
     route = service()
     for path in ("/metrics", "/healthz", "/info", f"/info/{route}", "/"):
         assert stack.client.get(path).status_code == 200

@@ -28,7 +28,7 @@ def picture(browser: Browser, name: str) -> None:
         browser.screenshot(Path(directory) / f"{name}.png")
 
 
-def test_browser_gets_the_waiting_page_and_arrives_at_the_service_by_itself(
+def test_waiting_page_leads_a_browser_to_the_service(
     stack: Stack, browser: Browser, route: str
 ) -> None:
     entry = stack.entry(route, name="Digits & <b>friends</b>", env={"START_DELAY": "10"})
@@ -47,7 +47,7 @@ def test_browser_gets_the_waiting_page_and_arrives_at_the_service_by_itself(
     assert stack.submissions(route) == 1
 
 
-def test_waiting_page_tells_of_a_failure_and_goes_on_after_repair(
+def test_waiting_page_shows_a_failure_and_goes_on_after_repair(
     stack: Stack, browser: Browser, route: str
 ) -> None:
     model = stack.cluster.home / f"browser-{route}"
@@ -78,7 +78,7 @@ def test_browser_asking_with_post_or_prefer_gets_no_page(
     assert answer.json()["length"] == 4
 
 
-def test_status_page_shows_every_service_and_keeps_itself_current(
+def test_status_page_shows_every_service_and_updates_itself(
     stack: Stack, browser: Browser, route: str
 ) -> None:
     first = stack.entry(route, name=HOSTILE_NAME)

@@ -64,7 +64,7 @@ def running(stack: Stack, name: str) -> bool:
 # -- waiting in the queue -----------------------------------------------------------------
 
 
-def test_held_client_of_a_full_cluster_is_told_slurms_reason_and_its_estimate(
+def test_a_full_cluster_sends_slurms_reason_and_its_estimate(
     stack: Stack, service: Callable[..., str], full: Callable[[int], None]
 ) -> None:
     full(20)
@@ -89,9 +89,10 @@ def test_held_client_of_a_full_cluster_is_told_slurms_reason_and_its_estimate(
     assert [job["id"] for job in stack.jobs(route)] == [problem["job"]["id"]]
 
 
-def test_pending_job_is_kept_while_anyone_asks_and_cancelled_queue_timeout_after_the_last(
+def test_queue_timeout_runs_from_the_last_request(
     stack: Stack, service: Callable[..., str], full: Callable[[int], None]
 ) -> None:
+    """A pending job is kept as long as requests arrive."""
     full(20)
     route = service(hold_timeout=4, queue_timeout=2)
     begun = time.monotonic()
@@ -106,7 +107,7 @@ def test_pending_job_is_kept_while_anyone_asks_and_cancelled_queue_timeout_after
     assert info["reason"] == "queue_timeout"
 
 
-def test_pending_job_starts_when_there_is_room_and_answers_the_one_who_waited(
+def test_a_held_request_is_answered_once_its_pending_job_runs(
     stack: Stack, service: Callable[..., str], full: Callable[[int], None]
 ) -> None:
     full(20)
@@ -152,9 +153,7 @@ def test_a_start_that_no_probe_could_see_is_not_given_up(
     assert (ready["state"], ready["replicas"][0]["job_id"]) == ("ready", job)
 
 
-def test_start_beyond_startup_timeout_is_cancelled_with_reason_and_output(
-    stack: Stack, route: str
-) -> None:
+def test_startup_timeout_cancels_with_reason_and_output(stack: Stack, route: str) -> None:
     faults = {f"{route}sick": "HEALTH_DELAY", f"{route}deaf": "REFUSE_PORT"}
     stack.configure(
         *(stack.entry(name, startup_timeout=2, env={key: "60"}) for name, key in faults.items())
@@ -211,9 +210,8 @@ def seconds_awake_after(use: Callable[[Stack, str], float], stack: Stack, route:
     return time.monotonic() - ended
 
 
-def test_what_lasts_three_times_longer_than_timeout_finishes_and_the_timer_runs_from_its_end(
-    stack: Stack, route: str
-) -> None:
+def test_idle_timer_runs_from_the_end_of_a_long_request(stack: Stack, route: str) -> None:
+    """Each request lasts three times as long as `timeout`."""
     uses = {f"{route}{use.__name__}": use for use in (streamed, silent, websocket)}
     stack.configure(*(stack.entry(name, timeout=TIMEOUT) for name in uses))
 

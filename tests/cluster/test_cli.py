@@ -202,9 +202,7 @@ def test_the_printed_ssh_commands_work_by_hand(fresh: Stack, route: str) -> None
     assert seen.stdout.strip() == fresh.cluster.ssh_user
 
 
-def test_printing_the_ssh_commands_changes_nothing_of_the_gateways(
-    fresh: Stack, route: str
-) -> None:
+def test_printing_the_ssh_commands_changes_nothing(fresh: Stack, route: str) -> None:
     fresh.write([fresh.entry(route)])
     before = run(fresh, "ssh", route).stdout
     (config,) = (fresh.run_dir / "ssh").glob("*.conf")
@@ -239,7 +237,7 @@ def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
 # -- with a gateway -----------------------------------------------------------------------
 
 
-def test_status_fits_80_columns_and_says_what_happens_in_one_sentence(
+def test_status_fits_80_columns_and_explains_in_one_sentence(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(timeout=60)
@@ -283,9 +281,8 @@ def test_a_wrong_token_and_a_wrong_name_are_explained(
     assert "enable it first" in refused(run(stack, "start", route))
 
 
-def test_up_is_quick_the_second_time_and_down_leaves_nothing_twice(
-    fresh: Stack, route: str
-) -> None:
+def test_up_and_down_can_be_repeated(fresh: Stack, route: str) -> None:
+    """The second `up` is quick, the second `down` finds nothing left."""
     fresh.write([fresh.entry(route)])
     assert f"answers at {fresh.url}" in run(fresh, "up").stdout
 
@@ -313,9 +310,8 @@ def test_ctrl_c_while_coming_up_leaves_nothing_running(fresh: Stack) -> None:
     assert nothing_left(fresh)
 
 
-def test_an_invalid_file_at_the_start_is_said_and_the_last_valid_one_is_served(
-    fresh: Stack, route: str
-) -> None:
+def test_with_an_invalid_file_at_start_the_last_valid_one_serves(fresh: Stack, route: str) -> None:
+    """The command says what is wrong with the file."""
     fresh.config.write_text('{"Services": [{"nmae": 1}]}')
     done = run(fresh, "up")
     assert done.returncode == 0
@@ -339,9 +335,8 @@ def test_an_invalid_file_at_the_start_is_said_and_the_last_valid_one_is_served(
     assert "a stored service is no longer valid and is left out" in fresh.log()
 
 
-def test_down_ends_what_a_killed_supervisor_left_and_cancels_jobs_by_the_store(
-    fresh: Stack, route: str
-) -> None:
+def test_down_cleans_up_after_a_killed_supervisor(fresh: Stack, route: str) -> None:
+    """Processes and jobs end; the store names the jobs."""
     fresh.up()
     fresh.configure(fresh.entry(route))
     assert fresh.client.get(f"/{route}/echo").status_code == 200
@@ -364,9 +359,7 @@ def kill_everything(stack: Stack) -> None:
     wait_for("the control plane is gone", lambda: not stack.control_pids())
 
 
-def test_another_gateways_control_plane_at_our_port_is_left_alone(
-    stack: Stack, fresh: Stack
-) -> None:
+def test_a_control_plane_of_another_gateway_is_left_alone(stack: Stack, fresh: Stack) -> None:
     before, port = stack.control_pids(), str(stack.flask_port)
     taken = refused(run(fresh, "up", ML_SERVICE_FLASK_PORT=port))
     assert f"port {port} is taken by" in taken
@@ -374,9 +367,8 @@ def test_another_gateways_control_plane_at_our_port_is_left_alone(
     assert stack.control_pids() == before
 
 
-def test_down_says_which_jobs_may_be_left_where_the_cluster_refuses(
-    fresh: Stack, route: str
-) -> None:
+def test_down_names_jobs_that_may_be_left_on_the_cluster(fresh: Stack, route: str) -> None:
+    """The cluster refuses the command that would cancel them."""
     fresh.up()
     fresh.configure(fresh.entry(route))
     fresh.client.get(f"/{route}/echo")

@@ -35,7 +35,7 @@ async def crowd(url: str, bodies: dict[str, bytes]) -> dict[str, httpx.Response]
     return dict(zip(bodies, answers, strict=True))
 
 
-def test_300_concurrent_cold_posts_start_one_job_and_are_each_executed_once(
+def test_300_cold_posts_start_one_job_and_run_once_each(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(env={"START_DELAY": "2"})
@@ -69,7 +69,7 @@ def test_cold_post_of_50_mb_arrives_byte_identical(
     assert "X-Cold-Start" in answer.headers
 
 
-def test_prefer_wait_0_is_refused_at_once_with_the_state_of_the_job(
+def test_prefer_wait_0_is_refused_at_once_with_the_jobs_state(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(env={"START_DELAY": "20"})
@@ -142,7 +142,7 @@ def test_headers_of_a_cold_answer_are_those_of_a_warm_one(
     assert seen[1]["content-type"] == "application/octet-stream"
 
 
-def test_request_id_and_forwarded_headers_reach_the_service_and_come_back(
+def test_request_id_and_forwarded_headers_reach_the_service(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service()

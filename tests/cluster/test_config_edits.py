@@ -103,9 +103,10 @@ def load(stack: Stack, route: str) -> Iterator[None]:
     assert not any(answers), {answer for answer in answers if answer}
 
 
-def test_an_edit_that_adds_a_service_takes_effect_in_2_s_and_drops_none_of_50_streams(
+def test_adding_a_service_takes_2_s_and_drops_no_stream(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """Fifty streams of other services are open during the edit."""
     route = service(timeout=30)
     stack.client.get(f"/{route}/echo")
     with streams(stack, route, 50, 15) as running:  # paramiko opens fifty in some seconds
@@ -150,9 +151,10 @@ BROKEN: dict[str, Callable[[Path, str], object]] = {
 }
 
 
-def test_an_invalid_file_leaves_the_catalogue_as_it_is_says_so_everywhere_and_can_be_repaired(
+def test_an_invalid_file_is_reported_and_changes_nothing(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """It is reported everywhere, and a repaired file takes effect."""
     route = service(timeout=60)
     stack.client.get(f"/{route}/echo")
     text, version = stack.config.read_text(), stack.info()["config_version"]
@@ -173,9 +175,10 @@ def test_an_invalid_file_leaves_the_catalogue_as_it_is_says_so_everywhere_and_ca
     assert stack.submissions(route) == 1
 
 
-def test_a_misspelt_key_is_in_info_log_validate_and_status_with_its_nearest_spelling(
+def test_a_misspelt_key_is_reported_with_its_nearest_spelling(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """In /info, the log, `validate` and `status`."""
     route = service()
     stack.write([{**stack.entry(route), "tiemout": 3}])
     expected = f"{route}: tiemout: unknown key (nearest valid: timeout)"
@@ -192,7 +195,7 @@ def test_a_misspelt_key_is_in_info_log_validate_and_status_with_its_nearest_spel
     assert "orchestrator_config_valid 1\n" in stack.client.get("/metrics").text
 
 
-def test_a_missing_key_file_is_an_error_that_heals_when_the_file_appears(
+def test_a_missing_key_file_is_an_error_until_it_appears(
     stack: Stack, route: str, tmp_path: Path
 ) -> None:
     key = tmp_path / "key"
@@ -207,9 +210,10 @@ def test_a_missing_key_file_is_an_error_that_heals_when_the_file_appears(
     assert stack.client.get(f"/{route}/echo").status_code == 200
 
 
-def test_a_removed_service_is_gone_at_once_for_new_requests_while_its_streams_finish(
+def test_removing_a_service_lets_its_streams_finish(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """New requests are refused at once."""
     route = service(timeout=60)
     stack.client.get(f"/{route}/echo")
     with streams(stack, route, 3, 10):
@@ -221,7 +225,7 @@ def test_a_removed_service_is_gone_at_once_for_new_requests_while_its_streams_fi
     assert not (stack.run_dir / "routes" / f"{route}.0.sock").exists()
 
 
-def test_a_service_that_is_added_again_while_it_drains_serves_again(
+def test_a_service_added_again_while_draining_serves_again(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(timeout=60)
@@ -238,7 +242,7 @@ def test_a_service_that_is_added_again_while_it_drains_serves_again(
     assert stack.submissions(route) == 2
 
 
-def test_another_env_drains_the_old_job_and_a_request_is_answered_by_the_new_one(
+def test_a_changed_env_drains_the_old_job_and_starts_a_new_one(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(timeout=60, env={"MODEL": "old"})
@@ -254,7 +258,7 @@ def test_another_env_drains_the_old_job_and_a_request_is_answered_by_the_new_one
     assert stack.submissions(route) == 2
 
 
-def test_another_timeout_does_not_touch_the_job_and_counts_at_once(
+def test_a_changed_timeout_keeps_the_job_and_counts_at_once(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(timeout=100)
@@ -267,9 +271,10 @@ def test_another_timeout_does_not_touch_the_job_and_counts_at_once(
     assert stack.submissions(route) == 1
 
 
-def test_an_occupied_local_port_is_refused_with_its_holder_and_heals_when_it_is_free(
+def test_an_occupied_local_port_is_refused_until_it_is_free(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """The message names the process that holds it."""
     route, port = service(timeout=60), free_port()
     stack.client.get(f"/{route}/echo")
     changed = stack.entry(route, timeout=60, local_host="127.0.0.1", local_port=port)
@@ -283,9 +288,7 @@ def test_an_occupied_local_port_is_refused_with_its_holder_and_heals_when_it_is_
     assert stack.submissions(route) == 1
 
 
-def test_defaults_apply_to_every_service_that_does_not_say_otherwise(
-    stack: Stack, route: str
-) -> None:
+def test_defaults_apply_unless_a_service_overrides_them(stack: Stack, route: str) -> None:
     full = stack.entry(route, timeout=77)
     own = ("name", "route_name")
     defaults = {key: value for key, value in full.items() if key not in own}

@@ -63,7 +63,7 @@ def shared(stack: Stack, service: Callable[..., str], own_key: Path) -> str:
     return route
 
 
-def test_streams_are_divided_between_two_ssh_processes_and_counted_together(
+def test_streams_share_two_ssh_processes_and_one_count(
     stack: Stack, shared: str, own_key: Path
 ) -> None:
     tunnels = _tunnels(stack, shared, 2)
@@ -80,7 +80,7 @@ def test_streams_are_divided_between_two_ssh_processes_and_counted_together(
     streams.assert_uncut()
 
 
-def test_one_of_two_ssh_processes_killed_fails_no_request_and_is_replaced(
+def test_killing_one_of_two_ssh_processes_fails_no_request(
     stack: Stack, shared: str, own_key: Path
 ) -> None:
     if not stack.tunnels_outlive_control_plane:
@@ -102,7 +102,7 @@ def test_one_of_two_ssh_processes_killed_fails_no_request_and_is_replaced(
     assert stack.submissions(shared) == 1
 
 
-def test_further_connection_that_is_refused_leaves_the_service_on_the_first(
+def test_a_refused_further_connection_leaves_the_first_in_use(
     stack: Stack, route: str, own_key: Path
 ) -> None:
     if not stack.tunnels_outlive_control_plane:
@@ -126,7 +126,7 @@ def test_further_connection_that_is_refused_leaves_the_service_on_the_first(
     assert _tunnels(stack, route, 2) == [first, second]
 
 
-def test_a_service_leaves_a_connection_that_is_crowded_by_another(
+def test_a_service_leaves_a_connection_crowded_by_another(
     stack: Stack, route: str, own_key: Path
 ) -> None:
     if not stack.tunnels_outlive_control_plane:
@@ -149,7 +149,7 @@ def test_a_service_leaves_a_connection_that_is_crowded_by_another(
     many.assert_uncut()
 
 
-def test_another_number_of_connections_leaves_the_job_and_its_streams_alone(
+def test_a_changed_connection_count_keeps_the_job_and_streams(
     stack: Stack, shared: str, own_key: Path
 ) -> None:
     login = {"ssh_key_file": str(own_key)}

@@ -46,7 +46,7 @@ def crash(running: Stack, cluster: Cluster) -> Iterator[Crash]:
 # -- submitting -----------------------------------------------------------------------------
 
 
-def test_crash_before_sbatch_ran_ends_with_the_one_job_of_the_written_intent(crash: Crash) -> None:
+def test_crash_before_sbatch_ran_ends_with_the_intended_job(crash: Crash) -> None:
     route, stack = "before_sbatch", crash.stack
     assert crash.before[route]["replicas"][0]["job_id"] is None
     for answer in crash.held:
@@ -63,7 +63,7 @@ def test_crash_before_sbatch_ran_ends_with_the_one_job_of_the_written_intent(cra
     crash.assert_ends(route)
 
 
-def test_crash_after_sbatch_ran_finds_the_job_whose_id_nobody_was_told(crash: Crash) -> None:
+def test_crash_after_sbatch_ran_finds_the_job_without_its_id(crash: Crash) -> None:
     route, stack = "after_sbatch", crash.stack
     assert crash.before[route]["replicas"][0]["job_id"] is None
 
@@ -75,9 +75,10 @@ def test_crash_after_sbatch_ran_finds_the_job_whose_id_nobody_was_told(crash: Cr
 
 
 @pytest.mark.timeout(150)
-def test_submission_that_never_reached_slurm_is_given_up_and_told_then_made_anew(
+def test_a_submission_that_never_reached_slurm_is_repeated(
     crash: Crash,
 ) -> None:
+    """After it was given up, and the held request answered."""
     route, stack = "sbatch_lost", crash.stack
 
     held = crash.again[route].result(timeout=100)
@@ -117,7 +118,7 @@ def test_crash_while_starting_ends_ready_with_the_same_job(crash: Crash) -> None
     crash.assert_ends(route)
 
 
-def test_crash_while_ready_keeps_the_job_its_streams_and_its_clients(crash: Crash) -> None:
+def test_crash_while_ready_keeps_job_streams_and_clients(crash: Crash) -> None:
     route, stack = "serving", crash.stack
     assert stack.state(route) == "ready"
     crash.assert_same_job(route)
@@ -132,7 +133,7 @@ def test_crash_while_ready_keeps_the_job_its_streams_and_its_clients(crash: Cras
 # -- draining, failed, disabled -------------------------------------------------------------
 
 
-def test_crash_while_draining_lets_what_is_in_flight_finish_then_cancels(crash: Crash) -> None:
+def test_crash_while_draining_finishes_requests_then_cancels(crash: Crash) -> None:
     route = "drain_busy"
     assert crash.before[route]["state"] == "draining"
     if crash.streams[route].flowing():
@@ -149,7 +150,7 @@ def test_crash_after_the_cancel_was_decided_still_cancels(crash: Crash) -> None:
     crash.assert_ends(route)
 
 
-def test_crash_during_the_back_off_forgets_neither_the_failure_nor_its_reason(
+def test_crash_during_back_off_keeps_the_failure_and_its_reason(
     crash: Crash,
 ) -> None:
     route, stack = "failing", crash.stack

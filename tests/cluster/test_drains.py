@@ -35,9 +35,10 @@ class Load:
             thread.join()
 
 
-def test_restart_under_constant_traffic_does_not_wait_for_silence_and_fails_no_request(
+def test_restart_under_constant_traffic_fails_no_request(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """It does not wait for a moment without requests."""
     route = service(timeout=60)
     stack.client.get(f"/{route}/echo")
     first = stack.info(route)["replicas"][0]["job_id"]

@@ -31,9 +31,10 @@ def check_the_crash_is_told(told: dict[str, Any]) -> None:
     assert "Slurm says FAILED, exit code 1" in told["text"]
 
 
-def test_service_that_crashes_at_start_tells_why_backs_off_and_succeeds_after_repair(
+def test_a_crash_at_start_is_explained_and_can_be_repaired(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """Requests are refused during the back-off."""
     model = stack.cluster.home / f"model-{time.time_ns()}"
     route = service(env={"CRASH_UNLESS_FILE": str(model)})
     pauses = []
@@ -72,7 +73,7 @@ def test_service_that_crashes_at_start_tells_why_backs_off_and_succeeds_after_re
             assert part in event["text"]
 
 
-def test_held_requests_are_told_of_the_crash_as_soon_as_it_is_known(
+def test_held_requests_are_answered_as_soon_as_a_crash_is_known(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     answer, took = ask(stack, service(hold_timeout=60, env={"CRASH_AT_START": "7"}))
@@ -81,7 +82,7 @@ def test_held_requests_are_told_of_the_crash_as_soon_as_it_is_known(
     assert took < 15
 
 
-def test_job_that_sbatch_refuses_is_told_at_once_in_its_own_words(
+def test_a_refusal_by_sbatch_is_quoted_to_the_client_at_once(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(sbatch_args=["--partition=no-such-partition"])
@@ -127,7 +128,7 @@ def test_post_whose_answer_breaks_off_is_502_and_never_repeated(
     assert "/crash" not in stack.client.get(f"/{route}/executed").json()["paths"]
 
 
-def test_job_that_somebody_cancelled_is_started_again_by_the_next_request(
+def test_a_request_restarts_a_job_cancelled_by_another_user(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service()

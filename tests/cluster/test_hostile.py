@@ -164,7 +164,7 @@ def test_any_headers_break_nothing_where_flask_answers(
         check(raw.ask(stack.port, request(target=path, headers=lines)))
 
 
-def test_hostile_requests_to_a_cold_service_are_refused_or_told_to_wait(
+def test_hostile_requests_to_a_cold_service_are_refused_or_held(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     """The same, on the way through the hold. Nobody waits: the job never starts."""

@@ -49,7 +49,7 @@ def nasty(mark: Path) -> list[str]:
     return [text.format(mark=mark) for text in NASTY]
 
 
-def test_hostile_environment_arguments_and_name_arrive_at_the_job_exactly(
+def test_hostile_env_arguments_and_name_reach_the_job_unchanged(
     stack: Stack, route: str, mark: Path
 ) -> None:
     values = [*nasty(mark), "two\nlines\r\n\tand a tab", " ", "", "'", '"', "\\", "a" * 5000]
@@ -115,7 +115,7 @@ REFUSED = (
 )
 
 
-def test_hostile_value_that_cannot_be_meant_is_refused_and_changes_nothing(
+def test_hostile_values_are_refused_and_change_nothing(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route, before = service(), stack.log("nginx")

@@ -13,7 +13,7 @@ from tests.stack.waiting import wait_for
 PATIENT = httpx.Timeout(60)
 
 
-def test_a_local_port_holds_cold_requests_and_serves_warm_ones_without_the_prefix(
+def test_a_local_port_serves_cold_and_warm_without_the_prefix(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     port = free_port()
@@ -38,9 +38,10 @@ def test_a_local_port_holds_cold_requests_and_serves_warm_ones_without_the_prefi
     assert stack.submissions(route) == 1
 
 
-def test_a_path_that_is_not_declared_is_404_at_the_local_port_and_wakes_nothing(
+def test_an_undeclared_path_at_the_local_port_is_404(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """And it starts nothing."""
     port = free_port()
     route = service(local_host="127.0.0.1", local_port=port, api_paths=["/echo"])
     for path in ("/", "/hash", "/echo/more", "/info", f"/{route}/echo"):
@@ -51,9 +52,7 @@ def test_a_path_that_is_not_declared_is_404_at_the_local_port_and_wakes_nothing(
     assert stack.submissions(route) == 0
 
 
-def test_services_with_automatic_ports_share_a_node_without_sharing_a_port(
-    stack: Stack, route: str
-) -> None:
+def test_automatic_ports_on_one_node_differ(stack: Stack, route: str) -> None:
     node = stack.cluster.spec.nodes[0].name
     names = [f"{route}-a", f"{route}-b"]
     args = [f"--nodelist={node}", "--cpus-per-task=1"]
@@ -66,7 +65,7 @@ def test_services_with_automatic_ports_share_a_node_without_sharing_a_port(
     assert [int(answer["argv"][1]) for answer in answers] == [r["port"] for r in replicas]
 
 
-def test_min_replicas_1_starts_without_a_request_and_again_when_its_job_is_cancelled(
+def test_min_replicas_1_starts_and_restarts_without_a_request(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(min_replicas=1, timeout=1)
@@ -85,9 +84,10 @@ def test_min_replicas_1_starts_without_a_request_and_again_when_its_job_is_cance
     assert stack.client.get(f"/{route}/echo").status_code == 200
 
 
-def test_a_service_kept_always_on_outlives_its_timeout_and_ends_when_it_is_disabled(
+def test_an_always_on_service_ends_only_when_disabled(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """It outlives its `timeout`."""
     route = service(min_replicas=1, timeout=1)
     ready = stack.wait_for_state(route, "ready")
     wait_for("idle beyond its timeout", lambda: stack.info(route)["idle_seconds"] > 2.5, 10)

@@ -83,9 +83,10 @@ def test_services_use_their_own_keys_and_close_their_logins(
         assert before
 
 
-def test_a_key_that_is_not_accepted_is_said_with_what_to_do_and_troubles_nobody_else(
+def test_a_rejected_key_is_explained_and_affects_no_other_login(
     stack: Stack, route: str, tmp_path: Path
 ) -> None:
+    """The explanation says what to do."""
     key = make_key(tmp_path / "stranger")
     bad = f"{route}-bad"
     stack.configure(stack.entry(route), stack.entry(bad, ssh_key_file=str(key)))
@@ -97,7 +98,7 @@ def test_a_key_that_is_not_accepted_is_said_with_what_to_do_and_troubles_nobody_
     assert stack.info(route)["cluster_trouble"] is None
 
 
-def test_a_login_heals_without_a_restart_once_its_key_is_accepted(
+def test_a_login_recovers_once_its_key_is_accepted(
     stack: Stack, route: str, tmp_path: Path
 ) -> None:
     key = make_key(tmp_path / "late")
@@ -167,9 +168,7 @@ def test_a_jump_host_leads_to_the_cluster(stack: Stack, route: str, own_login: P
     assert stack.client.post(f"/{route}/echo", content=b"far").json()["length"] == 3
 
 
-def test_a_login_that_hangs_does_not_delay_the_services_of_another(
-    stack: Stack, route: str
-) -> None:
+def test_a_hanging_login_does_not_delay_services_of_another(stack: Stack, route: str) -> None:
     """Something accepts connections there, and never says a word."""
     with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
         port = silent.getsockname()[1]

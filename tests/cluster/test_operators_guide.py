@@ -38,9 +38,7 @@ def sentences() -> list[str]:
     ]
 
 
-def test_each_mistake_of_a_first_call_is_told_in_the_words_of_the_guide(
-    stack: Stack, tmp_path: Path
-) -> None:
+def test_first_call_errors_are_explained_as_in_the_guide(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     entries = []
     for name, (keys, _) in MISTAKES.items():
@@ -88,7 +86,7 @@ def login_with(stack: Stack, tmp_path: Path) -> Iterator[Callable[[str], dict[st
     authorized.unlink(missing_ok=True)
 
 
-def test_a_key_with_every_option_of_the_guide_does_all_that_is_needed(
+def test_a_key_restricted_as_in_the_guide_is_sufficient(
     service: Callable[..., str], stack: Stack, login_with: Callable[[str], dict[str, Any]]
 ) -> None:
     options = ",".join(key_options())
@@ -113,7 +111,7 @@ def test_a_jump_host_needs_no_more_than_the_guide_says(
 
 
 @pytest.mark.parametrize("options", ["restrict", 'restrict,port-forwarding,permitopen="*:1"'])
-def test_a_key_without_tunnels_lets_a_job_start_but_none_become_ready(
+def test_a_key_without_tunnels_starts_jobs_that_never_get_ready(
     service: Callable[..., str],
     stack: Stack,
     login_with: Callable[[str], dict[str, Any]],

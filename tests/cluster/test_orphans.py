@@ -25,7 +25,7 @@ def _refused(stack: Stack, route: str) -> httpx.Response | None:
 
 
 @pytest.mark.parametrize("forgotten", [False, True], ids=["with its store", "without its store"])
-def test_gateway_stopped_with_keep_jobs_takes_over_its_jobs_when_it_is_up_again(
+def test_a_gateway_stopped_with_keep_jobs_adopts_them_later(
     stack: Stack, service: Callable[..., str], forgotten: bool
 ) -> None:
     route = service(timeout=600)
@@ -49,7 +49,7 @@ def test_gateway_stopped_with_keep_jobs_takes_over_its_jobs_when_it_is_up_again(
     wait_for("the queue is empty", lambda: not stack.jobs(route), 10)
 
 
-def test_duplicates_and_jobs_of_unknown_routes_are_cancelled_and_nobody_elses(
+def test_only_own_duplicates_and_unknown_routes_are_cancelled(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service()
@@ -75,9 +75,10 @@ def test_duplicates_and_jobs_of_unknown_routes_are_cancelled_and_nobody_elses(
     assert _job(stack, route) == job
 
 
-def test_job_cancelled_by_somebody_else_while_ready_is_told_and_the_next_request_works(
+def test_a_foreign_cancel_while_ready_is_reported_and_recovered(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """The next request starts another job."""
     route = service()
     assert stack.client.get(f"/{route}/echo").status_code == 200
     job = _job(stack, route)
@@ -93,7 +94,7 @@ def test_job_cancelled_by_somebody_else_while_ready_is_told_and_the_next_request
     assert stack.submissions(route) == 2
 
 
-def test_job_cancelled_by_somebody_else_while_queued_is_told_to_who_waits(
+def test_a_foreign_cancel_while_queued_is_reported_to_clients(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(sbatch_args=["--hold"])
@@ -118,7 +119,7 @@ def test_job_cancelled_by_somebody_else_while_queued_is_told_to_who_waits(
     wait_for("the second job", lambda: stack.submissions(route) == 2, 10)
 
 
-def test_job_requeued_while_ready_is_unpublished_and_ready_again_under_the_same_id(
+def test_a_job_requeued_while_ready_gets_ready_with_the_same_id(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service()

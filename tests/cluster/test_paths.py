@@ -59,9 +59,7 @@ def test_path_outside_every_service_is_404(stack: Stack, service: Callable[..., 
     assert stack.state(route) == "cold"
 
 
-def test_prefixes_do_not_leak_into_the_gateways_paths_or_into_other_routes(
-    stack: Stack, route: str
-) -> None:
+def test_prefixes_do_not_leak_into_other_routes_or_gateway_paths(stack: Stack, route: str) -> None:
     routes = (route, f"{route}x", "informatics", "in")
     stack.configure(*(stack.entry(name, api_paths=["/echo"]) for name in routes))
 
@@ -80,7 +78,7 @@ def test_prefixes_do_not_leak_into_the_gateways_paths_or_into_other_routes(
     refused(stack.client.get("/info/info"), 404)
 
 
-def test_body_beyond_max_body_is_413_with_the_limit_and_wakes_nobody(
+def test_a_body_beyond_max_body_is_413_and_wakes_nothing(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(max_body="10kB")
@@ -96,7 +94,7 @@ def test_body_beyond_max_body_is_413_with_the_limit_and_wakes_nobody(
     assert stack.client.get(f"/{route}/executed").json()["total"] == 1
 
 
-def test_connection_opened_ahead_of_an_edit_does_not_keep_the_old_configuration_alive(
+def test_an_idle_connection_does_not_keep_old_nginx_workers(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     """Browsers connect ahead of the request they may make; an old worker would hear it."""

@@ -35,9 +35,7 @@ def _ready(stack: Stack, route: str) -> str:
 # -- Slurm ----------------------------------------------------------------------------------
 
 
-def test_slurmctld_restarted_under_ready_and_queued_services_changes_nothing(
-    stack: Stack, route: str
-) -> None:
+def test_a_slurmctld_restart_changes_no_ready_or_queued_service(stack: Stack, route: str) -> None:
     queued = f"{route}q"
     stack.configure(stack.entry(route), stack.entry(queued, sbatch_args=["--hold"]))
     job, streams = _ready(stack, route), Streams(stack, route, 2, seconds=8)
@@ -76,7 +74,7 @@ def test_squeue_that_succeeds_and_says_nothing_ends_no_service(stack: Stack, rou
         gates.remove()
 
 
-def test_node_that_dies_is_answered_for_honestly_until_the_service_runs_elsewhere(
+def test_a_dead_node_is_reported_until_the_service_runs_again(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     # Nothing tells a client that a silent host is dead: its answer comes at request_timeout.
@@ -106,9 +104,10 @@ def test_node_that_dies_is_answered_for_honestly_until_the_service_runs_elsewher
 # -- SSH ------------------------------------------------------------------------------------
 
 
-def test_ssh_connection_lost_is_made_anew_with_its_tunnels_within_5_s_and_without_a_new_job(
+def test_a_lost_ssh_connection_is_replaced_within_5_s(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """Its tunnels come back with it, and no job is submitted."""
     route = service(timeout=6)
     job = _ready(stack, route)
 
@@ -130,7 +129,7 @@ def test_ssh_connection_lost_is_made_anew_with_its_tunnels_within_5_s_and_withou
 # -- the gateway's own processes ------------------------------------------------------------
 
 
-def test_control_plane_restarted_in_order_keeps_services_streams_and_clients(
+def test_a_control_plane_restart_keeps_services_and_streams(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service()
@@ -187,7 +186,7 @@ lock.take(Path({str(lock)!r}), patience=0.5)"
     assert stack.info()["services"] == []
 
 
-def test_nginx_killed_is_back_within_five_seconds_and_cuts_no_stream(
+def test_killed_nginx_is_back_within_5_s_and_cuts_no_stream(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service()

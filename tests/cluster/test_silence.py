@@ -110,9 +110,11 @@ def scenes(stack: Stack, cluster: Cluster) -> Iterator[tuple[Scene, Scene]]:
 
 
 @pytest.mark.timeout(280)
-def test_slurm_or_network_silent_for_a_minute_changes_cancels_and_doubles_nothing(
+def test_a_minute_of_silence_changes_nothing(
     scenes: tuple[Scene, Scene],
 ) -> None:
+    """No job is cancelled or submitted twice: Slurm is silent on one cluster, the network on the
+    other."""
     with ExitStack() as healing:
         scenes[0].cluster.freeze_slurmctld()
         healing.callback(scenes[0].cluster.thaw_slurmctld)

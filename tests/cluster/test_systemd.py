@@ -142,9 +142,7 @@ def stack(cluster: Cluster) -> Iterator[Confined]:
         made.end()
 
 
-def test_it_runs_with_what_the_unit_leaves_it_and_a_restart_keeps_jobs_and_logins(
-    stack: Confined, route: str
-) -> None:
+def test_it_runs_confined_and_a_restart_keeps_jobs_and_logins(stack: Confined, route: str) -> None:
     stack.start()
     stack.configure(stack.entry(route, ssh_key_file=str(stack.keys / stack.cluster.key_file.name)))
     body = os.urandom(1_000_000)  # more than nginx keeps in memory

@@ -68,7 +68,7 @@ def test_a_control_plane_that_is_killed_finds_nginx_as_it_was(secure: Stack, rou
 
 
 @pytest.mark.parametrize("word", ["up", "run", "validate"])
-def test_a_key_of_another_certificate_is_named_before_anything_starts(
+def test_a_key_of_another_certificate_is_refused_before_start(
     secure: Stack, tmp_path: Path, word: str
 ) -> None:
     assert secure.certificate

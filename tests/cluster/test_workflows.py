@@ -10,7 +10,7 @@ from tests.stack.stack import Stack
 from tests.stack.waiting import median_within, wait_for
 
 
-def test_request_while_not_running_opens_the_tunnel_submits_the_job_and_starts_the_timer(
+def test_a_cold_request_submits_tunnels_and_starts_the_timer(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(timeout=30)
@@ -45,9 +45,10 @@ def test_request_while_running_is_forwarded_and_resets_the_timer(
     assert stack.submissions(route) == 1
 
 
-def test_idle_service_is_gone_within_1500_ms_of_its_timeout_and_cold_again(
+def test_an_idle_service_ends_within_1500_ms_of_its_timeout(
     stack: Stack, service: Callable[..., str]
 ) -> None:
+    """It is cold then."""
     timeout, uses = 3, itertools.count()
     route = service(timeout=timeout)
 
