@@ -33,7 +33,7 @@ def test_what_was_made_is_removed_and_nothing_else(chosen: Settings) -> None:
     assert [path.name for path in chosen.spool_dir.iterdir()] == ["somebody's"]
 
 
-def test_what_killed_processes_left_there_bars_no_start_and_is_removed(chosen: Settings) -> None:
+def test_stale_files_of_killed_processes_are_removed(chosen: Settings) -> None:
     chosen.run_dir.mkdir(mode=0o700)
     for name in (".supervisord.conf.4711", "supervisord.sock.4711"):
         (chosen.run_dir / name).touch()

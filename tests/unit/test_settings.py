@@ -81,7 +81,7 @@ def test_a_value_that_cannot_be_used_is_named_with_its_rule(tmp_path, name, valu
     assert rule in str(refusal.value)
 
 
-def test_without_anything_given_there_is_a_default_for_everything(tmp_path: Path) -> None:
+def test_every_variable_has_a_default(tmp_path: Path) -> None:
     chosen = read({}, tmp_path)
     assert (chosen.nginx_port, chosen.listen_port, chosen.flask_port) == (8090, 80, 5001)
     assert chosen.key_dir == tmp_path / "ssh_bind_mnt"
@@ -95,12 +95,12 @@ def test_the_store_lives_in_the_state_dir_unless_told_otherwise(tmp_path: Path) 
     assert read({"STATE_DIR": "/srv/io"}, tmp_path).database_url == "sqlite:////srv/io/state.db"
 
 
-def test_relative_paths_start_at_the_installation_and_a_tilde_at_home(tmp_path: Path) -> None:
+def test_relative_paths_start_at_the_installation_tilde_at_home(tmp_path: Path) -> None:
     assert read({"STATE_DIR": "../elsewhere"}, tmp_path).state_dir == tmp_path.parent / "elsewhere"
     assert read({"STATE_DIR": "~/io"}, tmp_path).state_dir == Path.home() / "io"
 
 
-def test_a_certificate_is_looked_for_beside_the_keys_and_makes_it_https(
+def test_a_certificate_is_found_beside_the_keys_and_makes_https(
     tmp_path: Path,
 ) -> None:
     chosen = read({"TLS_CERT": "tls.crt", "TLS_KEY": "/etc/tls.key"}, tmp_path)
@@ -115,7 +115,7 @@ def test_a_certificate_without_its_key_is_refused(tmp_path: Path, given: str, la
         read({given: "x"}, tmp_path)
 
 
-def test_the_environment_overrides_env_and_env_overrides_the_default(tmp_path: Path) -> None:
+def test_environment_overrides_dotenv_and_dotenv_the_defaults(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("NGINX_PORT=1111\nML_SERVICE_FLASK_PORT=2222\nLOG_LEVEL=\n")
     chosen = read({"NGINX_PORT": "3333"}, tmp_path)
     assert (chosen.nginx_port, chosen.flask_port, chosen.log_level) == (3333, 2222, "info")
@@ -126,7 +126,7 @@ def test_an_empty_variable_counts_as_not_given(tmp_path: Path) -> None:
     assert read({"NGINX_PORT": ""}, tmp_path).nginx_port == 1111
 
 
-def test_an_installation_is_known_by_one_name_that_differs_from_others(tmp_path: Path) -> None:
+def test_an_installation_has_one_name_of_its_own(tmp_path: Path) -> None:
     mine, again = read({}, tmp_path).identity, read({}, tmp_path).identity
     assert mine == again != read({}, tmp_path / "other").identity
     assert re.fullmatch(r"io-[0-9a-f]{6}", mine)
@@ -149,7 +149,7 @@ def test_the_template_names_every_variable_and_no_other() -> None:
     assert named == set(DEFAULTS)
 
 
-def test_large_bodies_go_to_a_disk_and_not_to_the_memory_below_run() -> None:
+def test_large_bodies_go_to_a_disk_and_not_to_memory_in_run() -> None:
     chosen = settings.parse({**settings.DEFAULTS, "RUN_DIR": "/run/io-1"}, Path("/srv/io"))
     assert chosen.spool_dir == Path("/var/tmp/io-1")
 

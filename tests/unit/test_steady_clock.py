@@ -46,7 +46,7 @@ def test_the_next_process_of_the_same_boot_goes_on_from_it() -> None:
     assert machine.start(stored).now() == 1_000_010.0
 
 
-def test_after_a_reboot_it_begins_again_but_never_before_the_records() -> None:
+def test_after_a_reboot_it_never_starts_before_the_records() -> None:
     machine = Machine()
     stored = {**machine.start().to_store(), "boot": "another"}
     machine.uptime, machine.epoch = 3.0, machine.epoch + 60.0

@@ -99,7 +99,7 @@ def test_a_request_waits_until_the_service_is_ready(nginx: Nginx) -> None:
     assert nginx.snapshot.waiters.held("digits") == 0
 
 
-def test_without_patience_it_is_refused_at_once_and_counts_as_demand(nginx: Nginx) -> None:
+def test_a_request_that_cannot_wait_still_counts_as_demand(nginx: Nginx) -> None:
     answer = nginx.ask(Prefer="wait=0")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.get_json()["state"] == "cold"

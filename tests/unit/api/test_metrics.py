@@ -61,7 +61,7 @@ def test_metrics_appear_once_with_a_text_and_a_fitting_name() -> None:
     assert all(name.endswith("_total") for name in counters)
 
 
-def test_requests_in_flight_are_shown_where_they_could_be_counted() -> None:
+def test_requests_in_flight_are_shown_if_they_were_counted() -> None:
     shown = board(
         with_job("busy", State.READY, 1.0), with_job("dark", State.READY, 1.0), Record("cold")
     )

@@ -47,7 +47,7 @@ def test_retry_after_is_whole_seconds_rounded_up(seconds, header) -> None:
 
 
 @pytest.mark.parametrize("state", State)
-def test_a_service_that_does_not_answer_says_its_state_reason_and_job(state: State) -> None:
+def test_an_unavailable_service_shows_its_state_reason_and_job(state: State) -> None:
     response = not_served(view(state), NOW)
     told = body(response)
     assert response.status_code == 503

@@ -64,7 +64,7 @@ def test_slurms_estimate_is_given_as_a_time_and_as_a_wait() -> None:
     assert "expects to start it at 1970-01-01 02:56:40 UTC (in 10 min)" in explain(soon, NOW)
 
 
-def test_a_reason_of_slurms_that_nobody_knows_is_given_in_its_own_word() -> None:
+def test_an_unknown_slurm_reason_is_shown_verbatim() -> None:
     odd = view(State.QUEUED, job=replace(PENDING, slurm_reason="NewReason"))
     assert "is waiting in Slurm's queue: NewReason." in explain(odd, NOW)
 

@@ -51,7 +51,7 @@ def test_a_problem_is_one_line_and_an_object() -> None:
     }
 
 
-def test_a_long_value_is_shortened_and_unprintable_ones_are_escaped() -> None:
+def test_long_values_are_cut_and_unprintable_ones_escaped() -> None:
     (problem,) = parsed(file_of(digits(name="\u202e" + "x" * 90)))
     assert len(problem.value) == 60
     assert str(problem).isprintable()

@@ -42,7 +42,7 @@ def test_what_tells_services_apart_cannot_be_a_default() -> None:
     ]
 
 
-def test_unknown_and_bad_defaults_are_named_once_and_not_as_missing() -> None:
+def test_bad_defaults_are_reported_once_and_not_as_missing() -> None:
     services = digits(timeout=...), other(timeout=...)
     defaults = {"timeout": "600", "tiemout": 1, "colour": "red"}
     assert problems(file_of(*services, Defaults=defaults)) == [
@@ -61,7 +61,7 @@ def test_a_misspelt_defaults_is_read_all_the_same() -> None:
     ]
 
 
-def test_a_default_that_clashes_with_a_services_own_is_the_services_problem() -> None:
+def test_a_default_clashing_with_a_key_is_the_services_problem() -> None:
     assert problems(file_of(digits(max_replicas=1), Defaults={"min_replicas": 2})) == [
         "Digits: min_replicas = 2: must not be more than max_replicas, which is 1 "
         "(nearest valid: 1)"

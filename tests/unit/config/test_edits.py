@@ -73,5 +73,5 @@ def test_another_spelling_is_no_change() -> None:
     assert one == catalogue(file_of(digits())).services["digits"]
 
 
-def test_quiet_paths_spelled_out_as_by_default_are_the_same_to_nginx() -> None:
+def test_explicit_default_quiet_paths_change_nothing_in_nginx() -> None:
     assert nginx_sees(service(quiet_paths=["/health", "/metrics"])) == nginx_sees(OLD)

@@ -46,7 +46,7 @@ def test_services_stand_by_route_in_the_order_of_the_file() -> None:
     assert list(catalogue(file_of(other(), digits())).services) == ["text", "digits"]
 
 
-def test_an_empty_list_of_services_and_a_schema_for_the_editor_are_fine() -> None:
+def test_no_services_and_a_schema_for_the_editor_are_valid() -> None:
     assert not catalogue('{"$schema": "services_config.schema.json", "Services": []}').services
 
 
@@ -79,7 +79,7 @@ def test_quiet_paths_are_health_and_metrics_unless_given() -> None:
     assert service(quiet_paths=[]).effective_quiet_paths == ()
 
 
-def test_the_whole_service_is_a_lone_slash_or_everything_below_it() -> None:
+def test_the_whole_service_is_a_slash_or_a_slash_and_star() -> None:
     assert service(api_paths=["/"]).whole_service
     assert service(api_paths=["/*"]).whole_service
     assert not service(api_paths=["/", "/predict"]).whole_service

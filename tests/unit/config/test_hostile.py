@@ -101,7 +101,7 @@ def test_any_json_is_parsed_without_an_exception(value: Any) -> None:
 
 @unhurried
 @given(service=service_like, defaults=service_like)
-def test_any_service_and_defaults_give_problems_that_can_be_printed(
+def test_problems_of_any_service_and_defaults_are_printable(
     service: dict[str, Any], defaults: dict[str, Any]
 ) -> None:
     found = parsed(file_of({**DIGITS, **service}, service, Defaults=defaults))

@@ -31,7 +31,7 @@ def test_a_private_key_of_ones_own_is_fine(key: Path) -> None:
     assert found(key.parent) == ""
 
 
-def test_a_missing_key_is_named_with_the_place_that_was_looked_at(tmp_path: Path) -> None:
+def test_a_missing_key_is_reported_with_the_path_searched(tmp_path: Path) -> None:
     assert found(tmp_path) == (
         f'Digits: ssh_key_file = "id_cluster": must exist; there is no {tmp_path}/id_cluster'
     )
@@ -87,14 +87,14 @@ def test_the_key_directorys_own_path_has_to_be_plain_too() -> None:
     assert line.endswith("; here it is /srv/$HOME/id_cluster")
 
 
-def test_keys_are_found_relative_to_the_key_directory_and_to_home(tmp_path: Path) -> None:
+def test_keys_are_relative_to_the_key_directory_or_home(tmp_path: Path) -> None:
     assert resolve_key("a/id", tmp_path) == tmp_path / "a" / "id"
     assert resolve_key("/etc/id", tmp_path) == Path("/etc/id")
     assert resolve_key("~/.ssh/id", tmp_path) == Path.home() / ".ssh" / "id"
     assert resolve_key("id", Path("keys")).is_absolute()
 
 
-def test_the_containers_mount_is_the_key_directory_of_a_native_run(tmp_path: Path) -> None:
+def test_the_containers_key_mount_maps_to_the_native_directory(tmp_path: Path) -> None:
     mounted = Path("/app/ssh").exists()
     assert resolve_key("/app/ssh/a/id", tmp_path) == (
         Path("/app/ssh/a/id") if mounted else tmp_path / "a" / "id"

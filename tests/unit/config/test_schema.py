@@ -23,7 +23,7 @@ def test_the_file_in_the_repository_is_current() -> None:
     assert json.loads(FILE.read_text(encoding="utf-8")) == schema(), remake
 
 
-def test_every_key_has_type_meaning_and_example_and_others_are_refused() -> None:
+def test_every_key_is_typed_and_explained_and_others_refused() -> None:
     assert SERVICE["additionalProperties"] is False
     assert SERVICE["properties"].keys() == KEYS.keys()
     for part in SERVICE["properties"].values():
@@ -32,7 +32,7 @@ def test_every_key_has_type_meaning_and_example_and_others_are_refused() -> None
         assert part["examples"]
 
 
-def test_defaults_know_all_keys_but_those_that_tell_services_apart() -> None:
+def test_defaults_allow_all_keys_but_the_identifying_ones() -> None:
     assert SERVICE["properties"].keys() - DEFAULTS["properties"].keys() == {
         "name",
         "route_name",
@@ -40,7 +40,7 @@ def test_defaults_know_all_keys_but_those_that_tell_services_apart() -> None:
     }
 
 
-def test_needed_keys_are_needed_of_each_service_where_there_are_no_defaults() -> None:
+def test_required_keys_are_required_without_defaults() -> None:
     needed = schema()["then"]["properties"]["Services"]["items"]["required"]
     assert set(needed) == DIGITS.keys() - {"local_host", "local_port"}
     assert set(needed) == {name for name, key in KEYS.items() if key.needed}

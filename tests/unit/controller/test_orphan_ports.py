@@ -40,7 +40,7 @@ def test_an_orphan_is_adopted_once_its_port_is_known(cold: Harness) -> None:
     assert not [call for call in late if call[0] == "cancel_orphan"]
 
 
-def test_an_orphan_under_an_old_name_is_adopted_with_the_port_in_it(cold: Harness) -> None:
+def test_an_orphan_job_with_an_old_name_is_adopted_with_its_port(cold: Harness) -> None:
     assert shown(cold, "io.digits.0.20001.zz") == []
     job = cold.record().job
     assert job is not None

@@ -26,7 +26,7 @@ ffff8889: 00000002 00000000 00000000 0002 01 23464 /run/systemd/notify
 """
 
 
-def test_connected_and_waiting_connections_are_in_flight_listeners_are_not() -> None:
+def test_connections_are_in_flight_and_listeners_are_not() -> None:
     assert parse(TEXT, BELOW) == Sample(
         connected={"/run/io/tunnels/ab.sock": 2, "/run/io/tunnels/cd.sock": 1},
         listening=frozenset({"/run/io/tunnels/ab.sock", "/run/io/tunnels/ab.quiet.sock"}),
@@ -73,7 +73,7 @@ def test_before_the_first_look_nothing_is_known() -> None:
     assert watched.listens(BELOW / "ab.sock")
 
 
-def test_a_tunnel_that_is_not_listed_has_nothing_in_flight_and_does_not_stand() -> None:
+def test_an_unlisted_tunnel_is_down_with_nothing_in_flight() -> None:
     watched = InflightSampler(lambda: parse(TEXT, BELOW))
     watched.refresh(1.0)
     assert watched.inflight(BELOW / "ab.sock") == 2

@@ -68,12 +68,12 @@ def test_whoever_is_held_starts_a_service_whose_demand_was_lost() -> None:
     assert not submissions(FAILED, ev.Ticked(0, held=1), now=FAILED.retry_at - 1)
 
 
-def test_a_service_with_min_replicas_starts_by_itself_and_is_never_idle() -> None:
+def test_min_replicas_starts_without_demand_and_is_never_idle() -> None:
     assert submissions(COLD, ev.Ticked(0), policy=ALWAYS_ON)
     assert after(READY, ev.Ticked(0), policy=ALWAYS_ON, now=NOW + 1e6) == READY
 
 
-def test_a_disabled_service_submits_on_nothing_but_being_enabled_first() -> None:
+def test_a_disabled_service_submits_only_after_it_is_enabled() -> None:
     for event in (ev.Demanded(), ev.Ticked(0, held=5), ev.StartAsked(), ev.RestartAsked()):
         assert after(DISABLED, event, policy=ALWAYS_ON) == DISABLED
 
@@ -106,7 +106,7 @@ def test_requests_that_cannot_be_counted_end_nothing() -> None:
     assert after(DRAINING, ev.Ticked(None)) == DRAINING
 
 
-def test_nothing_is_idle_before_the_log_of_the_downtime_has_been_read() -> None:
+def test_no_service_is_idle_before_the_downtimes_log_is_read() -> None:
     for record in (READY, QUEUED):
         unread = after(record, ev.Ticked(0, last_request=None), now=NOW + 1e6)
         assert (unread.state, unread.last_activity) == (record.state, record.last_activity)
@@ -177,7 +177,7 @@ def test_a_start_seen_for_startup_timeout_fails_with_its_output() -> None:
     assert failed.last_failure.at == NOW
 
 
-def test_time_in_which_no_probe_arrived_uses_up_no_startup_timeout() -> None:
+def test_startup_timeout_does_not_run_while_no_probe_arrives() -> None:
     """The control plane or SSH was away: the service may have become healthy long ago."""
     long_after = STARTING.since + 10 * POLICY.startup_timeout
     cut_off = after(STARTING, probed(ev.Health.SILENT, watched=0.0), now=long_after)
@@ -201,7 +201,7 @@ def test_a_queued_job_is_kept_while_anyone_asks() -> None:
     assert after(asked, ev.Ticked(0), now=NOW + 5000 + POLICY.queue_timeout - 1) == asked
 
 
-def test_a_queued_job_is_given_back_queue_timeout_after_the_last_demand() -> None:
+def test_a_queued_job_ends_queue_timeout_after_the_last_demand() -> None:
     given_up = after(QUEUED, ev.Ticked(0), now=QUEUED.last_demand + POLICY.queue_timeout)
     assert (given_up.state, given_up.reason) == (State.DRAINING, Reason.QUEUE_TIMEOUT)
     assert after(cancelled(given_up), over(state="CANCELLED")).state is State.COLD
@@ -221,7 +221,8 @@ def test_routing_stops_before_the_job_is_cancelled() -> None:
     assert Cancel in {type(a) for a in actions(later)}
 
 
-def test_demand_while_draining_reopens_the_route_without_a_second_job() -> None:
+def test_demand_while_draining_reopens_the_route() -> None:
+    """No second job is submitted."""
     decision = decided(DRAINING, ev.Demanded())
     assert decision.record is not None
     assert routed(decision.record)
@@ -229,11 +230,11 @@ def test_demand_while_draining_reopens_the_route_without_a_second_job() -> None:
     assert decision.submission is None
 
 
-def test_a_request_that_slipped_in_while_draining_reopens_the_route() -> None:
+def test_a_request_in_flight_while_draining_reopens_the_route() -> None:
     assert after(DRAINING, ev.Ticked(1)).state is State.READY
 
 
-def test_demand_for_a_cancelled_job_waits_for_its_end_and_then_starts_a_new_one() -> None:
+def test_demand_for_a_cancelled_job_starts_another_after_its_end() -> None:
     asked = decided(cancelled(), ev.Demanded())
     assert asked.record is not None
     assert asked.record.state is State.DRAINING
@@ -241,7 +242,7 @@ def test_demand_for_a_cancelled_job_waits_for_its_end_and_then_starts_a_new_one(
     assert submissions(asked.record, over()) == [Submit(FRESH)]
 
 
-def test_demand_for_a_job_that_is_ending_waits_for_its_end_and_then_starts_a_new_one() -> None:
+def test_demand_for_an_ending_job_starts_another_after_its_end() -> None:
     ending = after(replace(READY, ready_since=NOW - 100), seen(JobPhase.ENDING))
     assert (ending.state, ending.reason) == (State.DRAINING, Reason.ENDED)
     asked = after(ending, ev.Demanded())
@@ -249,7 +250,7 @@ def test_demand_for_a_job_that_is_ending_waits_for_its_end_and_then_starts_a_new
     assert submissions(asked, over()) == [Submit(FRESH)]
 
 
-def test_demand_brings_a_job_back_into_its_queue_that_nobody_had_waited_for() -> None:
+def test_demand_returns_a_draining_queued_job_to_the_queue() -> None:
     asked = after(draining(Reason.QUEUE_TIMEOUT, job=QUEUED.job), ev.Demanded())
     assert (asked.state, asked.job) == (State.QUEUED, QUEUED.job)
 
@@ -260,7 +261,7 @@ def test_demand_does_not_reopen_what_an_operator_ended(reason) -> None:
     assert (asked.state, asked.again) == (State.DRAINING, True)
 
 
-def test_a_busy_service_drains_until_its_last_request_or_drain_timeout() -> None:
+def test_draining_ends_with_the_last_request_or_drain_timeout() -> None:
     stopped = draining(Reason.STOPPED, since=NOW)
     assert after(stopped, ev.Ticked(3), now=NOW + POLICY.drain_timeout - 1) == stopped
     assert after(stopped, ev.Ticked(0), now=NOW + 1).job.cancelled

@@ -101,7 +101,7 @@ def test_states_with_a_job_have_one_and_others_have_none(history) -> None:
 
 
 @given(histories)
-def test_a_job_is_cancelled_only_while_draining_and_a_pass_after_routing_ended(history) -> None:
+def test_jobs_are_cancelled_only_a_pass_after_routing_ended(history) -> None:
     unrouted_at = 0.0
     for step in steps(history):
         if routed(step.before) and step.after and not routed(step.after):
@@ -124,7 +124,7 @@ def test_there_is_no_way_back_from_a_cancelled_job(history) -> None:
 
 
 @given(histories)
-def test_routed_means_healthy_or_reopened_before_anything_was_cancelled(history) -> None:
+def test_routed_means_healthy_or_reopened_before_cancellation(history) -> None:
     for step in steps(history):
         if step.after is None or not routed(step.after) or routed(step.before):
             continue
@@ -147,7 +147,7 @@ def test_what_is_not_known_changes_nothing(history) -> None:
 
 
 @given(histories)
-def test_idleness_ends_only_what_is_ready_and_has_been_silent_for_timeout(history) -> None:
+def test_idleness_ends_only_ready_services_silent_for_timeout(history) -> None:
     for step in steps(history):
         entered = step.after and step.after.state is State.DRAINING is not step.before.state
         if entered and step.after.reason is Reason.IDLE:
@@ -182,7 +182,7 @@ def test_a_disabled_service_never_submits(history) -> None:
 
 
 @given(histories)
-def test_a_service_is_forgotten_only_when_removed_and_without_a_job(history) -> None:
+def test_only_a_removed_service_without_a_job_is_forgotten(history) -> None:
     removed = False
     for step in steps(history):
         removed = (removed or step.event == ev.Removed()) and step.event != ev.Restored()

@@ -45,7 +45,7 @@ def test_absence_is_final_only_late_and_denied_twice(first: float, second: float
     assert final == (late and NOW + first + second - (NOW + first) >= policy.ABSENT_CONFIRMED)
 
 
-def test_a_submission_is_given_up_only_after_it_can_no_longer_take_effect() -> None:
+def test_a_submission_is_given_up_only_once_it_cannot_arrive() -> None:
     latest_start = client.TIMEOUT  # its deadline on the login host
     longest_run = client.TIMEOUT - client.REPLY_TIME
     assert latest_start + longest_run < policy.SUBMIT_SETTLED
@@ -56,7 +56,7 @@ def test_absence_is_never_final_without_a_denial() -> None:
     assert not policy.absence_is_final(RECORDS[State.COLD], NOW + 1e9)
 
 
-def test_a_service_that_is_kept_running_is_never_idle_nor_given_up_in_the_queue() -> None:
+def test_an_always_on_service_has_no_idle_or_queue_timeout() -> None:
     assert not policy.idle(READY, ALWAYS_ON, NOW + 1e9)
     assert not policy.queue_patience_over(QUEUED, ALWAYS_ON, NOW + 1e9)
 
@@ -78,7 +78,7 @@ def test_draining_ends_with_patience_or_hurry() -> None:
 
 
 @pytest.mark.parametrize("record", [QUEUED, STARTING, READY, DRAINING, cancelled()])
-def test_slurm_and_health_are_asked_ever_more_rarely_but_never_not(record) -> None:
+def test_polls_and_probes_slow_down_but_never_stop(record) -> None:
     ages = [record.since + age for age in (0, 4, 9, 29, 60, 200, 400, 10_000)]
     for interval in (intervals.queue_interval, intervals.probe_interval):
         paces = [interval(record, now) for now in ages]
@@ -86,14 +86,14 @@ def test_slurm_and_health_are_asked_ever_more_rarely_but_never_not(record) -> No
         assert 0.1 <= paces[0] <= paces[-1] <= 12.0
 
 
-def test_slurm_is_asked_often_while_something_moves_and_rarely_when_all_is_steady() -> None:
+def test_polls_are_frequent_during_changes_and_rare_when_steady() -> None:
     assert intervals.queue_interval(replace(QUEUED, since=NOW), NOW) == 1.0
     assert intervals.queue_interval(replace(STARTING, since=NOW), NOW) == 1.0
     assert intervals.queue_interval(cancelled(replace(DRAINING, since=NOW)), NOW) == 1.0
     assert intervals.queue_interval(READY, READY.since + 1) == 12.0
 
 
-def test_a_service_under_suspicion_is_asked_for_its_health_sooner() -> None:
+def test_a_suspect_service_is_probed_sooner() -> None:
     assert intervals.probe_interval(replace(READY, strikes=1), NOW) < intervals.probe_interval(
         READY, NOW
     )

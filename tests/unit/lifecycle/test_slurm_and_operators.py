@@ -50,7 +50,7 @@ def test_an_answer_to_an_older_submission_changes_nothing() -> None:
         assert after(SUBMITTING, event) == SUBMITTING
 
 
-def test_a_refused_submission_fails_with_slurms_words_and_the_command() -> None:
+def test_a_refused_submission_quotes_slurm_and_the_command() -> None:
     failed = after(SUBMITTING, refused())
     assert (failed.state, failed.reason, failed.job) == (State.FAILED, Reason.SUBMIT_REJECTED, None)
     assert (failed.last_failure.text, failed.last_failure.command) == (
@@ -60,7 +60,7 @@ def test_a_refused_submission_fails_with_slurms_words_and_the_command() -> None:
     assert failed.retry_at > NOW
 
 
-def test_a_submission_without_an_answer_is_looked_for_and_not_repeated() -> None:
+def test_an_unanswered_submission_is_looked_up_not_repeated() -> None:
     waiting = decided(SUBMITTING, ev.Ticked(0, held=3))
     assert actions(waiting) == (Find(SUBMITTING.job),)
 
@@ -70,7 +70,7 @@ def test_one_denial_of_a_job_proves_nothing() -> None:
     assert (denied.state, denied.job.absent_since) == (State.QUEUED, NOW + 100)
 
 
-def test_a_job_denied_twice_long_after_its_submission_never_existed() -> None:
+def test_a_job_not_found_twice_after_a_while_never_existed() -> None:
     denied = after(SUBMITTING, ev.JobAbsent(OLD), now=NOW + 100)
     lost = after(denied, ev.JobAbsent(OLD), now=NOW + 106)
     assert (lost.state, lost.reason, lost.job) == (State.FAILED, Reason.SUBMIT_LOST, None)
@@ -120,7 +120,7 @@ def test_a_word_about_another_job_changes_nothing(phase) -> None:
     assert after(READY, over(job_id="99")) == READY
 
 
-def test_a_late_word_about_an_older_job_is_not_taken_for_the_new_ones_id() -> None:
+def test_a_late_answer_about_an_older_job_sets_no_job_id() -> None:
     assert after(SUBMITTING, seen(JobPhase.RUNNING, name="older", job_id="6")) == SUBMITTING
 
 
@@ -140,7 +140,7 @@ def test_a_job_that_was_put_back_waits_again(record) -> None:
     assert (queued.state, queued.reason, queued.job.node) == (State.QUEUED, Reason.REQUEUED, "")
 
 
-def test_a_job_that_was_put_back_after_ending_waits_again_and_can_be_cancelled_later() -> None:
+def test_a_job_requeued_after_its_end_can_be_cancelled_again() -> None:
     ending = after(after(READY, seen(JobPhase.ENDING)), ev.Demanded())
     queued = after(ending, seen(JobPhase.WAITING))
     assert (queued.state, queued.reason) == (State.QUEUED, Reason.REQUEUED)
@@ -149,18 +149,18 @@ def test_a_job_that_was_put_back_after_ending_waits_again_and_can_be_cancelled_l
     assert after(stopped, ev.Ticked(0), now=NOW + 2).job.cancelled
 
 
-def test_a_job_that_was_restarted_after_ending_has_to_become_healthy_again() -> None:
+def test_a_job_restarted_after_its_end_must_get_healthy_again() -> None:
     started = after(after(READY, seen(JobPhase.ENDING)), seen(JobPhase.RUNNING, node="n2"))
     assert (started.state, started.job.node) == (State.STARTING, "n2")
 
 
 @pytest.mark.parametrize("record", [STARTING, READY])
-def test_a_job_that_runs_on_another_node_has_to_become_healthy_there(record) -> None:
+def test_a_job_on_another_node_must_get_healthy_there(record) -> None:
     moved = after(record, seen(JobPhase.RUNNING, node="n2"))
     assert (moved.state, moved.since, moved.job.node) == (State.STARTING, NOW, "n2")
 
 
-def test_a_cancelled_job_that_was_put_back_is_still_being_cancelled() -> None:
+def test_a_cancelled_job_that_is_requeued_is_still_cancelled() -> None:
     requeued = decided(cancelled(), seen(JobPhase.WAITING))
     assert {type(a) for a in actions(requeued)} == {Cancel}
 
@@ -183,7 +183,7 @@ def test_a_signal_is_named() -> None:
     assert "killed by signal 9" in after(STARTING, over(signal=9)).last_failure.text
 
 
-def test_a_service_that_served_for_a_while_is_cold_when_its_job_ends() -> None:
+def test_a_service_that_served_is_cold_when_its_job_ends() -> None:
     gone = after(SERVED, over(state="TIMEOUT"))
     assert (gone.state, gone.failures) == (State.COLD, 0)
     assert gone.last_failure.slurm_state == "TIMEOUT"
@@ -231,7 +231,7 @@ def test_a_healthy_answer_forgets_the_strikes() -> None:
     assert after(replace(READY, strikes=2), probed()).strikes == 0
 
 
-def test_a_service_too_busy_to_answer_its_health_path_stays_routed() -> None:
+def test_a_service_too_busy_for_its_health_check_stays_routed() -> None:
     assert after(replace(READY, strikes=2), probed(ev.Health.SILENT)).state is State.READY
 
 
@@ -264,7 +264,7 @@ def test_a_start_does_not_wait_for_the_backoff() -> None:
 
 
 @pytest.mark.parametrize("event", [ev.StartAsked(), ev.RestartAsked()])
-def test_what_an_operator_starts_while_it_is_on_its_way_to_failed_starts_then(event) -> None:
+def test_an_operators_start_while_failing_starts_after_the_end(event) -> None:
     failing = draining(Reason.STARTUP_TIMEOUT, after=State.FAILED, failures=2, retry_at=NOW + 9)
     asked = after(failing, event)
     assert (asked.state, asked.job) == (State.DRAINING, failing.job)
@@ -285,7 +285,7 @@ def test_a_restart_while_draining_is_not_undone_by_a_request() -> None:
     assert (restarting.state, restarting.again) == (State.DRAINING, True)
 
 
-def test_a_stop_while_draining_is_not_undone_by_a_request_in_flight() -> None:
+def test_a_request_in_flight_does_not_undo_a_stop() -> None:
     stopped = after(DRAINING, ev.StopAsked())
     assert after(stopped, ev.Ticked(1)).state is State.DRAINING
     assert not after(after(stopped, ev.Demanded()), ev.StopAsked()).again

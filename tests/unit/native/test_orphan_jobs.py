@@ -45,14 +45,14 @@ def under_way(seconds_ago: float) -> Job:
     return Job(NAME, 8000, time.time() - seconds_ago)
 
 
-def test_a_job_with_an_id_is_cancelled_and_done_with_once_it_is_gone() -> None:
+def test_a_job_with_an_id_is_cancelled_until_it_is_gone() -> None:
     cluster = Cluster([SHOWN, NOTHING])
     cancelling = sweep(cluster, Job(NAME, 8000, time.time(), job_id="7"))
     assert (cancelling.patience, cancelling.done(), cancelling.done()) == (0.0, False, True)
     assert cluster.cancelled == ["7"]
 
 
-def test_a_submission_under_way_is_waited_for_and_cancelled_where_it_arrives_late() -> None:
+def test_a_late_submission_is_awaited_and_cancelled() -> None:
     cluster = Cluster([NOTHING, NOTHING, SHOWN, NOTHING])
     cancelling = sweep(cluster, under_way(10))
     assert cancelling.patience == pytest.approx(policy.SUBMIT_SETTLED - 10, abs=5)
@@ -61,7 +61,7 @@ def test_a_submission_under_way_is_waited_for_and_cancelled_where_it_arrives_lat
     assert cluster.cancelled == ["7"]
 
 
-def test_what_never_arrived_is_waited_for_no_longer_than_it_can_take() -> None:
+def test_a_submission_that_never_arrives_is_awaited_with_a_bound() -> None:
     cancelling = sweep(Cluster([NOTHING]), under_way(policy.SUBMIT_SETTLED + 1))
     assert (cancelling.patience, cancelling.done()) == (0.0, True)
 

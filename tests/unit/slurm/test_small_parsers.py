@@ -78,7 +78,7 @@ def test_a_job_that_is_gone_counts_as_cancelled(code: int, said: str, answer: bo
     assert parse_cancel(Result(code, "", said)) is answer
 
 
-def test_a_job_that_is_not_ours_is_refused_and_silence_is_unknown() -> None:
+def test_another_users_job_is_refused_and_silence_is_unknown() -> None:
     assert parse_cancel(Result(1, "", f"{GONE}\n{DENIED}")) is False
     assert isinstance(parse_cancel(Result(1, "", f"{GONE}\n{SILENT}")), Unknown)
     assert isinstance(parse_cancel(Result(124, "", "")), Unknown)

@@ -94,9 +94,7 @@ def test_the_schemas_number_is_the_last_migrations() -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [SCHEMA]
 
 
-def test_a_new_store_is_not_copied_and_one_that_is_up_to_date_neither(
-    engine: sa.Engine, file: Path
-) -> None:
+def test_new_and_current_stores_are_not_copied(engine: sa.Engine, file: Path) -> None:
     bring_up(engine)
     bring_up(engine)
     assert copies(file) == []

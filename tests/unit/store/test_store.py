@@ -125,7 +125,7 @@ def test_the_last_word_on_a_service_counts(opened) -> None:
     }
 
 
-def test_a_forgotten_service_is_gone_and_one_that_came_back_at_once_is_not(opened) -> None:
+def test_a_forgotten_service_is_deleted_unless_added_again(opened) -> None:
     store = opened()
     store.save([FULL, Record("text")])
     store.save([Record("digits")], forgotten=["digits", "text"])
@@ -189,7 +189,7 @@ def test_the_files_directory_is_made(opened, tmp_path: Path) -> None:
     assert stat.S_ISDIR((tmp_path / "state").stat().st_mode)
 
 
-def test_a_fresh_store_that_another_process_is_writing_is_waited_for(tmp_path: Path) -> None:
+def test_opening_waits_for_another_process_writing_a_new_store(tmp_path: Path) -> None:
     """SQLite refuses the switch to WAL at once then, whatever its `busy_timeout`."""
     other = sqlite3.connect(
         tmp_path / "state.db", isolation_level=None, check_same_thread=False, timeout=0
