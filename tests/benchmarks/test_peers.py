@@ -110,7 +110,7 @@ def test_refused_requests_are_counted_apart_from_answered_ones() -> None:
     assert (seen.answered, seen.refused) == (5, 4)
 
 
-def test_the_summary_has_a_row_a_peer_and_a_dash_for_what_it_cannot_do() -> None:
+def test_summary_has_a_row_per_peer_and_dashes_for_missing_cases() -> None:
     lines = [
         Line("peers", REQUESTS, "/s", (50.0,), "bare", (100.0,), subject="HAProxy"),
         Line("peers", REQUESTS, "/s", (90.0,), "bare", (100.0,)),

@@ -11,7 +11,7 @@ def line(values: tuple[float, ...], base: tuple[float, ...], bound: Bound | None
     return Line("case", "what", "/s", values, "bare", base, bound)
 
 
-def test_a_ratio_is_the_median_over_the_rounds_not_that_of_the_medians() -> None:
+def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
     seen = line((10.0, 30.0, 90.0), (10.0, 60.0, 30.0), ratio_at_least(1.0))
     assert seen.ratios == (1.0, 0.5, 3.0)
     assert (seen.judged, seen.verdict) == (1.0, "met")

@@ -41,7 +41,7 @@ def test_every_case_runs_and_every_answer_is_right(tmp_path: Path) -> None:
     assert "peers: SKIPPED llama swap: llama-swap is missing" in done.stderr
 
 
-def test_a_case_that_does_not_exist_is_named_before_anything_starts(tmp_path: Path) -> None:
+def test_an_unknown_case_is_named_before_anything_starts(tmp_path: Path) -> None:
     done = benchmarks("warn", cache=tmp_path)
     assert done.returncode == 2
     assert "no case 'warn': there are warm, " in done.stderr

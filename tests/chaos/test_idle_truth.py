@@ -43,9 +43,8 @@ def _ended_at(stack: Stack, route: str) -> float:
     return float(next(event["at"] for event in events if event["reason"] == "idle"))
 
 
-def test_silence_counts_through_a_downtime_and_so_does_a_request_in_it(
-    stack: Stack, route: str
-) -> None:
+def test_idle_time_and_requests_count_during_a_downtime(stack: Stack, route: str) -> None:
+    """Of the control plane: three services, one silent, one streaming, one asked meanwhile."""
     silent, asked, streaming = f"{route}a", f"{route}b", f"{route}c"
     routes = (silent, asked, streaming)
     stack.configure(*(stack.entry(name, timeout=TIMEOUT) for name in routes))
@@ -71,9 +70,7 @@ def test_silence_counts_through_a_downtime_and_so_does_a_request_in_it(
     assert [stack.submissions(name) for name in routes] == [1, 1, 1]
 
 
-def test_service_that_was_silent_too_long_is_cancelled_only_after_the_log_was_read(
-    stack: Stack, route: str
-) -> None:
+def test_after_a_downtime_the_log_is_read_before_idle_jobs_end(stack: Stack, route: str) -> None:
     """Both are idle by what the last control plane stored; one was asked in the downtime."""
     silent, asked = f"{route}a", f"{route}b"
     stack.configure(*(stack.entry(name, timeout=4) for name in (silent, asked)))
@@ -127,9 +124,7 @@ def test_stream_that_outlives_two_control_planes_is_activity(stack: Stack, route
     assert stack.submissions(route) == 1
 
 
-def test_nginx_that_was_killed_gives_its_services_the_whole_timeout_anew(
-    stack: Stack, route: str
-) -> None:
+def test_idle_timers_start_over_after_nginx_was_killed(stack: Stack, route: str) -> None:
     """Its last lines were in a buffer: nobody can tell when the last request ended."""
     stack.configure(stack.entry(route, timeout=5))
     _ask(stack, route)

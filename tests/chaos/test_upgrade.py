@@ -36,9 +36,8 @@ def _version(stack: Stack) -> str:
     return str(stack.client.get("/healthz").json()["version"])
 
 
-def test_version_that_does_not_start_cuts_nothing_and_is_replaced_by_one_that_does(
-    stack: Stack, ready: str
-) -> None:
+def test_a_broken_version_cuts_nothing_and_can_be_replaced(stack: Stack, ready: str) -> None:
+    """The next version starts."""
     app = stack.root / "service_management" / "app.py"
     good, before = app.read_text(), standing(stack)
     app.write_text("raise ImportError('half an upgrade')\n")

@@ -60,7 +60,7 @@ def test_every_host_has_its_own_name_and_knows_the_others(cluster):
             assert node.address in cluster.exec_on(host, "getent", "hosts", node.name)
 
 
-def test_jobs_are_reached_through_the_login_and_not_from_the_gateway(services, ssh):
+def test_jobs_are_reachable_only_through_the_login(services, ssh):
     for node in services.spec.nodes:
         assert "ready" in ssh(services, f"curl -s http://{node.name}:18083/health").stdout
         argv = ["curl", "-s", "--noproxy", "*", "-m", "1", f"http://{node.address}:18083/health"]
@@ -159,7 +159,7 @@ def test_a_killed_login_comes_back_with_its_jobs(services, eventually):
     eventually(lambda: {job["id"] for job in services.jobs()} == before, 10)
 
 
-def test_a_frozen_slurmctld_says_nothing_and_goes_on_after_the_thaw(cluster, eventually):
+def test_a_frozen_slurmctld_is_silent_until_it_is_thawed(cluster, eventually):
     cluster.freeze_slurmctld()
     try:
         with pytest.raises(DemoError, match="exit 124"):

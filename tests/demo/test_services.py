@@ -80,7 +80,7 @@ def test_the_classifier_recognises_its_examples(launch):
     assert client.get("/nothing").status_code == 404
 
 
-def test_the_text_generator_is_deterministic_and_streams_the_same(launch):
+def test_the_text_generator_is_deterministic_also_in_streams(launch):
     client = launch("textgen").client
     assert client.get("/v1/models").json()["data"][0]["object"] == "model"
     ask = {"messages": [{"role": "user", "content": "The room"}], "seed": 7, "max_tokens": 12}

@@ -46,9 +46,7 @@ def cli(*words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("shape", ["host", "hosts"])
-def test_down_leaves_nothing_also_with_jobs_sessions_and_frozen_daemons(
-    directory, shape, eventually
-):
+def test_down_also_removes_jobs_sessions_and_frozen_daemons(directory, shape, eventually):
     cluster = up(shape, directory)
     cluster.run("sbatch probe.sh 18099")
     eventually(lambda: [job["state"] for job in cluster.jobs()] == ["RUNNING"])

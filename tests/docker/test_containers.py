@@ -24,7 +24,7 @@ def _asked(running: Deployment, path: str) -> httpx.Response | None:
     return answer if answer.status_code == 200 else None
 
 
-def test_service_nginx_reload_works_as_written_and_loses_no_stream(running: Deployment) -> None:
+def test_service_nginx_reload_works_and_loses_no_stream(running: Deployment) -> None:
     wait_for("an answer", lambda: running.answers("/probe/echo"), 90, 0.5)
     with running.client.stream("GET", "/probe/stream?seconds=3&interval=0.2") as stream:
         lines = stream.iter_lines()

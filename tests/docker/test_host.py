@@ -41,7 +41,7 @@ def test_a_container_s_processes_are_nobody_s_strays(
     assert orphans(native.run_dir / "log" / "error.log") == []
 
 
-def test_a_pid_file_that_names_a_container_s_process_names_nobody(
+def test_a_pid_file_naming_a_containers_process_is_ignored(
     running: Deployment, tmp_path: Path
 ) -> None:
     (pid,) = _in_container("supervisord.conf")
@@ -52,7 +52,7 @@ def test_a_pid_file_that_names_a_container_s_process_names_nobody(
     assert pid_in_file(file, "supervisord") is None
 
 
-def test_the_demo_on_this_machine_leaves_the_one_in_a_container_alone(running: Deployment) -> None:
+def test_the_native_demo_leaves_one_in_a_container_alone(running: Deployment) -> None:
     name = running.compose("ps", "-q", "demo_cluster").strip()
     theirs = wait_for("the cluster", lambda: _in_container("slurmctld", name), 60, 0.5)
     found = processes.daemons_of(DEFAULT_DIRECTORIES["host"] / "etc" / "slurm.conf")

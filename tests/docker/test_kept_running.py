@@ -20,7 +20,7 @@ BACK_SECONDS = 5.0  # promised
 @pytest.mark.parametrize(
     "program", ["gunicorn's master", "gunicorn's worker", "the way to the demo"]
 )
-def test_warm_traffic_does_not_notice_that_a_part_of_the_control_plane_is_killed(
+def test_killing_parts_of_the_control_plane_fails_no_request(
     kept: Deployment, program: str
 ) -> None:
     with Asking(kept, "/probe/echo") as asking:
@@ -102,7 +102,7 @@ def test_a_stop_lets_a_stream_come_to_its_end(kept: Deployment) -> None:
     restart.join()
 
 
-def test_a_control_plane_that_hangs_makes_it_unhealthy_until_it_goes_on(kept: Deployment) -> None:
+def test_a_hung_control_plane_makes_the_container_unhealthy(kept: Deployment) -> None:
     wait_for("healthy", lambda: _health(kept) == "healthy", 60, 0.5)
     frozen = inside.find(kept, "gunicorn's worker")
     inside.send(kept, signal.SIGSTOP, frozen)

@@ -59,7 +59,7 @@ def test_a_mount_that_the_container_may_not_enter_is_named(deployment: Deploymen
         deployment.keys.chmod(0o755)
 
 
-def test_a_configuration_that_the_container_may_not_read_is_named(deployment: Deployment) -> None:
+def test_a_configuration_unreadable_in_the_container_is_named(deployment: Deployment) -> None:
     deployment.config.chmod(0o600)  # root's
     try:
         _start(deployment)

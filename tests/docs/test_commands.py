@@ -36,7 +36,7 @@ def _words(parameters: list[Any]) -> set[str]:
     return found
 
 
-def test_the_commands_and_options_of_orchestrator_are_documented_and_no_others() -> None:
+def test_orchestrators_commands_and_options_are_documented() -> None:
     documented = {
         found[1]: {word for row in rows(section(PAGE, heading)) for word in ticked(row[0])}
         for heading in headings(PAGE)
@@ -53,7 +53,7 @@ def test_the_options_of_orchestrator_itself_are_documented() -> None:
 
 
 @pytest.mark.parametrize("page", ["docs/demo-cluster.md", PAGE])
-def test_the_commands_and_options_of_the_demo_are_documented_and_no_others(page: str) -> None:
+def test_the_demos_commands_and_options_are_documented(page: str) -> None:
     text = read(page)
     for name, options in commands(demo_app).items():
         (line,) = re.findall(rf"^.*python -m demo {name}\b(?=.*--dir).*$", text, re.MULTILINE)

@@ -49,7 +49,7 @@ def test_what_is_not_run_says_why(page: str) -> None:
             assert len(text.splitlines()[0]) > len(NOT_RUN) + 10
 
 
-def test_a_page_with_commands_is_walked_through_or_none_of_them_is_run() -> None:
+def test_a_pages_commands_are_walked_or_all_marked_not_run() -> None:
     for file in files():
         page = str(file.relative_to(ROOT))
         blocks = [text for info, text in fences(page) if info == "console"]

@@ -43,7 +43,7 @@ def test_a_demand_carries_the_request_id_but_no_body(gateway: Gateway) -> None:
     assert demand.get("Authorization") is None
 
 
-def test_a_hung_control_plane_costs_a_warm_connection_a_twentieth_of_a_second(
+def test_a_hung_control_plane_costs_a_warm_connection_50_ms(
     gateway: Gateway,
 ) -> None:
     gateway.warm("hung")

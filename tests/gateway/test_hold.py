@@ -71,7 +71,7 @@ def test_a_hold_is_asked_with_what_it_needs_and_no_more(gateway: Gateway) -> Non
     assert asked.get("Transfer-Encoding") is None
 
 
-def test_services_with_the_same_timeouts_share_the_places_where_requests_wait(
+def test_services_with_equal_timeouts_share_hold_locations(
     gateway: Gateway,
 ) -> None:
     """Each place costs every reload as much as a third of a service."""
@@ -184,13 +184,13 @@ def test_a_replica_that_vanishes_between_is_held_again(gateway: Gateway) -> None
     assert {each.rpartition(" ")[2] for each in sent} == {"0"}
 
 
-def test_a_control_plane_that_never_learns_does_not_loop_for_ever(gateway: Gateway) -> None:
+def test_a_wrong_ready_answer_does_not_loop_for_ever(gateway: Gateway) -> None:
     gateway.control.hold = ready  # though nobody is there
     assert gateway.call("/whole/x").status == 500
     assert len(gateway.control.of("hold")) == 5
 
 
-def test_a_request_that_was_sent_and_broken_off_is_reported_and_not_repeated(
+def test_a_request_broken_off_after_sending_is_not_repeated(
     gateway: Gateway,
 ) -> None:
     upstream = gateway.warm("whole")

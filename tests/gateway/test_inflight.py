@@ -15,7 +15,7 @@ def counted(*paths: Path) -> list[int]:
     return [connected.get(str(path), 0) for path in paths]
 
 
-def test_streams_are_in_flight_until_they_end_and_idle_connections_are_not(
+def test_streams_are_in_flight_and_idle_connections_are_not(
     gateway: Gateway,
 ) -> None:
     upstream = gateway.warm("whole")

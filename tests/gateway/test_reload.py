@@ -65,7 +65,7 @@ def test_unchanged_files_reload_nothing(make_gateway: Maker) -> None:
     assert _workers(gateway) == before
 
 
-def test_an_occupied_local_port_is_refused_and_the_old_catalogue_stays(
+def test_an_occupied_local_port_keeps_the_old_catalogue(
     make_gateway: Maker,
 ) -> None:
     gateway = make_gateway(service("one"))

@@ -31,7 +31,7 @@ def test_publishing_again_replaces_the_tunnel(tmp_path: Path) -> None:
     assert len(list((tmp_path / "routes").iterdir())) == MOST_CONNECTIONS + 1
 
 
-def test_every_name_nginx_may_look_for_leads_to_one_of_the_tunnels(tmp_path: Path) -> None:
+def test_every_name_nginx_looks_up_leads_to_a_tunnel(tmp_path: Path) -> None:
     tunnels = [Path("/t/a"), Path("/t/b"), Path("/t/c")]
     routes.publish(tmp_path, "a", 0, tunnels, Path("/t/quiet"))
     names = routes.route_sockets(tmp_path, "a", 0)

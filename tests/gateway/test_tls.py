@@ -135,7 +135,7 @@ def test_a_websocket_opens_over_tls(gateway: Gateway) -> None:
         assert client.read_until(connection, b"back") == b"there and back"
 
 
-def test_an_upgrade_that_http2_forbids_does_not_reach_the_service(gateway: Gateway) -> None:
+def test_an_upgrade_over_http2_does_not_reach_the_service(gateway: Gateway) -> None:
     upstream, trust = gateway.warm("whole"), gateway.trust
     assert trust
     place = [(":method", "GET"), (":scheme", "https"), (":authority", "x"), (":path", "/whole/ws")]
@@ -214,9 +214,7 @@ def serial(gateway: Gateway, trust: ssl.SSLContext) -> str:
         return str(connection.getpeercert()["serialNumber"])  # type: ignore[attr-defined]
 
 
-def test_a_renewed_certificate_is_taken_up_and_a_broken_one_is_not(
-    make_gateway, tmp_path: Path
-) -> None:
+def test_a_renewed_certificate_is_used_but_not_a_broken_one(make_gateway, tmp_path: Path) -> None:
     first = Certificate.make(tmp_path)
     gateway = make_gateway(service("whole"), tls_cert=first.cert, tls_key=first.key)
     gateway.warm("whole")

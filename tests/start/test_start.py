@@ -112,7 +112,7 @@ def assert_nothing_left(clone: Clone) -> None:
     assert str(DEMO) not in Path("/proc/mounts").read_text()
 
 
-def test_one_command_then_one_curl_is_answered_by_a_job_that_goes_again(clone: Clone) -> None:
+def test_one_command_and_one_curl_are_answered_by_a_job(clone: Clone) -> None:
     said = clone.run()
     assert "What to try next" in said
     jobs = Cluster.load(DEMO).jobs
@@ -165,7 +165,7 @@ def test_second_start_changes_nothing_and_stop_leaves_nothing(clone: Clone) -> N
     ).stdout.replace(" M services_config.json\n", "")
 
 
-def test_without_its_key_in_the_configuration_there_is_no_demo_cluster(clone: Clone) -> None:
+def test_no_demo_cluster_unless_the_configuration_names_its_key(clone: Clone) -> None:
     clone.start_cmd("stop").communicate(timeout=120)  # another test may have left it running
     clone.config.write_text('{"Services": []}')
     try:
