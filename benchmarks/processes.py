@@ -59,8 +59,8 @@ def cpu_by_process() -> dict[int, float]:
 
 
 def by_program(used: Mapping[int, float]) -> dict[str, float]:
-    """This process's, whose children are the load, and those of other hosts (network namespaces)
-    stand under a name of their own."""
+    """CPU seconds per program. This process, whose children are the load, and the processes of
+    other hosts (network namespaces) have their own names."""
     programs: dict[str, float] = defaultdict(float)
     for pid, seconds in used.items():
         entry = Path(f"/proc/{pid}")

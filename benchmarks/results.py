@@ -38,7 +38,7 @@ def ratio_at_most(limit: float) -> Bound:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table. Values of a round stand at the same place in both lists."""
+    """One line of the table. Values of a round have the same index in both lists."""
 
     case: str
     what: str

@@ -6,7 +6,7 @@
 
 A host's namespaces (net, uts, mount) are those of its holder, a sleeping process: nothing is
 named in /run/netns, and all of it vanishes with the holder. The bridges are the login's own, so
-the gateway has no way to the nodes, and no firewall of the machine stands between them.
+the gateway has no way to the nodes, and no firewall of the machine is between them.
 """
 
 from __future__ import annotations

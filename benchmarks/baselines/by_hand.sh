@@ -1,6 +1,6 @@
 #!/bin/sh
 # What a person does at best: submit, look until it runs, lead a tunnel to it, ask until it answers.
-# The connection stands already. Prints the job's id and node.
+# The connection is open already. Prints the job's id and node.
 #   by_hand.sh SSH_CONFIG SCRIPT SERVICE_PORT LOCAL_PORT LOAD_SECONDS
 set -eu
 config=$1 script=$2 port=$3 local_port=$4 load=$5

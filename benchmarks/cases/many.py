@@ -1,4 +1,4 @@
-"""Many services configured, some of them ready, nobody asking: what that costs."""
+"""The cost of many configured services, some of them ready, without any requests."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 nginx and the command line come over a unix socket that other users cannot open or replace. Programs
 of this machine may also read at ML_SERVICE_FLASK_PORT, but any user can listen there while the
-control plane restarts. So nothing secret is accepted or told at that port:
+control plane restarts. So that port neither accepts nor shows anything secret:
 
 | path                             | over the socket        | at the port    |
 |----------------------------------|------------------------|----------------|

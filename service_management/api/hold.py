@@ -8,8 +8,8 @@ order:
    have been executed, so it is never sent again.
 2. Too many requests are waiting already, in all, for this service or of this client
    (hold_places.py): 503 `busy`.
-3. The controller is told of the demand, and starts the service if need be. It does not answer
-   within 5 s: 503 `busy`. There is no such service any more: 404.
+3. The controller gets the demand, and starts the service if necessary. If it does not answer
+   within 5 s: 503 `busy`. If the service no longer exists: 404.
 4. The service was ready and could not be reached, for the second time or later: its health is
    checked now, and the request waits a moment for the tunnel to recover or the route to go.
 5. The request waits until the service is ready, disabled or failed, until its patience is over

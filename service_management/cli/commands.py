@@ -81,8 +81,8 @@ def validate(
         warnings.append(expired)
     if as_json:
         found = [problem.to_json() for problem in problems]
-        told = {"valid": not problems, "services": list(services), "problems": found}
-        print(json.dumps({**told, "warnings": warnings}))
+        report = {"valid": not problems, "services": list(services), "problems": found}
+        print(json.dumps({**report, "warnings": warnings}))
     else:
         _complain([*map(str, problems), *(f"warning: {text}" for text in warnings)])
         if isinstance(outcome, Catalogue) and not problems:

@@ -63,7 +63,7 @@ def refusal(rule: str, suggestion: Any = None) -> PydanticCustomError:
 
 
 def nearest(word: str, choices: Iterable[str], cutoff: float = 65) -> str:
-    """The choice that `word` probably stands for, or an empty string."""
+    """The choice that `word` was probably meant to be, or an empty string."""
     found = process.extractOne(
         word, choices, scorer=fuzz.ratio, processor=utils.default_process, score_cutoff=cutoff
     )

@@ -16,7 +16,7 @@ from service_management.lifecycle.record import Record
 from service_management.ssh.call_counts import CallCounts
 from service_management.usage.start_counters import StartCounters
 
-NOTICEABLE = 1.0  # seconds by which somebody has set the clock
+NOTICEABLE = 1.0  # seconds by which the wall clock was set
 
 
 @dataclass(frozen=True)

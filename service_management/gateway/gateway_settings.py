@@ -72,7 +72,7 @@ class GatewaySettings:
                 f" the sockets below it, whose paths may have {SOCKET_PATH_MAX}"
             )
         for value in (self.run_dir, self.flask, *self.listen, *self.trusted_proxies):
-            bare(value)  # these stand inside other words of nginx's configuration
+            bare(value)  # these become parts of longer words in nginx's configuration
         if not self.listen:
             raise ValueError("listen is empty: the gateway needs an address")
 

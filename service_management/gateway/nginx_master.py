@@ -100,7 +100,7 @@ def _connection(settings: GatewaySettings) -> http.client.HTTPConnection:
 
 
 def _accepts(worker: int) -> bool:
-    """It runs and was not told to finish: its title would say so, and its sockets are closed."""
+    """It is running and not shutting down: its title would say so, and its sockets are closed."""
     name = title(worker)
     return "nginx: worker process" in name and "shutting down" not in name
 

@@ -46,8 +46,8 @@ class Reuse:
         kept |= {route: entries[route] for route in found}
         if kept != self._read():
             self._write(kept)
-        told = {service.route_name for service in services if not service.keepalive}
-        return frozenset(kept.keys() | told)
+        configured = {service.route_name for service in services if not service.keepalive}
+        return frozenset(kept.keys() | configured)
 
     def _read(self) -> dict[str, str]:
         with contextlib.suppress(OSError, ValueError):

@@ -32,9 +32,9 @@ def quiet_socket(run_dir: Path, route: str, slot: int) -> Path:
 
 
 def publish(run_dir: Path, route: str, slot: int, tunnels: Sequence[Path], quiet: Path) -> None:
-    """Send the route's traffic to these tunnels in turn, from the next request on. All names
-    that nginx may be told to look for are made, however many tunnels there are: an edit of
-    `ssh_connections` takes effect there without one of them missing."""
+    """Send the route's traffic to these tunnels in turn, from the next request on. Every name that
+    nginx may look for is made, however many tunnels there are, so that none is missing after
+    an edit of `ssh_connections`."""
     (run_dir / "routes").mkdir(parents=True, exist_ok=True)
     first, *others = route_sockets(run_dir, route, slot)
     for number, name in enumerate(others, start=1):

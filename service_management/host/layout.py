@@ -77,7 +77,7 @@ def socket_mask(chosen: Settings) -> int:
 
 def control_socket(chosen: Settings) -> Path:
     """Where nginx and the command line reach the control plane: in a directory that only this user
-    can write, so nobody else can take its place while it restarts.
+    can write, so that no other user can take its place while it restarts.
 
     Inside nginx/, because an older version refuses a RUN_DIR with a name that it does not know. Not
     called *.sock: in the access log that means a service.

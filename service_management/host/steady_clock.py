@@ -50,5 +50,5 @@ class SteadyClock:
         return self.kernel() + self.shift
 
     def ahead(self) -> float:
-        """How far the wall clock is ahead; 0 as long as nobody has set it."""
+        """How far the wall clock is ahead; 0 as long as it has not been set."""
         return self.wall() - self.now()

@@ -72,7 +72,7 @@ def _key_rule(path: Path) -> str | None:
     try:
         _key(path)
     except TypeError:
-        return "must have no passphrase: nobody could type it when nginx starts"
+        return "must have no passphrase: nginx could not ask for it when it starts"
     except ValueError:
         return "must hold a private key in PEM form"
     if path.stat().st_mode & 0o007:

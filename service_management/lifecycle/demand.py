@@ -22,7 +22,7 @@ def _keep(record: Record, _event: Demanded, context: Context) -> Record:
 
 
 def _retry(record: Record, event: Demanded, context: Context) -> Record:
-    """During the back-off a request is told the reason at once, and starts nothing."""
+    """During the back-off a request is refused at once with the reason, and starts nothing."""
     return record if context.now < record.retry_at else _start(record, event, context)
 
 

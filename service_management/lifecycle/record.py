@@ -1,6 +1,6 @@
 """What must survive: one record per service. Frozen; a transition makes a new one.
 
-All times are of the controller's clock, which nobody can set (host/steady_clock.py).
+All times are on the controller's clock, which cannot be set (host/steady_clock.py).
 """
 
 from __future__ import annotations

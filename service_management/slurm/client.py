@@ -156,8 +156,8 @@ class SlurmClient:
             return unanswered(error.text, error.kind)
 
     def _remote_clock(self) -> float | Unknown:
-        """How far the login node's clock is ahead of our monotonic one, which nobody sets. The
-        answer's time on the way makes it too small, so a deadline errs on the safe side."""
+        """How far the login node's clock is ahead of the monotonic clock here. The time that the
+        answer takes makes it too small, so a deadline errs on the safe side."""
         with self._lock:
             if self._clock_offset is not None:
                 return self._clock_offset

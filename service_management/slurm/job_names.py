@@ -1,7 +1,7 @@
 """A job's unique name, written down before sbatch runs: by it the job is found after a crash.
 
 `squeue` shows the name to every user of the cluster, so it does not contain the service's port:
-somebody could listen there before the job does.
+another user could listen there before the job does.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def sections(text: str, mark: str) -> dict[str, tuple[str, str]]:
 
 
 def _scontrol_answer(result: Result, mark: str) -> Mapping[str, str] | Unknown | None:
-    """The job's fields; None where Slurm says that it knows no such job (any more)."""
+    """The job's fields; None if Slurm says that there is no such job (any more)."""
     if result.exit_code != 0:
         return slurm_unknown(result, "scontrol")
     code, text = sections(result.stdout, mark).get("scontrol", ("", ""))

@@ -13,7 +13,16 @@ from tests.docs.pages import ROOT
 # Pattern → what to write instead. Add a word here when its last use is gone.
 WORDS = {
     r"\banew\b": "again",
-    r"\bbars no start\b": "no longer blocks a start",
+    r"\bbars no (?:further )?start\b|\bbar no further start\b": "no longer blocks a start",
+    r"\bheard\b": "read, received, known",
+    r"(?-i:(?<!there )\bis none\b)": "is not one, is not a login",
+    r"\bknows no\b": "there is no such job, comments are not allowed",
+    r"\b(?:makes?|made) a mistake\b": "internal error",
+    r'(?<!")\bnobody\b': "no other user, no client; or a passive sentence",
+    r"\bof nginx's own\b|\bof nginx's[,.]": "an error page of nginx, a 502 from nginx",
+    r"\bsomebody\b": "another user, a process",
+    r"\bstands?\b(?! for\b|-in)": "is, is in, follows",
+    r"\b(?:is|are|was|were|be|been|has|have) told\b(?! apart)": "gets, receives, reads",
     r"\berrands?\b|\bduty\b|\bduties\b": "an action, a task, the executor",
     r"\bfrom in\b": "in 8 s at the earliest",
     r"\bof ours\b": "of this project, of the gateway; or nothing",
