@@ -76,11 +76,11 @@ class Scene:
         return httpx.get(f"{self.stack.url}/{self.route(role)}/echo", headers=NOW, timeout=30)
 
     def queued(self, role: str) -> bool:
-        return any(f".{self.route(role)}.0." in job["name"] for job in self.cluster.jobs())
+        return any(f".{self.route(role)}.s0." in job["name"] for job in self.cluster.jobs())
 
     def submissions(self, role: str) -> int:
         names = self.cluster.run("squeue -h -t all -o %j").split()
-        return sum(f".{self.route(role)}.0." in name for name in names)
+        return sum(f".{self.route(role)}.s0." in name for name in names)
 
     def unchanged(self) -> bool:
         now = {role: self.info(role) for role in STEADY}

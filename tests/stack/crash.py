@@ -56,7 +56,7 @@ class Crash:
         """Idle, cold, and nothing left of it anywhere."""
         self.stack.wait_for_state(route, "cold", seconds=30)
         wait_for("the queue is empty", lambda: not self.stack.jobs(route), 10)
-        names = [name for name in self.stack.submitted_names() if f".{route}.0." in name]
+        names = [name for name in self.stack.submitted_names() if f".{route}.s0." in name]
         assert len(names) == submitted, names
 
 
@@ -119,13 +119,13 @@ def _stop_both(crash: Crash, gates: Gates) -> None:
 def _submit_three(crash: Crash, gates: Gates, background: Background) -> None:
     stack = crash.stack
     for role in ("before_sbatch", "sbatch_lost"):
-        _submit_to_gate(crash, gates.close("sbatch", "before", f"{role}.0."), role)
+        _submit_to_gate(crash, gates.close("sbatch", "before", f"{role}.s0."), role)
     crash.held = [background.start(lambda n=n: post(stack, n)) for n in range(HELD)]
     wait_for("all are held", lambda: stack.info("before_sbatch")["held"] == HELD, 20)
     # From here squeue is silent too: it would tell the id that sbatch has not told yet.
     crash.gates["squeue"] = gates.close("squeue", "before", "--format")
     role = "after_sbatch"
-    _submit_to_gate(crash, gates.close("sbatch", "after", f"{role}.0."), role)
+    _submit_to_gate(crash, gates.close("sbatch", "after", f"{role}.s0."), role)
 
 
 def _submit_to_gate(crash: Crash, gate: Gate, role: str) -> None:
