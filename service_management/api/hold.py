@@ -55,7 +55,7 @@ _CLOSED_BETWEEN = (
     "opens a new one for each later request (keepalive: false)."
 )
 _NOT_EXECUTED = (
-    "The service's job runs, but the gateway cannot reach it: no tunnel leads there just now. The "
+    "The service's job is running, but the gateway cannot reach it: its tunnel is down. The "
     "request was not executed: send it again."
 )
 TUNNEL_CHECK = 0.2  # seconds between attempts to reach the tunnel of a ready service

@@ -42,7 +42,7 @@ def bare(value: object) -> str:
         return value
     text = _text(value)
     if not _INERT.fullmatch(text):
-        raise UnquotableError(f"{text!r} has characters that mean something to nginx")
+        raise UnquotableError(f"{text!r} has characters that nginx would interpret")
     return text
 
 

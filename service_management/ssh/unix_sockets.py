@@ -13,7 +13,7 @@ LONGEST_PATH = 107  # bytes, a limit of the kernel
 _SOCKET_PATH = re.compile(r"/[A-Za-z0-9_./@+=,~ -]+")  # no : \ % $ [ ], which `ssh -L` interprets
 
 
-def somebody_listens(path: Path) -> bool:
+def has_listener(path: Path) -> bool:
     """Whether a process listens on the socket, found out without connecting to it.
 
     A datagram socket cannot connect to a stream socket: the kernel answers EPROTOTYPE where a

@@ -236,5 +236,5 @@ def test_a_ready_service_is_waited_for_while_its_login_is_away(
     finally:
         stack.cluster.thaw_ssh()
     assert refused.status_code == 503
-    assert "no tunnel leads there" in refused.json()["detail"]
+    assert "its tunnel is down" in refused.json()["detail"]
     assert stack.submissions(route) == 1

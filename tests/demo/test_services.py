@@ -194,7 +194,7 @@ def test_a_request_can_crash_it_in_the_middle(probe):
     assert probe.process.wait(5) == 7
 
 
-def test_it_crashes_at_start_when_told(launch):
+def test_it_crashes_at_start_if_configured(launch):
     service = launch("probe", ready=False, CRASH_AT_START="3")
     assert service.process.wait(10) == 3
     assert "fatal" in service.log.read_text()

@@ -101,7 +101,7 @@ def test_links_in_the_users_home_lead_root_nowhere(directory):
     assert (home / "services" / "probe.py").stat().st_mode & 0o777 == 0o644
 
 
-def test_lost_namespaces_are_built_anew(directory):
+def test_lost_namespaces_are_rebuilt(directory):
     cluster = up("hosts", directory)
     os.kill(processes.Table(directory).living()["holder.node1"].pid, signal.SIGKILL)
     up("hosts", directory)

@@ -33,7 +33,7 @@ def native(tmp_path: Path) -> settings.Settings:
     return settings.parse({**settings.DEFAULTS, **values}, tmp_path)
 
 
-def test_a_container_s_processes_are_nobody_s_strays(
+def test_processes_of_a_container_are_not_strays(
     running: Deployment, native: settings.Settings
 ) -> None:
     assert _in_container("nginx: master")

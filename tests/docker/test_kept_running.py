@@ -33,7 +33,7 @@ def test_what_carries_traffic_is_back_within_five_seconds(kept: Deployment, prog
     median_within(BACK_SECONDS, lambda: _seconds_until_back(kept, program))
 
 
-def test_without_its_supervisor_the_container_starts_anew(kept: Deployment) -> None:
+def test_without_its_supervisor_the_container_restarts(kept: Deployment) -> None:
     def seconds() -> float:
         # Docker is the slower in starting it again, the more often it ended within 10 s.
         wait_for("it has run for some time", lambda: kept.age() > 10, 20, 0.2)

@@ -99,7 +99,7 @@ def stopped(deployment: Deployment) -> Iterator[Deployment]:
         ({"NGINX_PORT": "80x"}, "Look at .env"),
     ],
 )
-def test_a_broken_env_is_told_at_once(
+def test_a_broken_env_is_reported_at_once(
     stopped: Deployment, wrong: dict[str, str], sentence: str
 ) -> None:
     stopped.settings(wrong)
@@ -108,7 +108,7 @@ def test_a_broken_env_is_told_at_once(
     assert "is not healthy after" not in said  # the patience it has with a slow start
 
 
-def test_a_taken_port_is_told_with_what_to_do(stopped: Deployment) -> None:
+def test_a_taken_port_is_reported_with_what_to_do(stopped: Deployment) -> None:
     stopped.settings({})
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -79,7 +79,7 @@ def test_a_silent_service_is_504_and_asked_once(gateway: Gateway, cold: bool) ->
 
 
 @pytest.mark.parametrize("target", ["/exact/predict", "/whole/x", "/exact/health", "/info", "/"])
-def test_without_a_control_plane_a_request_is_told_to_come_again(make_gateway, target: str) -> None:
+def test_without_a_control_plane_the_answer_has_retry_after(make_gateway, target: str) -> None:
     gateway = make_gateway(
         service("exact", "/predict"), service("whole"), flask=f"127.0.0.1:{free_port()}"
     )

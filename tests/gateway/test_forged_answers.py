@@ -29,9 +29,7 @@ NAMES = [*(line[9:12].decode() for line in STATUS_LINES), *OTHERS]
 
 @pytest.mark.parametrize("head", ["GET /whole/raw", "POST /whole/raw", "HEAD /whole/raw"])
 @pytest.mark.parametrize("raw", ANSWERS, ids=NAMES)
-def test_an_answer_that_is_none_is_a_502_and_closes(
-    gateway: Gateway, raw: bytes, head: str
-) -> None:
+def test_an_invalid_answer_is_a_502_and_closes(gateway: Gateway, raw: bytes, head: str) -> None:
     gateway.warm("whole").script.raw = raw
     with connect(gateway.port) as connection:
         request = b"%s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n" % head.encode()

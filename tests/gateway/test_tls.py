@@ -179,7 +179,7 @@ def test_a_client_that_comes_back_need_not_negotiate_again(gateway: Gateway) -> 
             assert again.session_reused
 
 
-def test_who_speaks_http_is_told_to_speak_https(gateway: Gateway) -> None:
+def test_plain_http_is_answered_with_a_hint_to_https(gateway: Gateway) -> None:
     answer = client.call(gateway.port, "/whole/x")
     assert (answer.status, answer.one("Content-Type")) == (400, "application/problem+json")
     assert "https://" in answer.json()["detail"]

@@ -48,7 +48,7 @@ def test_a_setting_is_what_the_product_reads(tmp_path: Path, line: str) -> None:
     assert setting(tmp_path) == (dotenv_values(tmp_path / ".env").get("NGINX_PORT") or "8090")
 
 
-def test_the_environment_comes_first_and_nobody_needs_a_file(tmp_path: Path) -> None:
+def test_the_environment_comes_first_and_no_file_is_needed(tmp_path: Path) -> None:
     assert setting(tmp_path) == "8090"
     (tmp_path / ".env").write_text("NGINX_PORT=9000\n")
     assert setting(tmp_path, NGINX_PORT="9001") == "9001"

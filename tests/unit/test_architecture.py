@@ -133,7 +133,7 @@ def test_no_circle_leads_back_to_where_it_began() -> None:
         left = {room: others for room, others in left.items() if room not in free}
 
 
-def test_nobody_imports_an_entrance() -> None:
+def test_no_module_imports_an_entry_point() -> None:
     imported = [i for i in ALL_IMPORTS if i.inside and i.room in ENTRANCES]
     wrong = [i for i in imported if room_of(i.file) != i.room]
     assert not wrong, shown(wrong)

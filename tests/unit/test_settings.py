@@ -91,7 +91,7 @@ def test_every_variable_has_a_default(tmp_path: Path) -> None:
     assert chosen.gateway_url == "http://127.0.0.1:8090"
 
 
-def test_the_store_lives_in_the_state_dir_unless_told_otherwise(tmp_path: Path) -> None:
+def test_the_store_is_in_the_state_dir_by_default(tmp_path: Path) -> None:
     assert read({"STATE_DIR": "/srv/io"}, tmp_path).database_url == "sqlite:////srv/io/state.db"
 
 

@@ -78,7 +78,7 @@ def directory(made: Certificate) -> Certificate:
         (directory, ["must be a file"]),
     ],
 )
-def test_each_mistake_is_told(
+def test_each_mistake_is_reported(
     made: Certificate, spoil: Callable[[Certificate], Certificate], rules: list[str]
 ) -> None:
     said = told(spoil(made))

@@ -18,7 +18,7 @@ from service_management.ssh.login import Login
 from service_management.ssh.login_backoff import Backoff
 from service_management.ssh.login_errors import login_error
 from service_management.ssh.openssh.ssh_config import LOGIN, SHARED, LoginFiles
-from service_management.ssh.unix_sockets import somebody_listens
+from service_management.ssh.unix_sockets import has_listener
 
 START_TIMEOUT = 30.0  # ConnectTimeout is 10; slow directories and jump hosts take the rest
 CONTROL_TIMEOUT = 5.0  # -O commands only talk to the local process
@@ -36,7 +36,7 @@ class ControlMaster:
     _known: tuple[tuple[int, int], int] | None = None  # a control socket, and its master's pid
 
     def alive(self) -> bool:
-        return somebody_listens(self.files.control)
+        return has_listener(self.files.control)
 
     def ensure(self) -> None:
         """Return once a master is logged in, or raise the reason why none is."""

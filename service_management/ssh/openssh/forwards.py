@@ -14,7 +14,7 @@ from service_management.ssh.errors import ClusterError, SshError, SshProblem
 from service_management.ssh.local_commands import write_private
 from service_management.ssh.login import require_host, require_port
 from service_management.ssh.openssh.control_master import ControlMaster
-from service_management.ssh.unix_sockets import check_socket, make_parent, somebody_listens
+from service_management.ssh.unix_sockets import check_socket, has_listener, make_parent
 
 PER_CALL = 50  # forwards of one `ssh` process: it takes 10 ms for them
 
@@ -36,7 +36,7 @@ class Forwards:
             wanted = {
                 path: target
                 for path, target in valid.items()
-                if noted.get(path) != target or not somebody_listens(Path(path))
+                if noted.get(path) != target or not has_listener(Path(path))
             }
             self._control("cancel", {path: noted[path] for path in wanted if path in noted})
             # Noted before it exists: a forward without a note could never be cancelled.
@@ -47,7 +47,7 @@ class Forwards:
         with self._lock:
             if self.master.alive():
                 self._end(self._pid(), str(socket))
-            if not somebody_listens(socket):
+            if not has_listener(socket):
                 socket.unlink(missing_ok=True)
 
     def _end(self, pid: int, path: str) -> None:
@@ -57,7 +57,7 @@ class Forwards:
         said = self._control("cancel", {path: noted[path]})
         # ssh exits with 0 even where the master refused. The note is kept until the tunnel is
         # closed: forgotten, it could never be cancelled.
-        if somebody_listens(Path(path)):
+        if has_listener(Path(path)):
             text = f"The tunnel {path} could not be closed ({said})."
             raise SshError(SshProblem.FORWARD_FAILED, text)
         del noted[path]
@@ -128,7 +128,7 @@ def _valid(forwards: Iterable[Forward]) -> tuple[dict[str, str], dict[Path, SshE
 
 
 def _missing(tunnels: Mapping[str, str]) -> dict[str, str]:
-    return {path: to for path, to in tunnels.items() if not somebody_listens(Path(path))}
+    return {path: to for path, to in tunnels.items() if not has_listener(Path(path))}
 
 
 def _target(forward: Forward) -> str:

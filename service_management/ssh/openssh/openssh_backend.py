@@ -22,7 +22,7 @@ from service_management.ssh.openssh.control_master import CONTROL_TIMEOUT, Contr
 from service_management.ssh.openssh.forwards import Forwards
 from service_management.ssh.openssh.ssh_config import SHARED, LoginFiles, render_config
 from service_management.ssh.script_envelope import REMOTE_COMMAND, Envelope
-from service_management.ssh.unix_sockets import LONGEST_PATH, somebody_listens
+from service_management.ssh.unix_sockets import LONGEST_PATH, has_listener
 
 # What ssh prints when it found no master and fell back to `ProxyCommand false`.
 _NO_MASTER = "kex_exchange_identification"
@@ -72,7 +72,7 @@ class OpenSshConnection:
         self._tunnels.close(socket)
 
     def tunnel_alive(self, socket: Path) -> bool:
-        return somebody_listens(socket)
+        return has_listener(socket)
 
     def close(self) -> None:
         self._master.stop()
@@ -142,7 +142,7 @@ class OpenSshBackend:
         for config in sorted((self._run_dir.absolute() / "ssh").glob("*.conf")):
             login_id, _, number = config.stem.partition(".")
             known = (login_id, int(number or 0)) in kept
-            if not known and somebody_listens(config.with_suffix(".ctl")):
+            if not known and has_listener(config.with_suffix(".ctl")):
                 run_process(["ssh", "-F", str(config), "-O", "exit", SHARED], "", CONTROL_TIMEOUT)
 
     def close_all(self) -> None:

@@ -19,7 +19,7 @@ from paramiko import Channel, SSHException, Transport
 
 from service_management.ssh.errors import SshError, SshProblem
 from service_management.ssh.login import require_host, require_port
-from service_management.ssh.unix_sockets import check_socket, make_parent, somebody_listens
+from service_management.ssh.unix_sockets import check_socket, has_listener, make_parent
 
 # Seconds for opening a connection through a tunnel. sshtunnel gives up after 10 s, but a network
 # may pause for a minute, and a channel that opens after that stays open on the login node.
@@ -100,7 +100,7 @@ class _Tunnel:
         self.thread.start()
 
     def alive(self) -> bool:
-        return self.transport.is_active() and somebody_listens(self.socket)
+        return self.transport.is_active() and has_listener(self.socket)
 
     def close(self) -> None:
         """Stop listening; established connections go on."""
@@ -146,7 +146,7 @@ class ParamikoTunnels:
     def close(self, socket: Path) -> None:
         with self._lock:
             self._close(socket)
-            if not somebody_listens(socket):
+            if not has_listener(socket):
                 socket.unlink(missing_ok=True)
 
     def alive(self, socket: Path) -> bool:

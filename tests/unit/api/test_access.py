@@ -95,7 +95,7 @@ def test_nginxs_own_paths_are_not_served_at_the_port(client: Client, path: str) 
 @pytest.mark.parametrize("path", ADMIN)
 @pytest.mark.parametrize("headers", [{}, WRONG, {"Authorization": TOKEN}])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
-def test_without_the_token_a_path_is_not_told_from_no_path(
+def test_without_the_token_unknown_paths_look_like_known_ones(
     client: Client, path: str, headers: dict[str, str], method: str
 ) -> None:
     answer = client.call(path, over=client.unix, method=method, headers=headers)
@@ -113,7 +113,7 @@ def test_with_the_token_what_is_not_there_is_404_or_405(client: Client) -> None:
     assert status("/info/a%2F..%2Fb", "GET") == 404
 
 
-def test_no_token_configured_lets_nobody_in() -> None:
+def test_without_a_configured_token_all_requests_are_refused() -> None:
     app = Flask(__name__)
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -177,7 +177,7 @@ def test_a_tunnel_that_stays_away_is_503_with_the_reason(nginx: Nginx) -> None:
     answer = nginx.ask(method="POST", X_Hold_Sent="0 : 0, 0", Prefer="wait=1")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.get_json()["type"].endswith(":not-ready")
-    for words in ("no tunnel leads there", "no route to host", "was not executed"):
+    for words in ("its tunnel is down", "no route to host", "was not executed"):
         assert words in answer.get_json()["detail"]
 
 

@@ -80,7 +80,7 @@ def test_a_drain_that_is_followed_by_a_start_says_so() -> None:
 
 
 @pytest.mark.parametrize("state", State)
-def test_trouble_with_the_cluster_is_told_where_it_matters(state: State) -> None:
+def test_trouble_with_the_cluster_is_shown_where_it_matters(state: State) -> None:
     text = explain(view(state, trouble="No route to host."), NOW)
     assert ("No route to host." in text) == (state is not State.DISABLED)
 

@@ -100,7 +100,7 @@ TOGETHER = [
 
 
 @pytest.mark.parametrize(("text", "expected"), NOT_JSON, ids=lambda value: ascii(value)[:30])
-def test_what_is_not_json_is_told_with_its_place(text: str, expected: str) -> None:
+def test_a_json_error_is_reported_with_its_place(text: str, expected: str) -> None:
     assert problems(text) == [expected]
 
 
@@ -120,7 +120,7 @@ def test_every_missing_key_is_listed() -> None:
     ]
 
 
-def test_a_misspelt_key_is_not_told_as_missing_too() -> None:
+def test_a_misspelt_key_is_not_also_reported_as_missing() -> None:
     assert problems(file_of(digits(timeout=..., tiemout=30))) == [
         "Digits: tiemout: unknown key (nearest valid: timeout)"
     ]

@@ -43,7 +43,7 @@ def test_the_examples_are_valid(text: str) -> None:
     assert isinstance(parsed(text), Catalogue)
 
 
-def test_the_problems_shown_are_the_problems_told() -> None:
+def test_the_documented_problems_are_those_reported() -> None:
     (bad,) = blocks("json bad")
     (told,) = blocks("text")
     assert told.splitlines() == problems(bad)
@@ -55,7 +55,7 @@ def test_reserved_routes_and_owned_options_are_named() -> None:
     assert all(f"`-{short}`" in TEXT for short in OWNED.values() if short)
 
 
-def test_what_an_edit_does_is_told_of_every_key() -> None:
+def test_the_effect_of_an_edit_is_documented_for_every_key() -> None:
     told = {
         frozenset(re.findall(r"`(\w+)`", row))
         for row in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| [^|]+ \|$", TEXT, re.M)

@@ -59,7 +59,7 @@ def nginx_sees(edited: Service) -> ServiceView:
 
 
 @pytest.mark.parametrize("key", EDITS)
-def test_an_edit_touches_only_what_is_told_of_its_key(key: str) -> None:
+def test_an_edit_changes_only_what_its_key_documents(key: str) -> None:
     value, kinds = EDITS[key]
     edited = service(**{key: value})
     assert (JobSpec.of(edited, KEY_DIR) != JobSpec.of(OLD, KEY_DIR)) == ("job" in kinds)

@@ -56,7 +56,7 @@ def test_a_key_that_others_can_read_would_be_refused_by_ssh(key: Path, mode: int
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
-def test_the_mode_of_somebody_elses_key_is_ignored_as_ssh_does(key: Path) -> None:
+def test_the_mode_of_another_users_key_is_ignored_as_by_ssh(key: Path) -> None:
     key.chmod(0o644)
     os.chown(key, 12345, 12345)
     assert found(key.parent) == ""

@@ -47,7 +47,7 @@ def test_an_orphan_job_with_an_old_name_is_adopted_with_its_port(cold: Harness) 
     assert job.port == 20001
 
 
-def test_an_orphan_whose_port_nobody_knows_is_cancelled(cold: Harness) -> None:
+def test_an_orphan_with_an_unknown_port_is_cancelled(cold: Harness) -> None:
     [(_, login, view, asked_at)] = shown(cold, "io.digits.s0.zz")
     calls = cold.step(OrphanPort(login, view, None, asked_at))
     assert ("cancel_orphan", login, "9") in calls

@@ -47,7 +47,7 @@ def test_the_first_request_submits_and_the_second_does_not() -> None:
     assert not submissions(first.record, ev.Demanded(), fresh=replace(FRESH, name="another"))
 
 
-def test_nothing_is_submitted_while_nobody_knows_how() -> None:
+def test_nothing_is_submitted_without_a_specification() -> None:
     for record in (COLD, replace(FAILED, retry_at=0.0)):
         for event in (ev.Demanded(), ev.StartAsked(), ev.Ticked(0, held=1)):
             assert not submissions(record, event, fresh=None)
@@ -62,7 +62,7 @@ def test_the_first_request_after_backoff_tries_again() -> None:
     assert submissions(FAILED, ev.Demanded(), now=FAILED.retry_at)
 
 
-def test_whoever_is_held_starts_a_service_whose_demand_was_lost() -> None:
+def test_a_held_request_starts_a_service_whose_demand_was_lost() -> None:
     assert submissions(COLD, ev.Ticked(0, held=1))
     assert submissions(FAILED, ev.Ticked(0, held=1), now=FAILED.retry_at)
     assert not submissions(FAILED, ev.Ticked(0, held=1), now=FAILED.retry_at - 1)
@@ -131,7 +131,7 @@ def test_silence_goes_on_through_a_downtime_of_the_control_plane() -> None:
     assert after(resumed, ev.Ticked(1), now=NOW + 1000).last_activity == NOW + 1000
 
 
-def test_time_in_which_nobody_could_ask_is_not_silence() -> None:
+def test_time_without_nginx_does_not_count_as_idle() -> None:
     opened = NOW + 1000
     ready = after(READY, ev.Resumed(open_since=opened), now=opened + 1)
     assert after(ready, ev.Ticked(0), now=opened + POLICY.timeout - 1).state is State.READY
@@ -268,6 +268,6 @@ def test_draining_ends_with_the_last_request_or_drain_timeout() -> None:
     assert after(stopped, ev.Ticked(3), now=NOW + POLICY.drain_timeout).job.cancelled
 
 
-def test_a_hurried_stop_waits_for_nobody() -> None:
+def test_a_stop_with_now_does_not_wait_for_requests() -> None:
     hurried = after(READY, ev.StopAsked(hurry=True))
     assert after(hurried, ev.Ticked(3), now=NOW + 0.2).job.cancelled

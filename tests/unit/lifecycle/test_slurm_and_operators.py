@@ -40,7 +40,7 @@ SERVED = replace(READY, ready_since=NOW - 100, failures=2)
 # -- a submission and its answer
 
 
-def test_the_id_that_sbatch_told_is_kept() -> None:
+def test_the_id_from_sbatch_is_kept() -> None:
     known = after(SUBMITTING, ev.Submitted(OLD, "7"))
     assert (known.job.job_id, known.reason) == ("7", Reason.WAITING)
 
@@ -109,7 +109,7 @@ def test_a_running_job_is_starting_and_not_yet_routed() -> None:
 
 
 @pytest.mark.parametrize("state", State)
-def test_a_slurm_state_nobody_knows_changes_nothing(state) -> None:
+def test_an_unknown_slurm_state_changes_nothing(state) -> None:
     assert after(RECORDS[state], seen(JobPhase.UNKNOWN)) == RECORDS[state]
 
 

@@ -47,6 +47,6 @@ def test_the_state_is_known_only_where_it_is_answered(serve: Serve) -> None:
         assert control_plane.info(session, serve(200, b"<html>")) is None
 
 
-def test_down_knows_no_jobs_if_the_control_plane_is_silent(serve: Serve) -> None:
+def test_down_finds_no_jobs_if_the_control_plane_is_silent(serve: Serve) -> None:
     with requests.Session() as session:
         assert control_plane.known_jobs(session, serve(503, PROBLEM)) == {}

@@ -66,7 +66,7 @@ def test_a_submission_that_never_arrives_is_awaited_with_a_bound() -> None:
     assert (cancelling.patience, cancelling.done()) == (0.0, True)
 
 
-def test_a_clock_that_was_set_back_makes_nobody_wait_longer() -> None:
+def test_a_clock_that_was_set_back_does_not_prolong_the_wait() -> None:
     ahead = sweep(Cluster([NOTHING]), under_way(-3600))
     assert ahead.patience <= policy.SUBMIT_SETTLED
 

@@ -105,7 +105,7 @@ def test_a_job_that_slurm_does_not_show_has_an_unknown_port() -> None:
 
 
 @pytest.mark.parametrize("rest", ["", DISABLED, f"{MARK} sacct 0\n\n"])
-def test_a_job_nobody_remembers_is_over_in_an_unknown_way(rest: str) -> None:
+def test_a_forgotten_job_has_ended_with_an_unknown_state(rest: str) -> None:
     assert parse_post_mortem(scontrol(1, FORGOTTEN, rest), "1", MARK) == JobEnd("1", "UNKNOWN")
 
 

@@ -48,7 +48,7 @@ def test_a_pending_job_has_no_node_and_its_reason() -> None:
 
 
 @pytest.mark.parametrize("line", [NO_ESTIMATE, CLAUSE, ARRAY])
-def test_what_slurm_does_not_know_is_none(line: str) -> None:
+def test_an_unknown_value_of_slurm_becomes_none(line: str) -> None:
     view = parse_line(line)
     assert view is not None
     assert (view.estimated_start, view.end_time, view.node) == (None, None, "")
@@ -61,7 +61,7 @@ def test_a_name_with_columns_in_it_is_still_one_name() -> None:
 
 
 @pytest.mark.parametrize("line", ["", "slurm_load_jobs error", "1|2|3", "|||||||"])
-def test_a_line_that_is_no_job_is_none(line: str) -> None:
+def test_a_line_without_a_job_becomes_none(line: str) -> None:
     assert parse_line(line) is None
 
 
@@ -136,5 +136,5 @@ def test_the_first_of_several_nodes(nodes: str, first: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["N/A", "Unknown", "None", "", "12:30", "Tomorr 10:00"])
-def test_what_is_no_standard_time_is_none(text: str) -> None:
+def test_a_time_in_another_format_becomes_none(text: str) -> None:
     assert parse_time(text) is None
