@@ -125,7 +125,7 @@ def test_stream_that_outlives_two_control_planes_is_activity(stack: Stack, route
 
 
 def test_idle_timers_start_over_after_nginx_was_killed(stack: Stack, route: str) -> None:
-    """Its last lines were in a buffer: nobody can tell when the last request ended."""
+    """Its last lines were in a buffer: the end of the last request is unknown."""
     stack.configure(stack.entry(route, timeout=5))
     _ask(stack, route)
     pid_file = stack.run_dir / "nginx" / "nginx.pid"

@@ -18,7 +18,7 @@ VERBS = ("start", "stop", "restart", "enable", "disable")
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 PROBLEM = "application/problem+json"
 
-# What each verb leads to at once, from each state that stays while nobody acts.
+# What each verb leads to at once, from each state that does not change by itself.
 OUTCOMES: dict[str, dict[str, str | int]] = {
     "cold": {
         "start": "queued",

@@ -37,7 +37,7 @@ def in_background(*work: Callable[[], object]) -> Iterator[list[object]]:
 
 @pytest.fixture
 def full(stack: Stack) -> Iterator[Callable[[int], None]]:
-    """Fill every CPU of the cluster with somebody's job of so many minutes."""
+    """Fill every CPU of the cluster with another user's job of so many minutes."""
 
     def fill(minutes: int) -> None:
         command = f"sbatch --parsable -N {len(stack.cluster.spec.nodes)} --exclusive"
@@ -126,7 +126,7 @@ def test_start_longer_than_the_idle_timeout_is_not_killed(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(timeout=1, env={"HEALTH_DELAY": "3"})
-    stack.client.get(f"/{route}/echo", headers={"Prefer": "wait=0"})  # nobody stays to wait
+    stack.client.get(f"/{route}/echo", headers={"Prefer": "wait=0"})  # no client stays to wait
 
     stack.wait_for_state(route, "ready")
 

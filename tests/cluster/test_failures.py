@@ -135,7 +135,7 @@ def test_a_request_restarts_a_job_cancelled_by_another_user(
     stack.client.get(f"/{route}/echo")
     stack.cluster.run(f"scancel {stack.jobs(route)[0]['id']}")
     wait_for("it is gone", lambda: not stack.jobs(route))
-    stack.client.get(f"/{route}/echo")  # whoever meets the silence has Slurm asked about it
+    stack.client.get(f"/{route}/echo")  # a request that meets the silence has Slurm asked about it
     info = stack.wait_for_state(route, "failed", "cold")
     assert info["last_error"]["slurm_state"] == "CANCELLED"
     wait_out_the_pause(stack, route)

@@ -167,7 +167,7 @@ def test_any_headers_break_nothing_where_flask_answers(
 def test_hostile_requests_to_a_cold_service_are_refused_or_held(
     stack: Stack, service: Callable[..., str]
 ) -> None:
-    """The same, on the way through the hold. Nobody waits: the job never starts."""
+    """The same, on the way through the hold. No request waits: the job never starts."""
     before = stack.log()
     stack.cluster.drain_all()
     try:

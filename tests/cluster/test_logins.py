@@ -42,7 +42,7 @@ def another_key(stack: Stack, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def own_login(stack: Stack, tmp_path: Path) -> Path:
-    """The accepted key at another path: a login that nobody has made yet."""
+    """The accepted key at another path: a login that has not been used yet."""
     key = tmp_path / "own"
     shutil.copy(stack.cluster.key_file, key)
     key.chmod(0o600)

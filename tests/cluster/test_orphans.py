@@ -1,4 +1,4 @@
-"""Jobs that no record knows, and jobs that somebody else ended."""
+"""Jobs without a record, and jobs that another user ended."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_foreign_cancel_while_queued_is_reported_to_clients(
         stack.client.get(f"/{route}/echo", headers=NOW)
         return stack.state(route) == "queued"
 
-    wait_for("the next request submits anew", asked_again, 10)
+    wait_for("the next request submits again", asked_again, 10)
     wait_for("the second job", lambda: stack.submissions(route) == 2, 10)
 
 

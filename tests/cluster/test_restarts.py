@@ -44,7 +44,7 @@ def test_a_slurmctld_restart_changes_no_ready_or_queued_service(stack: Stack, ro
 
     stack.cluster.stop_slurmctld()
     try:
-        wait_for("the trouble is told", lambda: stack.info(queued)["cluster_trouble"], 20)
+        wait_for("the trouble is shown", lambda: stack.info(queued)["cluster_trouble"], 20)
         assert (stack.state(route), stack.state(queued)) == ("ready", "queued")
     finally:
         stack.cluster.start_slurmctld()

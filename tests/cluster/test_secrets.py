@@ -14,7 +14,7 @@ HTML = {"Accept": "text/html"}
 
 
 def public(stack: Stack, route: str) -> str:
-    """Everything that is told without a token: answers, pages, metrics; and the logs."""
+    """Everything that is shown without a token: answers, pages, metrics; and the logs."""
     client = stack.client
     texts = [client.get(path).text for path in ("/", "/info", f"/info/{route}", "/metrics")]
     for headers in ({}, HTML, {"Prefer": "wait=0"}):

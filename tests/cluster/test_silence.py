@@ -131,7 +131,7 @@ def test_a_minute_of_silence_changes_nothing(
 
 
 def _sit_through(scenes: tuple[Scene, Scene]) -> None:
-    """A look at every service all the time; and somebody asks for what is cold."""
+    """A look at every service all the time, and requests for the cold ones."""
     asked = [scene.background.start(lambda scene=scene: scene.ask("cold")) for scene in scenes]
     watch("nothing changes", lambda: all(s.unchanged() for s in scenes), SILENCE, pause=0.5)
     for scene, answer in zip(scenes, asked, strict=True):

@@ -104,7 +104,7 @@ class Confined(Stack):
         )
 
     def stop(self) -> None:
-        """KillMode=process: the main process is told, and nobody else."""
+        """KillMode=process: only the main process gets the signal."""
         assert self._process
         os.kill(self.supervisor(), signal.SIGTERM)
         assert self._process.wait(40) == 0

@@ -27,7 +27,7 @@ def test_calls_within_the_pause_are_not_counted_as_logins(
 ) -> None:
     login = sshd.login(key_file=str(make_key(short_dir / "other")))
     connection, key = backend.connection(login), (str(login), "login")
-    for _ in range(5):  # within the back-off's first second nobody knocks again
+    for _ in range(5):  # within the back-off's first second there is no further login
         with pytest.raises(SshError):
             connection.run("true", 10)
     assert 1 <= LOGINS.calls()[key] < 5

@@ -1,4 +1,4 @@
-"""What is particular to OpenSSH: a master process that belongs to nobody, and its files."""
+"""What is particular to OpenSSH: a master process that outlives its parent, and its files."""
 
 from __future__ import annotations
 

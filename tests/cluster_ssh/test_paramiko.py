@@ -154,7 +154,7 @@ def test_descriptors_beyond_1024_are_no_limit(backend, sshd: Sshd, short_dir: Pa
 def test_a_session_that_has_just_ended_leaves_no_socket(
     backend, sshd: Sshd, short_dir: Path
 ) -> None:
-    """nginx would be taken on there, and answered by nobody."""
+    """nginx could connect there, and would get no answer."""
     connection = backend.connection(sshd.login())
     connection.run("true", 10)
     ended = connection._session.transport

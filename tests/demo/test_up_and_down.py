@@ -194,7 +194,7 @@ def test_a_directory_with_a_name_that_slurm_misreads_is_refused(name):
 
 @pytest.fixture
 def mounted(directory):
-    """Somebody's files, mounted below a directory with a name that the kernel writes escaped."""
+    """Another user's files, mounted below a directory whose name the kernel writes escaped."""
     place = directory / "my de\\mo"
     target = place / "python" / "base"
     precious = directory / "precious"

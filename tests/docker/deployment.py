@@ -1,4 +1,4 @@
-"""A clean clone with a port of its own, run by compose as it stands."""
+"""A clean clone with its own port, run by compose without changes."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Deployment:
             error = self.info().get("config_error")
             return str(error["text"]) if error else ""
 
-        return wait_for("a problem is told", look, 30, 0.2)
+        return wait_for("a problem is reported", look, 30, 0.2)
 
 
 _SQUEUE = "SLURM_CONF=/run/io-demo/etc/slurm.conf squeue --noheader --format=%i"

@@ -1,4 +1,4 @@
-"""What a container runs is visible on its host, and is none of the host's business."""
+"""Processes of a container are visible on its host, and a gateway there ignores them."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_a_stop_lets_a_stream_come_to_its_end(kept: Deployment) -> None:
     with kept.client.stream("GET", "/probe/stream?seconds=14&interval=0.2") as stream:
         lines = stream.iter_lines()
         next(lines)
-        # Longer than Docker waits by itself: how long stands in docker-compose.yaml.
+        # Longer than Docker waits by itself: how long is set in docker-compose.yaml.
         restart = threading.Thread(target=subprocess.run, args=(["docker", "restart", NAME],))
         restart.start()
         assert list(lines)[-1] == "end"

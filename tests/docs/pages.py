@@ -37,7 +37,7 @@ def fences(name: str) -> Iterator[tuple[str, str]]:
 
 
 def section(name: str, heading: str) -> str:
-    """What stands below a heading, up to the next one of its level or above."""
+    """The text below a heading, up to the next one of its level or above."""
     text = prose(name)
     found = next(h for h in _HEADING.finditer(text) if h[2].strip() == heading)
     rest = text[found.end() :]
@@ -71,7 +71,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def ticked(text: str) -> list[str]:
-    """What stands between backticks."""
+    """The words between backticks."""
     return re.findall(r"`([^`]+)`", text)
 
 

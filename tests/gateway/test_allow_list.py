@@ -1,4 +1,4 @@
-"""What is not declared answers 404 and wakes nobody; what is declared arrives as it was sent."""
+"""Undeclared paths answer 404 and start nothing; declared ones arrive as they were sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests tell the control plane of demand, twice per second and service, and wait for nobody."""
+"""Requests report demand to the control plane, twice per second and service, without waiting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service answers its own request and nobody else's: anything but a valid answer ends in 502."""
+"""A service answers its own requests only: anything but a valid answer ends in 502."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request that finds nobody is held by the control plane, and replayed by nginx as it came."""
+"""A request without a running service is held by the control plane and replayed by nginx."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_a_replica_that_vanishes_between_is_held_again(gateway: Gateway) -> None
 
 
 def test_a_wrong_ready_answer_does_not_loop_for_ever(gateway: Gateway) -> None:
-    gateway.control.hold = ready  # though nobody is there
+    gateway.control.hold = ready  # although no service is running
     assert gateway.call("/whole/x").status == 500
     assert len(gateway.control.of("hold")) == 5
 

@@ -96,7 +96,7 @@ def test_without_a_running_nginx_the_files_are_only_put_in_place(make_gateway: M
     gateway = Gateway()
     try:
         gateway.serve(service("one"))
-        gateway.settings.pid_file.write_text(f"{os.getpid()}\n")  # somebody else has the number
+        gateway.settings.pid_file.write_text(f"{os.getpid()}\n")  # another process has the number
         gateway.serve(service("two"))
         gateway.start(service("two"))
         assert gateway.call("/one/x").status == 404
@@ -119,7 +119,7 @@ def test_a_reload_that_was_missed_is_made_up_for(make_gateway: Maker) -> None:
 
 def test_a_catalogue_that_comes_while_nginx_starts_is_taken_up(tmp_path: Path) -> None:
     """It has read its configuration, and opens its logs before it writes its pid file: one of them
-    is a fifo that nobody reads yet."""
+    is a fifo without a reader yet."""
     gateway, fifo = Gateway(), tmp_path / "fifo"
     os.mkfifo(fifo)
     try:

@@ -1,4 +1,4 @@
-"""Who gets the admin token from the command line: nobody but the gateway."""
+"""The command line sends the admin token to the gateway only."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Streams:
 
     def assert_untouched_by_control_plane(self) -> None:
         """It was killed or restarted: nothing is cut, unless the tunnels lived in it; then every
-        client was told at once, and what it had got by then is in order."""
+        client got an error at once, and what it had got by then is in order."""
         if self._outlive:
             self.assert_uncut()
             return

@@ -1,6 +1,6 @@
 """Moments held open: Slurm's commands and the test service wait where a test has closed a gate.
 
-On the login host, a command of the same name stands before Slurm's own. It is on the PATH as
+On the login host, a command of the same name comes before Slurm's own. It is on the PATH as
 `~/.bashrc` makes it, so the product's own calls pass through it; everything behind it is real.
 """
 
@@ -38,7 +38,7 @@ TOOLS, MOMENTS = ("sbatch", "scancel", "squeue"), ("before", "after")
 
 
 class Gate:
-    """Closed when made: whoever comes by waits until it is opened."""
+    """Closed when made: each caller waits until it is opened."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -48,7 +48,7 @@ class Gate:
         self.path.unlink(missing_ok=True)
 
     def wait_until_reached(self) -> None:
-        wait_for(f"somebody waits at {self.path}", self._waiting, 20)
+        wait_for(f"a caller waits at {self.path}", self._waiting, 20)
 
     def end_those_waiting(self) -> None:
         """They never get to what is behind the gate."""

@@ -25,7 +25,7 @@ class Connection:
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._served = 0  # answers on the connection as it stands
+        self._served = 0  # answers on the current connection
 
     async def get(self, target: str) -> Answer:
         async with asyncio.timeout(PATIENCE):

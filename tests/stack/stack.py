@@ -126,7 +126,7 @@ class Stack:
         return (self.directory / "var" / "log" / f"{name}.log").read_text(errors="replace")
 
     def last_words(self, lines: int = 40) -> str:
-        """The end of every log, for whoever reads a failed test."""
+        """The end of every log, for the reader of a failed test."""
         files = [
             *(self.directory / "var" / "log").glob("*.log"),
             self.run_dir / "log" / "error.log",

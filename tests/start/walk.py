@@ -62,7 +62,7 @@ class Walk:
         return done.stdout
 
     def _here(self, text: str) -> str:
-        """The page's names, and what stands in for them here."""
+        """The page's names, and what replaces them here."""
         here = self._stand_ins()
         return re.sub("|".join(map(re.escape, here)), lambda found: here[found[0]], text)
 

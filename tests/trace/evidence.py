@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.stack.stack import Stack
 
-# Stands before Slurm's own commands on the login host, and notes when they were called.
+# Runs in place of Slurm's own commands on the login host, and notes when they were called.
 _NOTING = """\
 #!/bin/bash
 echo "$EPOCHREALTIME {tool}" >>"$HOME/calls"

@@ -62,7 +62,7 @@ def _not_running(stack: Stack) -> Trace:
 def _running(stack: Stack) -> Trace:
     idle_before = wait_for("some idleness", lambda: _idle(stack) > IDLE_BEFORE and _idle(stack))
     stack.client.get(f"/{ROUTE}/echo").raise_for_status()
-    idle_after = wait_for("idle anew", lambda: _idle(stack) < idle_before and _idle(stack))
+    idle_after = wait_for("idle again", lambda: _idle(stack) < idle_before and _idle(stack))
     looked = time.time()
     job = stack.jobs(ROUTE)[0]
     stack.wait_for_state(ROUTE, "cold")

@@ -17,7 +17,7 @@ PACKAGE = "service_management"
 SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
 PYTHON = sorted(file for top in (PACKAGE, "demo", "tests") for file in (ROOT / top).rglob("*.py"))
 
-# A room is a package, or a module that stands alone. Each may import those named here, and
+# A room is a package, or a module outside of packages. Each may import those named here, and
 # itself: decisions and values first, then the far sides, then who joins them, last who talks to
 # people, and the entrances that put it all together.
 ALLOWED: dict[str, set[str]] = {
@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"native", "settings", "ssh", "slurm", "store"},
     "gunicorn_conf": {"host", "settings"},
 }
-ENTRANCES = {"app", "cli", "gunicorn_conf"}  # nobody imports these
+ENTRANCES = {"app", "cli", "gunicorn_conf"}  # no module imports these
 PURE = {"__future__", "collections", "dataclasses", "enum", "math", "typing"}
 
 

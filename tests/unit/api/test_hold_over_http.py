@@ -25,7 +25,7 @@ from .samples import RECORDS
 
 
 class Controls:
-    """A controller that decides nothing by itself, and notes what it is told."""
+    """A controller that decides nothing by itself, and records what it receives."""
 
     def __init__(self, *, decides: bool = True) -> None:
         self.decides = decides

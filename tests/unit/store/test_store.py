@@ -72,7 +72,7 @@ FULL = Record(
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Each call opens the same file anew, as the next process would."""
+    """Each call opens the same file again, as the next process would."""
     stores: list[Store] = []
 
     def open_it() -> Store:
