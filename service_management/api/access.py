@@ -100,7 +100,7 @@ class Access:
         self._token, self._wrong = token, wrong or WrongTokens()
 
     def check(self) -> Response | None:
-        """The refusal, or None where the request may go on."""
+        """The refusal, or None if the request is allowed."""
         over_socket = _over_socket(request)
         if request.path.startswith("/_") and not over_socket:
             return problem(problems.BUSY, _OLD_CONFIGURATION, retry_after=problems.RESTARTING)

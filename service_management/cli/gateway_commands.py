@@ -73,13 +73,13 @@ def down(
 
 
 def upgrade() -> None:
-    """Restart the control plane with the installed code; requests, tunnels and jobs go on."""
+    """Restart the control plane with the installed code; requests, tunnels and jobs continue."""
     Native(_as_owner("upgrade"), say).upgrade()
     say(f"the control plane is version {__version__}")
 
 
 def reload() -> None:
-    """Have nginx load a renewed certificate; requests go on."""
+    """Have nginx load a renewed certificate; requests continue."""
     Native(_as_owner("reload"), say).reload()
     say("nginx has reloaded its certificate")
 
@@ -91,7 +91,7 @@ def _settings() -> Settings:
 
 
 def _choose_user(chosen: Settings, env_file: Path, tell: Say) -> struct_passwd | None:
-    """None: go on as this user. Otherwise everything is ready for the user to go on."""
+    """None: continue as this user. Otherwise everything is ready to continue as the other user."""
     if os.geteuid() != 0:
         return None
     native = Native(chosen, tell)
@@ -114,7 +114,7 @@ def _files_needed(chosen: Settings) -> list[Path]:
 
 
 def _as_owner(*words: str) -> Settings:
-    """Root's command goes on as the user whose gateway it is."""
+    """Root's command continues as the user whose gateway it is."""
     chosen = _settings()
     running = supervisor.running_pid(chosen)
     user = gateway_user.owner(chosen, running) if os.geteuid() == 0 else None

@@ -1,6 +1,6 @@
 """Watches services_config.json, and has nginx serve a new catalogue before it takes effect.
 
-Everything slow (parsing, `nginx -t`, the reload) happens in a thread of its own.
+Everything slow (parsing, `nginx -t`, the reload) happens in a separate thread.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class CatalogueServer:
         self._reuse.lost_a_request(route)
 
     def serve(self, catalogue: Catalogue) -> frozenset[str]:
-        """Raises ServeRefused where it cannot; nginx then goes on as before."""
+        """Raises ServeRefused where it cannot; nginx then keeps the old one."""
         services = catalogue.services.values()
         # Checked first: at every attempt nginx would retry an occupied address for seconds.
         refused = [problem for service in services if (problem := self._occupied(service))]

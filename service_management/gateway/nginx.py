@@ -39,7 +39,7 @@ class Nginx:
             self.apply(render(catalogue or Catalogue.of([]), self.settings))
 
     def apply(self, files: Mapping[str, str]) -> None:
-        """Serve these files, or raise NginxRefused and go on as before."""
+        """Serve these files, or raise NginxRefused and keep serving the old ones."""
         self._make_directories()
         generation = generation_of(files)
         if generation == self._current() and self.master.serves(generation):

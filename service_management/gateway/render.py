@@ -16,7 +16,7 @@ from service_management.gateway.service_view import ServiceView, view
 
 
 class GatewayRefused(Exception):
-    """The catalogue cannot be served, and nginx goes on as before. The text is for the operator."""
+    """The catalogue cannot be served, and nginx keeps its old one. The text is for the operator."""
 
 
 class RenderRefused(GatewayRefused):

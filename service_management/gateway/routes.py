@@ -45,7 +45,7 @@ def publish(run_dir: Path, route: str, slot: int, tunnels: Sequence[Path], quiet
 
 
 def unpublish(run_dir: Path, route: str, slot: int) -> None:
-    """Send nothing more there; what runs goes on."""
+    """Send no more requests there; requests in flight continue."""
     for name in route_sockets(run_dir, route, slot):
         name.unlink(missing_ok=True)
     quiet_socket(run_dir, route, slot).unlink(missing_ok=True)

@@ -84,7 +84,7 @@ class Native:
             self._say(said)
 
     def run(self, environment: Mapping[str, str], also: Path | None) -> NoReturn:
-        """For a container or systemd, which restarts it. Its jobs go on meanwhile."""
+        """For a container or systemd, which restarts it. Its jobs continue meanwhile."""
         if self.running():
             raise NativeError("the gateway is already running here")
         self._check()
@@ -121,7 +121,7 @@ class Native:
         self.nginx.reload()
 
     def upgrade(self) -> None:
-        """Restart the control plane with the code that is installed now; nginx and ssh go on."""
+        """Restart the control plane with the installed code; nginx and ssh keep running."""
         if not self.running():
             raise NativeError("no gateway is running here: start one with `orchestrator up`")
         # What the new version would refuse is refused while the old one still runs.
@@ -131,7 +131,7 @@ class Native:
         refuse_newer(self.chosen.database_url)
         if not supervisor.in_foreground(self.chosen):
             self._configure_supervisor()
-        self._say("restarting the control plane; requests go on")
+        self._say("restarting the control plane; requests continue")
         if output := supervisor.restart_control_plane(self.chosen):
             raise NativeError(f"supervisord did not restart it: {output}")
         wait_until_healthy(self.chosen, self._say)

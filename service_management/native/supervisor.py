@@ -120,7 +120,7 @@ def _through_a_pipe() -> None:
 
 
 def stop_programs(chosen: Settings) -> None:
-    """Stop nginx and the control plane; supervisord goes on."""
+    """Stop nginx and the control plane; supervisord keeps running."""
     _control(chosen, "stop", "nginx", "control")
 
 

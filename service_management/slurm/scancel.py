@@ -15,7 +15,7 @@ _DENIED = re.compile(r"permission denied", re.IGNORECASE)
 
 
 def cancel_script(job_ids: Sequence[str], seconds: float) -> str:
-    """All jobs in one call: scancel goes on after one that it cannot cancel."""
+    """All jobs in one call: scancel continues after one that it cannot cancel."""
     return f"{ask_slurm(seconds)}\nlimited scancel {' '.join(map(quote, job_ids))}"
 
 

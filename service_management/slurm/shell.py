@@ -37,7 +37,7 @@ def find_slurm() -> str:
 
 def ask_slurm(seconds: float) -> str:
     """The beginning of scripts whose output is parsed. Not for sbatch: a job inherits the
-    environment of its sbatch, and these settings are none of its business."""
+    environment of its sbatch, and must not get these settings."""
     limit = _LIMIT.format(seconds=whole_seconds(seconds))
     return f"{_FIND_SLURM}\n{limit}\nexport LC_ALL=C TZ=UTC SLURM_TIME_FORMAT=standard"
 

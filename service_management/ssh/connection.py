@@ -59,7 +59,7 @@ class Connection(Protocol):
         """Open one, or raise SshError."""
 
     def close_tunnel(self, socket: Path) -> None:
-        """Stop listening; established connections go on. SshError where it could not be closed.
+        """Stop listening; established connections continue. SshError where it could not be closed.
 
         Never logs in, and does not touch a tunnel that another connection opened.
         """

@@ -1,6 +1,6 @@
 """Counts requests by following nginx's logs, and rotates them, so that nothing unread is deleted.
 
-A thread of its own, so that no pass of the controller waits for it. Positions and totals are
+A separate thread, so that no pass of the controller waits for it. Positions and totals are
 saved in one transaction, and totals are shown only once they are saved. A crash between two
 steps repeats the reading, never the counting.
 """

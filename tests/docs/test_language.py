@@ -46,7 +46,7 @@ PLACES = (
     "test.cmd",
     "tools",
 )
-SUFFIXES = {"", ".cmd", ".conf", ".html", ".md", ".py", ".sh", ".template", ".yaml"}
+SUFFIXES = {"", ".cmd", ".conf", ".html", ".j2", ".md", ".py", ".sh", ".template", ".yaml"}
 
 
 def files() -> Iterator[Path]:

@@ -32,7 +32,7 @@ class Certificate:
 
     @classmethod
     def make(cls, directory: Path, days: int = 30, passphrase: bytes = b"") -> Certificate:
-        """A new one at every call, in the same two files; it expires `days` from now, or has expired."""
+        """A new one at every call, in the same two files; it expires in `days` days."""
         made = cls(directory / "tls.crt", directory / "tls.key")
         key = ec.generate_private_key(ec.SECP256R1())
         made.cert.write_bytes(_signed(key, days).public_bytes(Encoding.PEM))

@@ -103,7 +103,7 @@ class _Tunnel:
         return self.transport.is_active() and has_listener(self.socket)
 
     def close(self) -> None:
-        """Stop listening; established connections go on."""
+        """Stop listening; established connections continue."""
         self.closed = True
         with contextlib.suppress(OSError):
             self.server.socket.shutdown(socket.SHUT_RDWR)
