@@ -18,10 +18,10 @@ from pathlib import Path
 
 from demo.cluster import Cluster
 from tests.chaos.incidents import INCIDENTS, Serving, reload_nginx, serve
+from tests.stack.connections_and_jobs import connections_and_jobs
 from tests.stack.installation import install
 from tests.stack.load import Report
 from tests.stack.stack import Stack
-from tests.stack.standing import standing
 from tests.stack.traffic import Volume, traffic
 
 ROUTES = ["one", "two", "three"]
@@ -68,11 +68,11 @@ def gateway() -> Iterator[Stack]:
 
 def hold(serving: Serving, volume: Volume, name: str, do: Callable[[Serving], None]) -> bool:
     """True where nothing failed and nothing else has changed."""
-    before = standing(serving.stack)
+    before = connections_and_jobs(serving.stack)
     with traffic(serving.stack, ROUTES, volume) as reports:
         do(serving)
     _print(name, reports[0])
-    changes = standing(serving.stack).changes_since(before)
+    changes = connections_and_jobs(serving.stack).changes_since(before)
     for change in changes:
         print(f"  {change}")
     return not changes and not reports[0].failed

@@ -1,4 +1,4 @@
-"""One demo cluster for all tests here, and one gateway, installed in a place of its own."""
+"""One demo cluster for all tests here, and one gateway in its own directory."""
 
 from __future__ import annotations
 

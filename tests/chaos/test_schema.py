@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from service_management.store.tables import SCHEMA
+from tests.stack.connections_and_jobs import connections_and_jobs
 from tests.stack.installation import install
 from tests.stack.stack import Stack
-from tests.stack.standing import standing
 
 STEP = """
 import sqlalchemy as sa
@@ -45,14 +45,14 @@ def test_other_tables_come_with_an_upgrade_and_go_with_the_copy(
     first, store = stack.root, stack.directory / "var" / "state.db"
     stack.configure(stack.entry(route))
     assert stack.client.get(f"/{route}/echo").status_code == 200
-    before = standing(stack)
+    before = connections_and_jobs(stack)
 
     stack.root = next_version
     stack.orchestrator("upgrade")
 
     assert schema(store) == "next"
     assert "the store was brought up to date" in stack.log()
-    assert standing(stack).changes_since(before) == []
+    assert connections_and_jobs(stack).changes_since(before) == []
     assert stack.state(route) == "ready"
 
     stack.root = first
@@ -71,4 +71,4 @@ def test_other_tables_come_with_an_upgrade_and_go_with_the_copy(
 
     assert schema(store) == SCHEMA
     stack.wait_for_state(route, "ready")
-    assert standing(stack).jobs == before.jobs
+    assert connections_and_jobs(stack).jobs == before.jobs

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.chaos.incidents import INCIDENTS, Serving, reload_nginx, serve
+from tests.stack.connections_and_jobs import connections_and_jobs
 from tests.stack.stack import Stack
-from tests.stack.standing import standing
 from tests.stack.traffic import Volume, traffic
 from tests.stack.waiting import wait_for
 
@@ -32,20 +32,20 @@ def test_no_request_fails_and_no_stream_is_cut(
     serving: Serving, incident: Callable[[Serving], None]
 ) -> None:
     stack = serving.stack
-    before = standing(stack)
+    before = connections_and_jobs(stack)
     assert before.masters
     assert len(before.forwards) == 2 * len(ROUTES)
     assert len(before.jobs) == len(ROUTES)
 
     with traffic(stack, ROUTES, VOLUME) as reports:
         incident(serving)
-        assert standing(stack).changes_since(before) == []
+        assert connections_and_jobs(stack).changes_since(before) == []
 
     report = reports[0]
     assert report.failures == []
     assert report.streams >= VOLUME.streams
     assert report.requests > VOLUME.rate
-    assert standing(stack).changes_since(before) == []
+    assert connections_and_jobs(stack).changes_since(before) == []
     assert [stack.state(route) for route in ROUTES] == ["ready", "ready"]
     for route in ROUTES:
         executed = stack.client.get(f"/{route}/executed").json()["ids"]

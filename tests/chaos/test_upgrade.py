@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.stack.connections_and_jobs import connections_and_jobs
 from tests.stack.installation import install, raise_version
 from tests.stack.stack import Stack
-from tests.stack.standing import standing
 from tests.stack.waiting import wait_for
 
 
@@ -39,7 +39,7 @@ def _version(stack: Stack) -> str:
 def test_a_broken_version_cuts_nothing_and_can_be_replaced(stack: Stack, ready: str) -> None:
     """The next version starts."""
     app = stack.root / "service_management" / "app.py"
-    good, before = app.read_text(), standing(stack)
+    good, before = app.read_text(), connections_and_jobs(stack)
     app.write_text("raise ImportError('half an upgrade')\n")
     argv = [sys.executable, "-m", "service_management.cli", "upgrade"]
     upgrade = subprocess.Popen(
@@ -54,14 +54,14 @@ def test_a_broken_version_cuts_nothing_and_can_be_replaced(stack: Stack, ready: 
         said, _ = upgrade.communicate(timeout=90)
 
     assert upgrade.returncode == 0, said
-    assert standing(stack).changes_since(before) == []
+    assert connections_and_jobs(stack).changes_since(before) == []
     assert stack.state(ready) == "ready"
 
 
 def test_version_installed_elsewhere_takes_over_and_nginx_stays(
     stack: Stack, ready: str, elsewhere: Path
 ) -> None:
-    nginx, before = (stack.run_dir / "nginx" / "nginx.pid").read_text(), standing(stack)
+    nginx, before = (stack.run_dir / "nginx" / "nginx.pid").read_text(), connections_and_jobs(stack)
     version = raise_version(elsewhere)
     stack.root = elsewhere
 
@@ -69,7 +69,7 @@ def test_version_installed_elsewhere_takes_over_and_nginx_stays(
 
     assert _version(stack) == version
     assert (stack.run_dir / "nginx" / "nginx.pid").read_text() == nginx
-    assert standing(stack).changes_since(before) == []
+    assert connections_and_jobs(stack).changes_since(before) == []
     assert stack.client.get(f"/{ready}/echo").status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""What operators can ask for, and what everybody may look at."""
+"""What operators can do, and what is public."""
 
 from __future__ import annotations
 

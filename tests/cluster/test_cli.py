@@ -1,4 +1,4 @@
-"""The operator's command line, against gateways of its own."""
+"""The operator's command line, on separate gateways."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_status_fits_80_columns_and_explains_in_one_sentence(
     assert json.loads(run(stack, "status", route, "--json").stdout)["state"] == "ready"
 
 
-def test_verbs_wait_where_asked_and_their_exit_code_tells(stack: Stack, route: str) -> None:
+def test_commands_wait_if_asked_and_exit_codes_show_the_result(stack: Stack, route: str) -> None:
     broken = f"{route}-broken"
     stack.configure(stack.entry(route), stack.entry(broken, env={"CRASH_AT_START": "3"}))
     started = run(stack, "start", route, "--wait")

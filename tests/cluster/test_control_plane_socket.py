@@ -31,12 +31,12 @@ class Stranger:
     """Another user's program at the control plane's port: it answers as it likes."""
 
     def __init__(self, port: int) -> None:
-        self.heard: list[str] = []
-        heard = self.heard
+        self.received: list[str] = []
+        received = self.received
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                heard.append(f"{self.path} {self.headers}")
+                received.append(f"{self.path} {self.headers}")
                 self.send_response(200)
                 self.send_header("X-Accel-Redirect", "/healthz/nginx")
                 self.end_headers()
@@ -67,7 +67,7 @@ def stranger_at_the_port(stack: Stack) -> Iterator[Stranger]:
         stack.wait_until_alive()
 
 
-def test_a_stranger_at_the_port_gets_no_token_and_answers_nobody(
+def test_a_foreign_program_at_the_port_gets_no_token(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service()
@@ -83,7 +83,7 @@ def test_a_stranger_at_the_port_gets_no_token_and_answers_nobody(
         assert stack.client.get(f"/{route}/echo").status_code == 200
         assert f"port {stack.flask_port} is taken by" in stack.log()
         assert stack.orchestrator("stop", route).returncode == 0
-        assert stranger.heard == []
+        assert stranger.received == []
 
 
 def test_the_socket_is_nginxs_and_its_owners_alone(stack: Stack) -> None:
@@ -94,9 +94,7 @@ def test_the_socket_is_nginxs_and_its_owners_alone(stack: Stack) -> None:
     assert stack.run_dir.stat().st_mode & 0o007 == 0
 
 
-def test_the_port_tells_what_everybody_may_know_and_no_more(
-    stack: Stack, service: Callable[..., str]
-) -> None:
+def test_the_port_serves_only_what_is_public(stack: Stack, service: Callable[..., str]) -> None:
     route = service()
     with httpx.Client(base_url=f"http://127.0.0.1:{stack.flask_port}") as port:
         assert port.get("/info").json()["services"][0]["route_name"] == route

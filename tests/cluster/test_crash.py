@@ -1,6 +1,6 @@
 """kill -9 of the whole control plane, once, with a service in every state it can be in.
 
-Each test then looks at what became of one of them: the same job, no second one, nothing cut
+Each test then checks one of them: the same job, no second one, nothing cut
 (with paramiko the streams are: its tunnels live in what was killed), and an ordinary end. The
 fixture is slow to set up; the tests share its one crash.
 """

@@ -1,4 +1,4 @@
-"""What goes wrong is said, with everything a person can act on; what was repaired works again."""
+"""Failures are reported with what helps to repair them; a repaired service works again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def wait_out_the_pause(stack: Stack, route: str) -> None:
     wait_for("the back-off is over", lambda: time.time() > stack.info(route)["retry_at"], 20)
 
 
-def check_the_crash_is_told(told: dict[str, Any]) -> None:
+def assert_the_crash_is_explained(told: dict[str, Any]) -> None:
     """The same in the 503 and in /info."""
     assert told["reason"] == "ended_at_start"
     assert (told["slurm_state"], told["exit_code"]) == ("FAILED", 1)
@@ -45,8 +45,8 @@ def test_a_crash_at_start_is_explained_and_can_be_repaired(
         problem, info = answer.json(), stack.info(route)
         assert problem["type"].endswith(":failed")
         assert problem["state"] == info["state"] == "failed"
-        check_the_crash_is_told(problem["failure"])
-        check_the_crash_is_told(info["last_error"])
+        assert_the_crash_is_explained(problem["failure"])
+        assert_the_crash_is_explained(info["last_error"])
         details = stack.details(route)["last_error"]
         assert details["output"][-1] == f"probe: fatal: cannot load {model}"
         assert "sbatch --parsable" in details["command"]

@@ -24,7 +24,7 @@ PYTHON = f"/usr/bin/python3.{sys.version_info.minor}"
 PACKAGES = next(path for path in site.getsitepackages() if path.startswith(sys.prefix))
 
 
-class ForEverybody(Stack):
+class InstalledForAllUsers(Stack):
     """In places that every user may enter, by a Python that every user may run."""
 
     gateway_user = ""
@@ -57,7 +57,7 @@ class ForEverybody(Stack):
 
 
 @pytest.fixture
-def everybody(cluster: Cluster) -> Iterator[ForEverybody]:
+def installed(cluster: Cluster) -> Iterator[InstalledForAllUsers]:
     reachable = subprocess.run(
         ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=-all", "ls", ROOT, PACKAGES],
         check=False,
@@ -69,7 +69,7 @@ def everybody(cluster: Cluster) -> Iterator[ForEverybody]:
     directory.chmod(0o755)
     (directory / "keys").mkdir(mode=0o700)
     shutil.copy(cluster.key_file, directory / "keys" / "demo_key")
-    stack = ForEverybody(cluster, directory, new_run_dir())
+    stack = InstalledForAllUsers(cluster, directory, new_run_dir())
     try:
         yield stack
     finally:
@@ -86,9 +86,11 @@ def _low_port() -> int:
     raise AssertionError("no free port below 1024")
 
 
-def test_what_root_ran_goes_on_as_an_unprivileged_user(everybody: ForEverybody, route: str) -> None:
+def test_what_root_ran_goes_on_as_an_unprivileged_user(
+    installed: InstalledForAllUsers, route: str
+) -> None:
     """With its job, its store and its keys, which were root's; also at a port below 1024."""
-    stack = everybody
+    stack = installed
     stack.listen_at(_low_port())
     stack.gateway_user = "root"
     stack.up()
@@ -118,17 +120,17 @@ def test_what_root_ran_goes_on_as_an_unprivileged_user(everybody: ForEverybody, 
 
 
 def test_a_user_that_cannot_read_what_is_needed_is_named(
-    everybody: ForEverybody, tmp_path: Path
+    installed: InstalledForAllUsers, tmp_path: Path
 ) -> None:
-    """Chosen by name it is an error; by default the gateway runs as root, and says so."""
-    everybody.config = tmp_path / "services_config.json"  # pytest's directories are root's alone
-    everybody.gateway_user = "nobody"
-    everybody.write([])
-    refused = everybody.orchestrator("up", check=False)
+    """If it is configured, it is an error; by default the gateway runs as root, and says so."""
+    installed.config = tmp_path / "services_config.json"  # pytest's directories are root's alone
+    installed.gateway_user = "nobody"
+    installed.write([])
+    refused = installed.orchestrator("up", check=False)
     assert refused.returncode == 1
-    assert f"user nobody cannot read {everybody.config}" in refused.stderr.replace("\n", " ")
+    assert f"user nobody cannot read {installed.config}" in refused.stderr.replace("\n", " ")
 
-    everybody.gateway_user = ""
-    started = everybody.orchestrator("up")
+    installed.gateway_user = ""
+    started = installed.orchestrator("up")
     assert "run as root, because user" in started.stdout
-    assert set(everybody.users().values()) <= {"root", "www-data"}
+    assert set(installed.users().values()) <= {"root", "www-data"}

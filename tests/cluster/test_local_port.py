@@ -1,4 +1,4 @@
-"""An address of the service's own, ports chosen by the orchestrator, services kept always on."""
+"""A service's own address, automatic ports, services that are always on."""
 
 from __future__ import annotations
 

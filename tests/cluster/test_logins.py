@@ -1,4 +1,4 @@
-"""Several services with logins of their own in one gateway, and logins that fail."""
+"""Services with different logins in one gateway, and logins that fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/operator.md says of first calls that fail, and of keys that may do little."""
+"""What docs/operator.md says about failing first calls, and about restricted keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.stack.waiting import wait_for
 PAGE = "docs/operator.md"
 FIXED_PORT = 18999
 
-# What is wrong → the words of the page's table that tell it.
+# What is wrong → the sentence in the page's table.
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "user": ({"ssh_username": "nobody-here"}, "does not accept the key"),
     "port": ({"ssh_port": 1}, "refused the connection to port"),
@@ -72,7 +72,7 @@ def key_options() -> list[str]:
 
 @pytest.fixture
 def login_with(stack: Stack, tmp_path: Path) -> Iterator[Callable[[str], dict[str, Any]]]:
-    """A key of its own, let in with these options: the keys of an entry that logs in with it."""
+    """A new key, authorized with these options; returns the configuration keys that use it."""
     key = tmp_path / "key"
     machine.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
     authorized = stack.cluster.home / ".ssh" / "authorized_keys"

@@ -1,4 +1,4 @@
-"""What is offered is an exact list; all else is refused without waking anybody."""
+"""Only declared paths are served; others are refused and start nothing."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_an_idle_connection_does_not_keep_old_nginx_workers(
         assert connection.recv(1000) == b""  # closed within seconds: ask again, on a new one
 
 
-def test_gateways_own_paths_wake_nobody(stack: Stack, service: Callable[..., str]) -> None:
+def test_the_gateways_own_paths_start_nothing(stack: Stack, service: Callable[..., str]) -> None:
     route = service()
     for path in ("/info", f"/info/{route}", "/healthz", "/metrics", "/"):
         assert stack.client.get(path).status_code == 200

@@ -77,7 +77,7 @@ def test_squeue_that_succeeds_and_says_nothing_ends_no_service(stack: Stack, rou
 def test_a_dead_node_is_reported_until_the_service_runs_again(
     stack: Stack, service: Callable[..., str]
 ) -> None:
-    # Nothing tells a client that a silent host is dead: its answer comes at request_timeout.
+    # A dead host sends nothing: the client's answer comes at request_timeout.
     route = service(sbatch_args=["--no-requeue"], request_timeout=3)
     job = _ready(stack, route)
     node = stack.info(route)["replicas"][0]["node"]
@@ -171,7 +171,7 @@ def _arbiter(stack: Stack) -> int:
     return arbiter
 
 
-def test_second_control_plane_is_refused_and_told_why(stack: Stack) -> None:
+def test_a_second_control_plane_is_refused_with_the_reason(stack: Stack) -> None:
     lock = stack.directory / "var" / "controller.lock"
     code = f"from service_management.host import lock; from pathlib import Path; \
 lock.take(Path({str(lock)!r}), patience=0.5)"

@@ -24,7 +24,7 @@ def public(stack: Stack, route: str) -> str:
     return "\n".join([*texts, *(file.read_text(errors="replace") for file in files)])
 
 
-def test_secrets_of_a_failed_job_are_told_with_the_token_only(
+def test_a_failed_jobs_output_needs_the_admin_token(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(
@@ -46,7 +46,7 @@ def test_secrets_of_a_failed_job_are_told_with_the_token_only(
     assert "output-canary" in stack.orchestrator("status", route).stdout
 
 
-def test_an_option_that_sbatch_repeats_is_told_without_its_value(
+def test_an_option_that_sbatch_repeats_is_shown_without_value(
     stack: Stack, service: Callable[..., str]
 ) -> None:
     route = service(sbatch_args=["--no-such-option=argument-canary"])
@@ -67,7 +67,7 @@ def test_an_option_that_sbatch_repeats_is_told_without_its_value(
         ({"enviroment": {"KEY": "type-canary"}}, "enviroment"),
     ],
 )
-def test_wrong_values_are_told_with_the_token_only(
+def test_wrong_values_are_shown_only_with_the_admin_token(
     stack: Stack, route: str, change: dict[str, object], where: str
 ) -> None:
     stack.write([{**stack.entry(route), **change}])

@@ -135,12 +135,12 @@ def _sit_through(scenes: tuple[Scene, Scene]) -> None:
     asked = [scene.background.start(lambda scene=scene: scene.ask("cold")) for scene in scenes]
     watch("nothing changes", lambda: all(s.unchanged() for s in scenes), SILENCE, pause=0.5)
     for scene, answer in zip(scenes, asked, strict=True):
-        _told(scene, answer)
+        _assert_reported(scene, answer)
         # Idleness is the gateway's own knowledge; that its job is gone would be Slurm's.
         assert scene.info("idling")["state"] == "draining"
 
 
-def _told(scene: Scene, answer: Future[httpx.Response]) -> None:
+def _assert_reported(scene: Scene, answer: Future[httpx.Response]) -> None:
     refused = answer.result(timeout=5)
     assert (refused.status_code, refused.json()["service"]) == (503, scene.route("cold"))
     assert refused.headers["Retry-After"]

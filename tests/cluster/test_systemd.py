@@ -138,7 +138,7 @@ def stack(cluster: Cluster) -> Iterator[Confined]:
     try:
         yield made
     finally:
-        print(made.last_words())
+        print(made.log_tails())
         made.end()
 
 

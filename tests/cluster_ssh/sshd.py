@@ -121,7 +121,7 @@ class Sshd:
             except ProcessLookupError:
                 continue
 
-    def knocks(self) -> int:
+    def connection_attempts(self) -> int:
         """Connections so far; needs LogLevel VERBOSE."""
         return (self.home / "sshd.log").read_text().count("Connection from ")
 

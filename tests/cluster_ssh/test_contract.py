@@ -69,7 +69,7 @@ def greeter(words: bytes) -> Iterator[int]:
             thread.join(5)
 
 
-def heard_through(path: Path) -> bytes:
+def bytes_received_through(path: Path) -> bytes:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(5)
         client.connect(str(path))
@@ -245,22 +245,22 @@ def test_no_login_is_tried_within_the_pause_after_a_failure(backend, make_sshd, 
     sshd = make_sshd("LogLevel VERBOSE")
     key = make_key(sshd.home / "other")
     login = sshd.login(key_file=str(key))
-    before = sshd.knocks()
+    before = sshd.connection_attempts()
     for _ in range(20):
         assert problem(backend, login).problem is SshProblem.AUTH
-    assert sshd.knocks() == before + 1
+    assert sshd.connection_attempts() == before + 1
     pass_time(FIRST_DELAY)
     problem(backend, login)
-    assert sshd.knocks() == before + 2
+    assert sshd.connection_attempts() == before + 2
 
 
 def test_jump_hosts_use_the_same_key_and_check_their_host_keys(backend, make_sshd) -> None:
     jump, target = make_sshd("LogLevel VERBOSE"), make_sshd()
     (target.home / "authorized_keys").write_text((jump.home / "client.pub").read_text())
     login = target.login(key_file=str(jump.client_key), proxy_jump=f"127.0.0.1:{jump.port}")
-    before = jump.knocks()
+    before = jump.connection_attempts()
     assert backend.connection(login).run("echo through", 15).stdout == "through\n"
-    assert jump.knocks() == before + 1
+    assert jump.connection_attempts() == before + 1
 
 
 def test_a_jump_hosts_refusal_is_an_auth_error(backend, make_sshd: SshdMaker) -> None:

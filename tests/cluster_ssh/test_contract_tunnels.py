@@ -11,7 +11,7 @@ from service_management.ssh.connection import Forward
 from service_management.ssh.errors import SshError, SshProblem
 from tests.cluster_ssh.conftest import logged_in
 from tests.cluster_ssh.sshd import Sshd, wait_until
-from tests.cluster_ssh.test_contract import greeter, heard_through
+from tests.cluster_ssh.test_contract import bytes_received_through, greeter
 
 
 def test_a_tunnel_leads_to_the_port_until_it_is_closed(backend, sshd: Sshd, short_dir) -> None:
@@ -20,7 +20,7 @@ def test_a_tunnel_leads_to_the_port_until_it_is_closed(backend, sshd: Sshd, shor
     with greeter(b"hello") as port:
         connection.open_tunnel(path, "127.0.0.1", port)
         assert connection.tunnel_alive(path)
-        assert heard_through(path) == b"hello"
+        assert bytes_received_through(path) == b"hello"
         connection.close_tunnel(path)
     assert not path.exists()
     assert not connection.tunnel_alive(path)
@@ -36,7 +36,7 @@ def test_two_tunnels_are_independent(backend, sshd: Sshd, short_dir) -> None:
         connection.close_tunnel(first)
         connection.close_tunnel(first)
         assert not connection.tunnel_alive(first)
-        assert heard_through(second) == b"two"
+        assert bytes_received_through(second) == b"two"
 
 
 def test_the_same_socket_can_be_led_elsewhere(backend, sshd: Sshd, short_dir: Path) -> None:
@@ -45,7 +45,7 @@ def test_the_same_socket_can_be_led_elsewhere(backend, sshd: Sshd, short_dir: Pa
     with greeter(b"one") as one, greeter(b"two") as two:
         connection.open_tunnel(path, "127.0.0.1", one)
         connection.open_tunnel(path, "127.0.0.1", two)
-        assert heard_through(path) == b"two"
+        assert bytes_received_through(path) == b"two"
         connection.close_tunnel(path)
         assert not connection.tunnel_alive(path)
 
@@ -58,7 +58,7 @@ def test_a_tunnel_whose_socket_was_removed_is_reopened(backend, sshd: Sshd, shor
         path.unlink()
         assert not connection.tunnel_alive(path)
         connection.open_tunnel(path, "127.0.0.1", one)
-        assert heard_through(path) == b"one"
+        assert bytes_received_through(path) == b"one"
 
 
 def test_checking_a_tunnel_opens_no_connection_through_it(
@@ -84,9 +84,9 @@ def test_further_connections_of_a_login_are_separate(backend, sshd: Sshd, short_
         connections[1].close()
         wait_until(lambda: not logged_in(connections[1]))
         assert [logged_in(connection) for connection in connections] == [True, False, True]
-        assert heard_through(paths[0]) == heard_through(paths[2]) == b"hello"
+        assert bytes_received_through(paths[0]) == bytes_received_through(paths[2]) == b"hello"
         connections[1].open_tunnel(paths[1], "127.0.0.1", port)
-        assert heard_through(paths[1]) == b"hello"
+        assert bytes_received_through(paths[1]) == b"hello"
 
 
 def test_only_the_connection_that_opened_a_tunnel_closes_it(
@@ -97,7 +97,7 @@ def test_only_the_connection_that_opened_a_tunnel_closes_it(
         one.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
         other.run("true", 10)
         other.close_tunnel(short_dir / "a.sock")
-        assert heard_through(short_dir / "a.sock") == b"hello"
+        assert bytes_received_through(short_dir / "a.sock") == b"hello"
 
 
 def test_several_tunnels_open_in_one_call(backend, sshd: Sshd, short_dir: Path) -> None:
@@ -108,7 +108,7 @@ def test_several_tunnels_open_in_one_call(backend, sshd: Sshd, short_dir: Path) 
         connection.open_tunnels(forwards[:1])
         assert connection.open_tunnels(forwards) == {}
         assert all(connection.tunnel_alive(path) for path in paths)
-        assert {heard_through(path) for path in (paths[0], paths[-1])} == {b"hello"}
+        assert {bytes_received_through(path) for path in (paths[0], paths[-1])} == {b"hello"}
         for path in paths[:2]:
             connection.close_tunnel(path)
         assert [connection.tunnel_alive(path) for path in paths[:3]] == [False, False, True]
@@ -123,7 +123,7 @@ def test_a_tunnel_that_fails_does_not_affect_the_others(backend, sshd: Sshd, sho
         failed = connection.open_tunnels([*forwards, Forward(short_dir / "c.sock", "-x", port)])
         assert {*failed} == {*bad, short_dir / "c.sock"}
         assert {error.problem for error in failed.values()} == {SshProblem.FORWARD_FAILED}
-        assert heard_through(paths[0]) == heard_through(paths[-1]) == b"hello"
+        assert bytes_received_through(paths[0]) == bytes_received_through(paths[-1]) == b"hello"
 
 
 @pytest.mark.parametrize("path", ["relative.sock", "/tmp/a:b.sock", "/tmp/$HOME.sock", "/" * 108])
@@ -142,4 +142,4 @@ def test_tunnels_of_a_lost_connection_can_be_reopened(backend, sshd: Sshd, short
         wait_until(lambda: not logged_in(connection))
         assert not connection.tunnel_alive(path)
         connection.open_tunnel(path, "127.0.0.1", port)
-        assert heard_through(path) == b"hello"
+        assert bytes_received_through(path) == b"hello"

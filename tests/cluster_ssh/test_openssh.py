@@ -21,7 +21,7 @@ from service_management.ssh.openssh.openssh_backend import OpenSshBackend
 from service_management.ssh.openssh.ssh_config import LoginFiles, render_config
 from tests.cluster_ssh.conftest import logged_in, process_exists
 from tests.cluster_ssh.sshd import Sshd, wait_until
-from tests.cluster_ssh.test_contract import greeter, heard_through
+from tests.cluster_ssh.test_contract import bytes_received_through, greeter
 
 LOG_IN = """
 import json
@@ -53,9 +53,9 @@ def test_the_master_and_its_tunnels_outlive_their_process(
         assert connection._master.pid() == int(made.stdout)
         assert connection.run("echo hello", 10).stdout == "hello\n"
         assert connection._master.pid() == int(made.stdout)
-        assert heard_through(short_dir / "a.sock") == b"still here"
+        assert bytes_received_through(short_dir / "a.sock") == b"still here"
         connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", other)
-        assert heard_through(short_dir / "a.sock") == b"elsewhere"
+        assert bytes_received_through(short_dir / "a.sock") == b"elsewhere"
         connection.close_tunnel(short_dir / "a.sock")
         assert not connection.tunnel_alive(short_dir / "a.sock")
 
@@ -64,11 +64,11 @@ def test_many_threads_at_first_contact_make_one_master(openssh_backend, make_ssh
     from concurrent.futures import ThreadPoolExecutor
 
     sshd = make_sshd("LogLevel VERBOSE")
-    before = sshd.knocks()
+    before = sshd.connection_attempts()
     with ThreadPoolExecutor(12) as pool:
         connections = [openssh_backend.connection(sshd.login()) for _ in range(12)]
         list(pool.map(lambda connection: connection.run("true", 20), connections))
-    assert sshd.knocks() == before + 1
+    assert sshd.connection_attempts() == before + 1
 
 
 def test_a_killed_masters_stale_socket_is_replaced(connection) -> None:
@@ -160,7 +160,7 @@ def test_a_master_that_hangs_keeps_the_notes_of_its_tunnels(
             os.kill(pid, signal.SIGCONT)
         monkeypatch.undo()
         connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", other)
-        assert heard_through(short_dir / "a.sock") == b"there"
+        assert bytes_received_through(short_dir / "a.sock") == b"there"
 
 
 def test_close_all_also_ends_masters_of_earlier_processes(
@@ -173,7 +173,7 @@ def test_close_all_also_ends_masters_of_earlier_processes(
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o177, 0o600), (0o117, 0o660)])
-def test_the_tunnels_socket_has_the_mode_asked_for(short_dir, sshd: Sshd, mask, mode) -> None:
+def test_the_tunnels_socket_has_the_given_mode(short_dir, sshd: Sshd, mask, mode) -> None:
     backend = OpenSshBackend(short_dir / "run", short_dir / "state", socket_mask=mask)
     try:
         path = short_dir / "new" / "a.sock"
@@ -219,7 +219,7 @@ def test_a_run_directory_too_long_for_a_socket_is_refused(short_dir: Path, sshd:
 def test_a_tunnel_to_a_closed_port_opens_and_hangs_up_on_connect(connection, short_dir) -> None:
     """Why a replica is routed on its health check's word and not on a connect."""
     connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", 1)
-    assert heard_through(short_dir / "a.sock") == b""
+    assert bytes_received_through(short_dir / "a.sock") == b""
 
 
 def test_a_directory_that_cannot_be_written_fails_the_tunnel(connection) -> None:

@@ -18,7 +18,7 @@ from service_management.ssh.errors import SshError, SshProblem
 from service_management.ssh.paramiko.paramiko_backend import ParamikoBackend
 from tests.cluster_ssh.conftest import logged_in
 from tests.cluster_ssh.sshd import Sshd, make_key, wait_until
-from tests.cluster_ssh.test_contract import greeter, heard_through, problem
+from tests.cluster_ssh.test_contract import bytes_received_through, greeter, problem
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def echo() -> Iterator[int]:
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o177, 0o600), (0o117, 0o660)])
-def test_the_tunnels_socket_has_the_mode_asked_for(short_dir, sshd: Sshd, mask, mode) -> None:
+def test_the_tunnels_socket_has_the_given_mode(short_dir, sshd: Sshd, mask, mode) -> None:
     backend = ParamikoBackend(short_dir / "state", mask)
     path = short_dir / "new" / "a.sock"
     backend.connection(sshd.login()).open_tunnel(path, "127.0.0.1", sshd.port)
@@ -62,7 +62,7 @@ def test_a_socket_left_by_a_dead_process_is_replaced(backend, sshd: Sshd, short_
         left.bind(str(path))
     with greeter(b"new") as port:
         backend.connection(sshd.login()).open_tunnel(path, "127.0.0.1", port)
-        assert heard_through(path) == b"new"
+        assert bytes_received_through(path) == b"new"
 
 
 def test_a_lost_session_is_replaced_within_five_seconds(
@@ -74,7 +74,7 @@ def test_a_lost_session_is_replaced_within_five_seconds(
         sshd.hang_up()
         wait_until(lambda: not (short_dir / "a.sock").exists(), 4)
         connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
-        assert heard_through(short_dir / "a.sock") == b"hello"
+        assert bytes_received_through(short_dir / "a.sock") == b"hello"
         assert connection.run("echo on", 5).stdout == "on\n"
 
 
@@ -90,7 +90,7 @@ def test_a_frozen_session_is_replaced_after_its_silence(sshd: Sshd, short_dir: P
                 os.kill(pid, signal.SIGSTOP)
             wait_until(lambda: not (short_dir / "a.sock").exists(), 8)
             connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
-            assert heard_through(short_dir / "a.sock") == b"hello"
+            assert bytes_received_through(short_dir / "a.sock") == b"hello"
     finally:
         backend.close_all()
 
@@ -122,11 +122,11 @@ def test_both_sides_may_send_at_once_and_one_may_end_first(backend, sshd: Sshd, 
 
         sender = threading.Thread(target=send)
         sender.start()
-        heard = bytearray()
+        received = bytearray()
         while data := client.recv(65536):
-            heard += data
+            received += data
         sender.join(10)
-    assert heard == sent
+    assert received == sent
 
 
 def test_a_client_that_leaves_is_noticed_by_a_silent_service(backend, sshd, short_dir) -> None:
@@ -147,7 +147,7 @@ def test_descriptors_beyond_1024_are_no_limit(backend, sshd: Sshd, short_dir: Pa
             opened.enter_context(Path("/dev/null").open("rb"))
         connection = backend.connection(sshd.login())
         connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
-        assert heard_through(short_dir / "a.sock") == b"hello"
+        assert bytes_received_through(short_dir / "a.sock") == b"hello"
         assert connection.run("echo on", 10).stdout == "on\n"
 
 

@@ -139,13 +139,13 @@ def test_a_crashed_job_leaves_its_exit_code_and_last_lines(client, cluster) -> N
     assert Path(end.output_file).is_file()
 
 
-def test_stderr_in_a_file_of_its_own_is_shown_too(client, cluster) -> None:
+def test_stderr_in_a_separate_file_is_shown_too(client, cluster) -> None:
     cluster.write_script("two.sh", "#!/bin/sh\necho out; echo err >&2; exit 1\n")
     job = spec("two.sh", "--output=two words-%j.out", "--error=two words-%j.err")
     assert ended(client, submitted(client, job)).output == ("out", "err")
 
 
-def test_a_rejection_is_in_slurms_own_words(client: SlurmClient) -> None:
+def test_a_rejection_quotes_slurm(client: SlurmClient) -> None:
     outcome = client.submit(spec("sleep.sh", "--partition=none"))
     assert isinstance(outcome, Rejected)
     assert "Invalid partition name specified" in outcome.message

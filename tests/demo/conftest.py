@@ -1,4 +1,4 @@
-"""Real clusters for these tests: one of each shape, in directories of their own below /run."""
+"""Real clusters for these tests: one of each shape, in separate directories below /run."""
 
 from __future__ import annotations
 

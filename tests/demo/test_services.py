@@ -1,4 +1,4 @@
-"""The example services by themselves, on a loopback port, without Slurm."""
+"""The example services alone, on a loopback port, without Slurm."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_text_generator_is_deterministic_also_in_streams(launch):
         assert reply.json()["error"]["type"] == "invalid_request_error"
 
 
-def test_echo_tells_what_was_received(probe):
+def test_echo_returns_what_was_received(probe):
     reply = probe.client.put("/echo?a=1&b=%20", content=b"hello", headers={"X-Thing": "Ü".encode()})
     seen = reply.json()
     assert seen["request_line"] == "PUT /echo?a=1&b=%20 HTTP/1.1"

@@ -1,4 +1,4 @@
-"""Up is idempotent and heals; down leaves nothing; clusters do not get into each other's way."""
+"""`up` is idempotent and repairs; `down` leaves nothing; clusters do not disturb each other."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_the_keys_outlive_the_cluster_where_they_are_exported(directory, tmp_pat
     assert keys == [second.host_key.split()[2], second.key_file.read_text()]
 
 
-def test_the_command_line_tells_scripts_and_people(directory):
+def test_the_command_line_serves_scripts_and_people(directory):
     place = ("--dir", str(directory))
     done = cli("up", *place, "--json")
     facts = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""`docker-compose -f docker-compose.yaml up --build -d` from a clean clone, and what follows."""
+"""`docker-compose -f docker-compose.yaml up --build -d` from a clean clone, and its use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is killed comes back, and what is restarted or replaced goes on with the same jobs."""
+"""Killed processes come back; a restarted or replaced container keeps its jobs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import time
 import pytest
 
 from tests.docker import inside
-from tests.docker.asking import Asking
 from tests.docker.deployment import NAME, Deployment
+from tests.docker.repeated_requests import RepeatedRequests
 from tests.stack.waiting import median_within, wait_for
 
 BACK_SECONDS = 5.0  # promised
@@ -23,9 +23,9 @@ BACK_SECONDS = 5.0  # promised
 def test_killing_parts_of_the_control_plane_fails_no_request(
     kept: Deployment, program: str
 ) -> None:
-    with Asking(kept, "/probe/echo") as asking:
+    with RepeatedRequests(kept, "/probe/echo") as requests:
         median_within(BACK_SECONDS, lambda: _seconds_until_back(kept, program))
-    assert asking.failed() == []
+    assert requests.failed() == []
 
 
 @pytest.mark.parametrize("program", ["nginx's master", "an nginx worker", "an ssh master"])
@@ -71,12 +71,12 @@ def test_a_new_version_takes_over_with_the_same_jobs(kept: Deployment) -> None:
     old = kept.inside("orchestrator", "--version").strip()
     module.write_text(module.read_text().replace(old, "9.9.9"))
     try:
-        with Asking(kept, "/probe/echo") as asking:
+        with RepeatedRequests(kept, "/probe/echo") as requests:
             kept.up("--build")
             wait_for("the new version", lambda: "9.9.9" in _version(kept), 60, 0.1)
             wait_for("an answer", lambda: kept.answers("/probe/echo"), 60, 0.1)
-        print(f"the gateway was away for {asking.gap():.1f} s; {asking.failed()}")
-        assert asking.gap() < 40
+        print(f"the gateway was away for {requests.gap():.1f} s; {requests.failed()}")
+        assert requests.gap() < 40
     finally:
         module.write_text(module.read_text().replace("9.9.9", old))
 

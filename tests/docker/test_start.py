@@ -1,4 +1,4 @@
-"""./start.cmd where a Docker engine answers: the same words as natively."""
+"""./start.cmd with a Docker engine: the same commands as without."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def start_cmd(deployment: Deployment, *words: str, code: int = 0, **environment:
 def test_one_command_a_job_an_update_and_nothing_left(deployment: Deployment) -> None:
     deployment.settings({})
     deployment.compose("build")
-    said = _started_anew(deployment)
+    said = _start_again(deployment)
     assert "docker: an engine answers" in said
     assert "What to try next" in said
     deployment.edit('"timeout": 3', '"timeout": 60')
@@ -63,7 +63,7 @@ def test_one_command_a_job_an_update_and_nothing_left(deployment: Deployment) ->
     assert not _is_there()
 
 
-def _started_anew(deployment: Deployment) -> str:
+def _start_again(deployment: Deployment) -> str:
     """In a minute, where the images are there."""
     said = ""
 

@@ -76,5 +76,5 @@ def ticked(text: str) -> list[str]:
 
 
 def first_column(name: str, heading: str) -> list[str]:
-    """The backticked words of a section's first columns."""
+    """The first backticked text of each row in a section's tables."""
     return [word for row in rows(section(name, heading)) for word in ticked(row[0])]

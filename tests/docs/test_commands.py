@@ -24,10 +24,10 @@ PROMPT = re.compile(r"^\$ (?:sudo )?(\S+)(?: (\S+))?", re.MULTILINE)
 def commands(application: typer.Typer) -> dict[str, set[str]]:
     """Command → its options and arguments, as one types them."""
     group: Any = typer.main.get_command(application)
-    return {name: _words(command.params) for name, command in group.commands.items()}
+    return {name: _names_and_options(command.params) for name, command in group.commands.items()}
 
 
-def _words(parameters: list[Any]) -> set[str]:
+def _names_and_options(parameters: list[Any]) -> set[str]:
     found: set[str] = set()
     for parameter in parameters:
         is_argument = parameter.param_type_name == "argument"
@@ -49,7 +49,10 @@ def test_the_options_of_orchestrator_itself_are_documented() -> None:
     group: Any = typer.main.get_command(app)
     introduction = section(PAGE, "orchestrator").partition("###")[0]
     documented = {word for row in rows(introduction) for word in ticked(row[0])}
-    assert documented == {*_words(group.params), *group.context_settings["help_option_names"]}
+    assert documented == {
+        *_names_and_options(group.params),
+        *group.context_settings["help_option_names"],
+    }
 
 
 @pytest.mark.parametrize("page", ["docs/demo-cluster.md", PAGE])
@@ -60,7 +63,7 @@ def test_the_demos_commands_and_options_are_documented(page: str) -> None:
         assert set(re.findall(r"--[a-z-]+", line)) == options
 
 
-def test_the_words_of_start_cmd_are_documented_and_no_others() -> None:
+def test_start_cmds_commands_are_documented() -> None:
     script = read("start.cmd")
     verbs = re.search(r"^\s+([a-z|]+)\) command=", script, re.MULTILINE)
     flags = re.findall(r"^\s+(--[a-z-]+)\) ", script, re.MULTILINE)
@@ -87,7 +90,7 @@ def test_a_block_marked_as_a_test_runs(text: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
-def test_what_a_page_tells_to_type_exists(path: Path) -> None:
+def test_commands_shown_on_a_page_exist(path: Path) -> None:
     """Every `$ ...` line that runs something of this repository."""
     for _info, text in fences(str(path.relative_to(ROOT))):
         for program, word in PROMPT.findall(text):

@@ -1,4 +1,4 @@
-"""The sequence diagrams are those that the recorded traces give."""
+"""The sequence diagrams match the recorded traces."""
 
 from __future__ import annotations
 

@@ -103,9 +103,9 @@ def test_the_fields_of_info_are_documented_and_no_others() -> None:
 
 
 def test_the_fields_of_a_config_error_are_documented() -> None:
-    board = Snapshot()
-    board.config_error = (Problem(service="x", key="k", value="v", rule="r"),)
-    error = cast(dict[str, Any], info.everything(board, 0.0)["config_error"])
+    snapshot = Snapshot()
+    snapshot.config_error = (Problem(service="x", key="k", value="v", rule="r"),)
+    error = cast(dict[str, Any], info.everything(snapshot, 0.0)["config_error"])
     (row,) = [row for row in rows(section(HTTP, "All services")) if row[0] == "`config_error`"]
     assert all(f"`{name}`" in row[1] for name in (*error, *error["problems"][0]))
 
@@ -119,18 +119,20 @@ def test_the_members_of_a_problem_are_documented_and_no_others() -> None:
 
 
 def test_the_metrics_are_documented_with_their_labels() -> None:
-    board = Snapshot()
-    board.services = {"documented": SERVICE}
+    snapshot = Snapshot()
+    snapshot.services = {"documented": SERVICE}
     submitted = replace(view().record, job=JOB, reason=Reason.SUBMITTING)
-    board.start_counters.note(Record("documented"), submitted)
-    board.start_counters.note(submitted, replace(submitted, ready_since=9.0))
-    board.records = {"documented": submitted}
-    for counts in (board.calls, LOGINS):
+    snapshot.start_counters.note(Record("documented"), submitted)
+    snapshot.start_counters.note(submitted, replace(submitted, ready_since=9.0))
+    snapshot.records = {"documented": submitted}
+    for counts in (snapshot.calls, LOGINS):
         counts.add("jo@login:22", "login", failed=True)
     usage = UsageTotals({"documented": ServiceUsage({"200": 1})})
     spool = SpoolLevel(free=1, size=2)
-    families = text_string_to_metric_families(exposition(board, usage, spool).decode())
-    made = {_told(family): set(family.samples[0].labels) - {"le"} for family in families}
+    families = text_string_to_metric_families(exposition(snapshot, usage, spool).decode())
+    made = {
+        _name_in_exposition(family): set(family.samples[0].labels) - {"le"} for family in families
+    }
     table = {
         row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1]))
         for row in rows(section(HTTP, "Metrics"))
@@ -138,7 +140,7 @@ def test_the_metrics_are_documented_with_their_labels() -> None:
     assert table == made
 
 
-def _told(family: Metric) -> str:
+def _name_in_exposition(family: Metric) -> str:
     return f"{family.name}_total" if family.type == "counter" else family.name
 
 

@@ -1,4 +1,4 @@
-"""The sentences that the operator's pages explain are sentences that the program says."""
+"""The log messages explained in the operator's pages are messages of the program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages tell to type is found, and what they show is compared as it should be."""
+"""Commands on the pages are found, and their shown output is compared correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page tells to type, as a reader would: commands with the output shown below them."""
+"""The commands of a page, with the output shown below them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One nginx for all tests that only send requests; one of its own for those that change it."""
+"""A shared nginx for tests that only send requests; a separate one for tests that change it."""
 
 from __future__ import annotations
 

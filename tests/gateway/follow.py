@@ -1,4 +1,4 @@
-"""Counts a gateway's requests in a process of its own, to be killed: <run_dir> <url> <limit>."""
+"""Counts a gateway's requests in a separate process, to be killed: <run_dir> <url> <limit>."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real nginx in a run directory and on a port of its own."""
+"""A real nginx with its own run directory and port."""
 
 from __future__ import annotations
 

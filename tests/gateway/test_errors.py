@@ -1,4 +1,4 @@
-"""Whatever nginx itself has to say is a problem document with a request id."""
+"""Every error of nginx itself is a problem document with a request id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever the catalogue says, rendering refuses it or nginx accepts it; nothing is smuggled in."""
+"""Any catalogue is refused at rendering or accepted by nginx; nothing is injected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service with local_host and local_port is there too, without its route in the path."""
+"""A service is served at its local_host and local_port too, without its route in the path."""
 
 from __future__ import annotations
 

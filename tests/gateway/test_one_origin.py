@@ -1,4 +1,4 @@
-"""All services share one origin with the gateway's own pages: none may speak for the others."""
+"""All services share one origin with the gateway's own pages: none may affect the others."""
 
 from __future__ import annotations
 

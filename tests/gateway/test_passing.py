@@ -1,4 +1,4 @@
-"""A warm request passes unchanged, and the answer as it comes."""
+"""A warm request passes unchanged, and its answer is passed on as it arrives."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ QUIET = [
 
 
 @pytest.mark.parametrize(("target", "arrives"), QUIET)
-def test_a_quiet_path_has_a_socket_of_its_own_and_is_no_demand(
+def test_a_quiet_path_has_its_own_socket_and_makes_no_demand(
     gateway: Gateway, target: str, arrives: str
 ) -> None:
     route = target.split("/")[1]

@@ -17,7 +17,7 @@ NOT_TEXT = [None, True, 1.5, -1, 2**60, b"x", ["a"], object()]
 
 
 @pytest.mark.parametrize("value", INERT)
-def test_inert_values_stand_as_they_are(value: object) -> None:
+def test_harmless_values_are_left_unquoted(value: object) -> None:
     assert bare(value) == str(value)
 
 
@@ -49,7 +49,7 @@ def test_the_environment_refuses_what_is_not_quoted_or_not_there() -> None:
         template.render()
 
 
-def test_tokens_stand_alone_in_every_template() -> None:
+def test_template_variables_are_whole_tokens() -> None:
     """Inside another token, quotes would be letters and a blank would end it."""
     for template in TEMPLATE_DIR.glob("*.j2"):
         text = template.read_text()

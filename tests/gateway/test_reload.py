@@ -83,7 +83,7 @@ def test_an_occupied_local_port_keeps_the_old_catalogue(
     assert gateway.call("/two/x").status == 503
 
 
-def test_a_broken_template_is_refused_in_nginxs_own_words(make_gateway: Maker) -> None:
+def test_a_broken_template_is_refused_with_nginxs_message(make_gateway: Maker) -> None:
     gateway = make_gateway(service("one"))
     before = _generations(gateway), _workers(gateway)
     files = _files(gateway, service("one")) | {"services.conf": "locatoin / { }"}

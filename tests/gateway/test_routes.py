@@ -1,4 +1,4 @@
-"""A route is published and unpublished without nginx's knowing."""
+"""Routes are published and unpublished without reloading nginx."""
 
 from __future__ import annotations
 

@@ -96,18 +96,18 @@ def test_a_refused_request_gets_the_control_planes_answer(http: httpx.Client) ->
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
 
 
-def test_it_tells_of_demand(gateway: Gateway, http: httpx.Client) -> None:
+def test_requests_over_https_are_demand(gateway: Gateway, http: httpx.Client) -> None:
     gateway.warm("mirrored")
 
-    def told() -> int:
+    def demands_seen() -> int:
         assert http.post("/mirrored/x", content=b"body").status_code == 200
         return gateway.control.demands()["mirrored"]
 
-    until(told)
+    until(demands_seen)
 
 
 @pytest.mark.parametrize("http2", [False, True])
-def test_every_request_has_an_id_of_its_own(gateway: Gateway, http2: bool) -> None:
+def test_every_request_has_its_own_id(gateway: Gateway, http2: bool) -> None:
     """Also the streams of one connection, many at a time."""
     upstream, trust = gateway.warm("whole"), gateway.trust
     assert trust

@@ -52,7 +52,7 @@ def counted(store: Store, gateway: Gateway) -> int:
     return sum(usage.services["counted"].statuses.values()) if "counted" in usage.services else 0
 
 
-class Witness:
+class LogKeeper:
     """Keeps every log file by a second name: all that nginx wrote, also after it was deleted."""
 
     def __init__(self, log: Path, kept: Path) -> None:
@@ -78,10 +78,10 @@ def test_requests_are_counted_once_across_rotations_and_kills(
     make_gateway: Callable[..., Gateway], tmp_path: Path
 ) -> None:
     gateway, url = make_gateway(service("counted", "/x")), f"sqlite:///{tmp_path / 'state.db'}"
-    store, witness = Store(url), Witness(gateway.settings.counts_log, tmp_path / "kept")
+    store, kept_logs = Store(url), LogKeeper(gateway.settings.counts_log, tmp_path / "kept")
 
     def reached(count: int) -> bool:
-        witness.look()
+        kept_logs.look()
         return counted(store, gateway) >= count
 
     try:
@@ -90,7 +90,7 @@ def test_requests_are_counted_once_across_rotations_and_kills(
             with following(gateway, url):
                 for _ in range(REQUESTS // ROUNDS // PIPELINED):
                     send(gateway, PIPELINED)
-                    witness.look()
+                    kept_logs.look()
                 # Killed as soon as it has counted some of them, wherever it is.
                 until(lambda: reached(before + 1), seconds=30)  # noqa: B023
             assert counted(store, gateway) <= REQUESTS // ROUNDS * (number + 1)
@@ -101,8 +101,8 @@ def test_requests_are_counted_once_across_rotations_and_kills(
         store.close()
     assert usage.services["counted"].statuses == {"404": REQUESTS}
     assert (usage.malformed, usage.lost) == (0, 0)
-    assert witness.lines() == REQUESTS
-    assert witness.files() > ROTATIONS
+    assert kept_logs.lines() == REQUESTS
+    assert kept_logs.files() > ROTATIONS
 
 
 def test_nginx_writes_on_into_a_fresh_log(make_gateway: Callable[..., Gateway], tmp_path) -> None:

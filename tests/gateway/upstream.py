@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 service on a unix socket, as at a tunnel's end; the path tells it what to do."""
+"""A small HTTP/1.1 service on a unix socket, as at a tunnel's end; the path selects its answer."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     def _upgrade(self) -> None:
-        """Says yes to the upgrade it was asked for, then sends back what it gets."""
+        """Accepts the requested upgrade, then echoes."""
         self.close_connection = True
         if not self.headers.get("Upgrade"):
             self._echo()

@@ -31,7 +31,7 @@ server.serve_forever()
 
 @pytest.fixture(params=["root", "nobody"])
 def listener(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
-    """A program of this user at a port, telling the token that it got."""
+    """A program of this user at a port that prints the token it received."""
     if os.geteuid() != 0:
         pytest.skip("only root can start a program as another user")
     argv = ["/usr/bin/python3", "-I", "-c", SERVER]
@@ -45,7 +45,7 @@ def listener(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
             process.kill()
 
 
-def chosen(tmp_path: Path, port: int) -> Settings:
+def settings_for(tmp_path: Path, port: int) -> Settings:
     given = {
         "NGINX_PORT": str(port),
         "ADMIN_TOKEN": "canary-4711-abcdef",
@@ -58,7 +58,7 @@ def test_a_strangers_program_at_the_port_is_not_sent_the_token(
     listener: tuple[str, int], tmp_path: Path
 ) -> None:
     user, port = listener
-    endpoint = loopback.control_plane(chosen(tmp_path, port))
+    endpoint = loopback.control_plane(settings_for(tmp_path, port))
     assert endpoint.session.get(f"{endpoint.url}/info", timeout=5).text == "None"
     if user == "root":
         answer = endpoint.session.get(f"{endpoint.url}/admin/config", timeout=5)
@@ -73,7 +73,7 @@ def test_where_the_socket_is_nothing_else_is_asked(tmp_path: Path) -> None:
     place.parent.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(place))  # and does not listen
-        endpoint = loopback.control_plane(chosen(tmp_path, 1))
+        endpoint = loopback.control_plane(settings_for(tmp_path, 1))
         with pytest.raises(requests.ConnectionError):
             endpoint.session.get(f"{endpoint.url}/admin/config", timeout=5)
     assert endpoint.url == "http://control_plane"

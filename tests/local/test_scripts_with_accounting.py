@@ -49,7 +49,7 @@ def execute(site: Path, script: str) -> Result:
     return result
 
 
-def test_sacct_tells_the_end_of_a_job_and_where_its_output_is(site: Path) -> None:
+def test_sacct_gives_a_jobs_end_and_its_output_file(site: Path) -> None:
     program(site, "sacct", f"echo 'FAILED|3:0|gpu1|None|{site}|{NAME}'")
     result = execute(site, job_script("5", "mark", 10))
     assert parse_post_mortem(result, "5", "mark") == JobEnd(
@@ -60,7 +60,7 @@ def test_sacct_tells_the_end_of_a_job_and_where_its_output_is(site: Path) -> Non
 @pytest.mark.parametrize(
     "body", ["echo 'Slurm accounting storage is disabled' >&2; exit 1", "true"]
 )
-def test_a_sacct_with_nothing_to_say_leaves_the_end_unknown(site: Path, body: str) -> None:
+def test_an_empty_answer_of_sacct_leaves_the_end_unknown(site: Path, body: str) -> None:
     program(site, "sacct", body)
     result = execute(site, job_script("5", "mark", 10))
     assert parse_post_mortem(result, "5", "mark") == JobEnd("5", "UNKNOWN")

@@ -47,7 +47,7 @@ def gateway(cluster: Cluster, state_dir: Path, root: Path = ROOT) -> Iterator[St
 
 def empty(stack: Stack) -> None:
     """Without services, and without their jobs, as the next test expects it."""
-    print(stack.last_words())  # pytest shows it where the test failed
+    print(stack.log_tails())  # pytest shows it where the test failed
     if not stack.control_pids():
         stack.up()
     stack.wait_until_alive()

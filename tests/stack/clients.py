@@ -15,7 +15,7 @@ INTERVAL = 0.25  # between two lines of a stream
 
 
 class Streams:
-    """Several clients, each reading a stream of its own for `seconds`."""
+    """Several clients, each reading its own stream for `seconds`."""
 
     def __init__(self, stack: Stack, route: str, count: int, seconds: float) -> None:
         self._url = f"{stack.url}/{route}/stream?seconds={seconds}&interval={INTERVAL}"

@@ -122,7 +122,7 @@ def _submit_three(crash: Crash, gates: Gates, background: Background) -> None:
         _submit_to_gate(crash, gates.close("sbatch", "before", f"{role}.s0."), role)
     crash.held = [background.start(lambda n=n: post(stack, n)) for n in range(HELD)]
     wait_for("all are held", lambda: stack.info("before_sbatch")["held"] == HELD, 20)
-    # From here squeue is silent too: it would tell the id that sbatch has not told yet.
+    # From here squeue is silent too: it would report the id that sbatch has not printed yet.
     crash.gates["squeue"] = gates.close("squeue", "before", "--format")
     role = "after_sbatch"
     _submit_to_gate(crash, gates.close("sbatch", "after", f"{role}.s0."), role)
@@ -139,7 +139,7 @@ def go_on(crash: Crash, background: Background) -> None:
     client = crash.stack.client
     roles = ("before_sbatch", "sbatch_lost", "after_sbatch")
     crash.gates["sbatch_lost"].end_those_waiting()
-    # Now: the far side's own time limit ends who waits there for too long.
+    # At this moment: the far side's own time limit ends commands that wait there for too long.
     for role in roles:
         crash.gates[role].open()
     crash.stack.wait_until_alive()

@@ -70,7 +70,7 @@ class Gates:
         (cluster.home / ".bashrc").chmod(0o644)
 
     def close(self, tool: str, moment: str, words: str) -> Gate:
-        """For every call whose command line contains these words."""
+        """For every call whose command line contains this text."""
         return Gate(self._gates / f"{tool}.{moment}" / words)
 
     def close_service(self, name: str) -> Gate:

@@ -1,4 +1,4 @@
-"""A copy of the product in a place of its own, so that a test can install another version of it."""
+"""A copy of the product in a separate directory, so that a test can install another version."""
 
 from __future__ import annotations
 

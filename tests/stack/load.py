@@ -1,4 +1,4 @@
-"""A load that checks everything: `python -m tests.stack.load`, a process of its own.
+"""A load that checks everything: `python -m tests.stack.load`, a separate process.
 
 Requests on keep-alive connections at a steady rate, and streams, until standard input ends.
 Each answer must be the service's own to this very request, executed once; each stream must be
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from tests.stack.http_client import Answer, Closed, Connection
 
 EVENTS, INTERVAL = 10, 0.5  # of one stream
-KEPT = 20  # failures told in words
+KEPT = 20  # failures described
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Running:
         await asyncio.gather(*tasks)
 
     def _flows(self) -> None:
-        """Told by every task that has begun its work."""
+        """Called by every task that has begun its work."""
         self._begun.add(asyncio.current_task())
         if len(self._begun) == self.load.connections + self.load.streams:
             self._flowing.set()

@@ -12,7 +12,7 @@ def master(stack: Stack) -> int:
 
 
 def accepting(stack: Stack) -> set[int]:
-    """Workers that are not told to finish."""
+    """Workers that are not shutting down."""
     pid = master(stack)
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return {int(child) for child in children if "shutting down" not in _title(child)}

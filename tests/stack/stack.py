@@ -1,4 +1,4 @@
-"""A gateway of its own: nginx, gunicorn and their supervisor, on ports and paths of its own."""
+"""A separate gateway: nginx, gunicorn and their supervisor, with their own ports and paths."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Stack:
     def log(self, name: str = "control") -> str:
         return (self.directory / "var" / "log" / f"{name}.log").read_text(errors="replace")
 
-    def last_words(self, lines: int = 40) -> str:
+    def log_tails(self, lines: int = 40) -> str:
         """The end of every log, for the reader of a failed test."""
         files = [
             *(self.directory / "var" / "log").glob("*.log"),
@@ -139,7 +139,7 @@ class Stack:
     # -- its configuration ----------------------------------------------------------
 
     def entry(self, route: str, **keys: Any) -> dict[str, Any]:
-        """The test service, unless told otherwise."""
+        """The test service by default."""
         return {
             "name": route,
             "route_name": route,

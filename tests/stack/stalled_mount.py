@@ -32,7 +32,7 @@ def stalled(directory: Path) -> Iterator[None]:
         if server.ident:
             server.join()
         os.close(stop)
-        os.close(device)  # frees those who wait
+        os.close(device)  # frees the waiting processes
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,4 @@
-"""./start.cmd as a stranger uses it: from a clean clone, with the demo cluster it brings along."""
+"""./start.cmd as a new user runs it: from a clean clone, with its demo cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IDLE = 3
 
 
 class Clone:
-    """A clean clone, on ports of its own."""
+    """A clean clone, on free ports."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -179,7 +179,7 @@ def test_no_demo_cluster_unless_the_configuration_names_its_key(clone: Clone) ->
 
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("unhurried")
-def test_what_the_documents_tell_to_type_does_what_they_show(clone: Clone) -> None:
+def test_documented_commands_do_what_the_pages_show(clone: Clone) -> None:
     clone.run()
     walk = Walk(clone.directory, clone.environment, clone.port)
     try:

@@ -1,4 +1,4 @@
-"""The documents, typed as they stand into a clone that runs."""
+"""The documents' commands, typed unchanged into a running clone."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class Walk:
 
     def _here(self, text: str) -> str:
         """The page's names, and what replaces them here."""
-        here = self._stand_ins()
+        here = self._replacements()
         return re.sub("|".join(map(re.escape, here)), lambda found: here[found[0]], text)
 
-    def _stand_ins(self) -> dict[str, str]:
+    def _replacements(self) -> dict[str, str]:
         reader = f"-F {self._reader_config()}"  # who logs in "the way you do today"
         return {
             "sudo ": "",  # the tests are root

@@ -81,7 +81,7 @@ class Evidence:
         ]
 
     def slurm(self, pattern: str, log: str = "slurmctld") -> float:
-        """The line of Slurm's log that has these words."""
+        """The line of Slurm's log that contains this text."""
         text = (self._stack.cluster.spec.directory / "log" / f"{log}.log").read_text()
         found = re.findall(rf"^\[([^]]+)\] .*{pattern}", text, re.MULTILINE)
         return datetime.fromisoformat(found[-1]).replace(tzinfo=UTC).timestamp()

@@ -17,7 +17,7 @@ def record(stack: Stack) -> tuple[Trace, Trace]:
     note_calls(stack)
     stack.configure(stack.entry(ROUTE, bash_file=SCRIPT, timeout=TIMEOUT, access_log="full"))
     wait_for("the gateway is logged in", lambda: list((stack.run_dir / "ssh").glob("*.ctl")))
-    wait_for("it has asked for stray jobs", (stack.cluster.home / "calls").exists)
+    wait_for("it has polled for orphan jobs", (stack.cluster.home / "calls").exists)
     return _not_running(stack), _running(stack)
 
 

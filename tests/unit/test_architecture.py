@@ -43,6 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "gunicorn_conf": {"host", "settings"},
 }
 ENTRANCES = {"app", "cli", "gunicorn_conf"}  # no module imports these
+LONGEST_TEST_NAME = 60
 PURE = {"__future__", "collections", "dataclasses", "enum", "math", "typing"}
 
 
@@ -72,7 +73,7 @@ class Import:
 
 
 def imports(file: Path) -> Iterator[Import]:
-    """Wherever they stand, also in functions and below TYPE_CHECKING."""
+    """At any place, also in functions and below TYPE_CHECKING."""
     package = ".".join(file.relative_to(ROOT).parent.parts)
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
@@ -190,7 +191,7 @@ def calls_with_a_shell(source: ast.AST) -> Iterator[int]:
             yield node.lineno
 
 
-# Words of which a file that starts a shell has at least one; parsing all files would take seconds.
+# A file that starts a shell contains one of these; parsing all files would take seconds.
 SUSPECT = re.compile(r"\bshell\b|create_subprocess_shell|system|popen|getoutput|getstatusoutput")
 
 SHELLS = {
@@ -275,3 +276,15 @@ def test_no_function_of_the_product_is_longer_than_fifty_lines() -> None:
         if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 50
     ]
     assert not long
+
+
+def test_the_names_of_tests_have_at_most_60_characters() -> None:
+    """The docstring may say more."""
+    tests = [file for file in PYTHON if file.is_relative_to(ROOT / "tests")]
+    found = [
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in tests
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)
+        if len(name) > LONGEST_TEST_NAME
+    ]
+    assert not found

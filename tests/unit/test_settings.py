@@ -1,4 +1,4 @@
-"""Every variable, where it comes from, and what is said of one that cannot be used."""
+"""Every variable, where it comes from, and the message for an invalid one."""
 
 from __future__ import annotations
 

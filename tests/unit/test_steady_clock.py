@@ -8,7 +8,7 @@ HOUR = 3600.0
 
 
 class Machine:
-    """Both clocks of a machine, in the test's hands."""
+    """Both clocks of a machine, set by the test."""
 
     def __init__(self) -> None:
         self.uptime, self.epoch = 50.0, 1_000_000.0

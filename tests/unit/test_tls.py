@@ -1,4 +1,4 @@
-"""What is wrong with a certificate or its key, before nginx would say it in its own words."""
+"""Errors in a certificate or its key are found before nginx would report them."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ def made(tmp_path: Path) -> Certificate:
     return Certificate.make(tmp_path)
 
 
-def chosen(certificate: Certificate) -> Settings:
+def settings_for(certificate: Certificate) -> Settings:
     plain = settings.parse(settings.DEFAULTS, Path("/nowhere"))
     return replace(plain, tls_cert=certificate.cert, tls_key=certificate.key)
 
 
-def told(certificate: Certificate) -> list[str]:
-    return [str(problem) for problem in tls.problems(chosen(certificate))]
+def problems_of(certificate: Certificate) -> list[str]:
+    return [str(problem) for problem in tls.problems(settings_for(certificate))]
 
 
 def test_a_certificate_and_its_key_are_fine(made: Certificate) -> None:
-    assert told(made) == []
-    assert tls.warning(chosen(made)) == ""
+    assert problems_of(made) == []
+    assert tls.warning(settings_for(made)) == ""
 
 
-def test_without_tls_nothing_is_looked_at() -> None:
+def test_without_tls_no_file_is_read() -> None:
     plain = settings.parse(settings.DEFAULTS, Path("/nowhere"))
     assert (tls.problems(plain), tls.warning(plain)) == ([], "")
 
 
 def test_both_files_are_named_where_both_are_missing(tmp_path: Path) -> None:
     cert, key = tmp_path / "a", tmp_path / "b"
-    assert told(Certificate(cert, key)) == [
+    assert problems_of(Certificate(cert, key)) == [
         f"TLS_CERT = {cert}: must exist; there is no {cert}",
         f"TLS_KEY = {key}: must exist; there is no {key}",
     ]
@@ -81,25 +81,25 @@ def directory(made: Certificate) -> Certificate:
 def test_each_mistake_is_reported(
     made: Certificate, spoil: Callable[[Certificate], Certificate], rules: list[str]
 ) -> None:
-    said = told(spoil(made))
+    said = problems_of(spoil(made))
     assert len(said) == len(rules)
     assert all(rule in sentence for rule, sentence in zip(rules, said, strict=True))
 
 
 def test_an_expired_certificate_is_a_warning(tmp_path: Path) -> None:
     expired = Certificate.make(tmp_path, days=-1)
-    assert told(expired) == []
-    assert f"{expired.cert}: the certificate expired on 20" in tls.warning(chosen(expired))
+    assert problems_of(expired) == []
+    assert f"{expired.cert}: the certificate expired on 20" in tls.warning(settings_for(expired))
 
 
 def test_a_certificate_of_the_future_is_a_warning(tmp_path: Path) -> None:
     later = Certificate.make(tmp_path, days=91)
-    assert "is not valid before 20" in tls.warning(chosen(later))
+    assert "is not valid before 20" in tls.warning(settings_for(later))
 
 
-def test_a_key_that_everybody_may_read_is_refused(made: Certificate) -> None:
+def test_a_world_readable_key_is_refused(made: Certificate) -> None:
     made.key.chmod(0o644)
-    (text,) = told(made)
+    (text,) = problems_of(made)
     assert f"chmod o= {made.key}" in text
     made.key.chmod(0o640)
-    assert told(made) == []
+    assert problems_of(made) == []

@@ -1,4 +1,4 @@
-"""Two recorded runs are compared by what happened, not by when."""
+"""Two recorded runs are compared by their steps, not by their times."""
 
 from __future__ import annotations
 

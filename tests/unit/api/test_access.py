@@ -1,4 +1,4 @@
-"""Who is answered: over the socket or at the port, with the token or without, how often."""
+"""Access control: socket or port, with or without the token, and the throttling of attempts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OF_NGINX = ["/_demand/digits", "/_hold/digits", "/_quiet/digits", "/_anything"]
 ADMIN = ["/admin", "/admin/", "/admin/services/digits/logs", "/admin/nothing", "/admin/services/x"]
 
 
-class Told:
+class FakeController:
     """A controller and a follower, as far as these requests get."""
 
     usage = UsageTotals()
@@ -61,7 +61,7 @@ class Client:
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    told = cast(Any, Told())
+    told = cast(Any, FakeController())
     parts = Parts(Snapshot(), told, told, told, told, admin_token=TOKEN, most_held=8)
     made = Client(create_app(parts))
     yield made
@@ -69,7 +69,7 @@ def client() -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("path", READ_BY_ALL)
-def test_what_everybody_may_read_is_at_the_port_too(client: Client, path: str) -> None:
+def test_public_pages_are_at_the_port_too(client: Client, path: str) -> None:
     over_socket, at_port = client.call(path, over=client.unix), client.call(path, over=client.tcp)
     assert over_socket.status_code == at_port.status_code
     assert at_port.content_type == over_socket.content_type

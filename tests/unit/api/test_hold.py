@@ -1,4 +1,4 @@
-"""What nginx tells of a held request, and when waiting longer would change nothing."""
+"""How a held request is read from nginx's headers, and when waiting longer is pointless."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from service_management.lifecycle.states import State
 from .samples import RECORDS, view
 
 APP = Flask(__name__)
-# The default of a request that nginx hands over: a GET that never reached the service.
+# The default of a held request: a GET that never reached the service.
 PLAIN = Held("GET", (), None, html=False, request_id="")
 
 
-def told(**headers: str) -> Held:
+def held_request(**headers: str) -> Held:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     with APP.test_request_context(headers=named):
         return read(request)
@@ -47,7 +47,7 @@ def told(**headers: str) -> Held:
     ],
 )
 def test_the_attempts_are_read_as_nginx_writes_them(header, attempts, sent, replays) -> None:
-    held = told(X_Hold_Sent=header)
+    held = held_request(X_Hold_Sent=header)
     assert held.attempts == attempts
     assert (held.sent, held.replays) == (sent, replays)
 
@@ -70,7 +70,7 @@ def test_the_attempts_are_read_as_nginx_writes_them(header, attempts, sent, repl
     ],
 )
 def test_a_clients_own_patience_is_whole_seconds(header: str, patience: float | None) -> None:
-    assert told(Prefer=header).patience == patience
+    assert held_request(Prefer=header).patience == patience
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_clients_own_patience_is_whole_seconds(header: str, patience: float | 
     ],
 )
 def test_only_who_asks_for_html_gets_a_page(accept: str, html: bool) -> None:
-    assert told(Accept=accept).html is html
+    assert held_request(Accept=accept).html is html
 
 
 printable = some.text(some.characters(codec="latin-1", exclude_categories=["Cc"]))
@@ -95,7 +95,7 @@ printable = some.text(some.characters(codec="latin-1", exclude_categories=["Cc"]
 
 @given(printable, printable, printable)
 def test_no_header_breaks_the_reading(sent: str, prefer: str, accept: str) -> None:
-    held = told(X_Hold_Sent=sent, Prefer=prefer, Accept=accept)
+    held = held_request(X_Hold_Sent=sent, Prefer=prefer, Accept=accept)
     assert held.patience is None or held.patience >= 0
     assert all(attempt >= 0 for attempt in held.attempts)
 
@@ -151,7 +151,7 @@ def test_a_client_that_has_left_is_noticed() -> None:
     assert hold._gone(ours)
 
 
-def test_without_a_socket_everybody_is_taken_to_be_there() -> None:
+def test_without_a_socket_clients_count_as_connected() -> None:
     assert not hold._gone(None)
 
 

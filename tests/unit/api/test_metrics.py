@@ -17,7 +17,7 @@ from service_management.usage.totals import ServiceUsage, UsageTotals
 from tests.unit.controller.samples import configured, with_job
 
 
-def board(*records: Record) -> Snapshot:
+def snapshot_of(*records: Record) -> Snapshot:
     made = Snapshot()
     made.services = {record.route: configured(record.route) for record in records}
     made.records = {record.route: record for record in records}
@@ -51,7 +51,9 @@ def test_a_histogram_adds_up() -> None:
 
 
 def test_metrics_appear_once_with_a_text_and_a_fitting_name() -> None:
-    text = exposition(board(with_job("a", State.READY, 1.0)), UsageTotals({"a": ServiceUsage()}))
+    text = exposition(
+        snapshot_of(with_job("a", State.READY, 1.0)), UsageTotals({"a": ServiceUsage()})
+    )
     families = list(text_string_to_metric_families(text.decode()))
     names = [family.name for family in families]
     assert len(set(names)) == len(names)
@@ -62,7 +64,7 @@ def test_metrics_appear_once_with_a_text_and_a_fitting_name() -> None:
 
 
 def test_requests_in_flight_are_shown_if_they_were_counted() -> None:
-    shown = board(
+    shown = snapshot_of(
         with_job("busy", State.READY, 1.0), with_job("dark", State.READY, 1.0), Record("cold")
     )
     shown.inflight = {"busy": 3, "dark": None}
@@ -73,14 +75,14 @@ def test_a_job_is_shown_with_its_login_and_slurms_state() -> None:
     fresh = with_job("a", State.QUEUED, 1.0)
     running = with_job("b", State.READY, 1.0).with_job(slurm_state="RUNNING")
     login = "jo@login.cluster.example.org:22"
-    assert values(exposition(board(fresh, running), UsageTotals()), "orchestrator_jobs") == {
+    assert values(exposition(snapshot_of(fresh, running), UsageTotals()), "orchestrator_jobs") == {
         ("a", login, "SUBMITTING"): 1,
         ("b", login, "RUNNING"): 1,
     }
 
 
 def test_calls_and_failures_are_shown_by_login_and_command() -> None:
-    shown = board()
+    shown = snapshot_of()
     shown.calls.add("jo@login:22", "queue", failed=False)
     text = exposition(shown, UsageTotals())
     assert values(text, "orchestrator_cluster_calls_total") == {("jo@login:22", "queue"): 1}
@@ -88,7 +90,7 @@ def test_calls_and_failures_are_shown_by_login_and_command() -> None:
 
 
 def test_the_version_in_force_is_a_label() -> None:
-    shown = board()
+    shown = snapshot_of()
     shown.version, shown.version_since = "abc", 7.5
     text = exposition(shown, UsageTotals())
     assert values(text, "orchestrator_config_info") == {("abc",): 1}
@@ -96,7 +98,7 @@ def test_the_version_in_force_is_a_label() -> None:
 
 
 def test_first_bytes_are_among_the_phases() -> None:
-    shown, usage = board(Record("a")), ServiceUsage()
+    shown, usage = snapshot_of(Record("a")), ServiceUsage()
     started = with_job("a", State.READY, 1.0).with_job(submitted_at=2.0)
     shown.start_counters.note(started, replace(started, ready_since=5.0))
     usage.first_byte.add(0.3)
@@ -111,7 +113,7 @@ def test_first_bytes_are_among_the_phases() -> None:
 def test_a_thousand_services_with_a_history_cost_little() -> None:
     """The controller shares the interpreter. Processor time: other programs do not count."""
     names = [f"service-{number}" for number in range(1000)]
-    shown = board(*map(Record, names))
+    shown = snapshot_of(*map(Record, names))
     usage = UsageTotals({name: ServiceUsage({"200": 7, "503": 1}) for name in names})
     costs = []
     for _ in range(3):

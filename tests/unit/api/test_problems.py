@@ -59,7 +59,7 @@ def test_an_unavailable_service_shows_its_state_reason_and_job(state: State) -> 
     assert ("failure" in told) == (state is State.FAILED)
 
 
-def test_a_failed_service_tells_its_job_and_exit_code() -> None:
+def test_a_failed_service_shows_its_job_and_exit_code() -> None:
     told = body(not_served(view(State.FAILED), NOW))
     assert told["type"].endswith(":failed")
     assert told["job"]["id"] == "6"

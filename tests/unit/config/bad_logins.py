@@ -1,4 +1,4 @@
-"""Bad names, keys, hosts, ports and files, and what is said of each."""
+"""Bad names, keys, hosts, ports and files, and the message for each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILE = (
 )
 DASH_SSH = "must not begin with '-': ssh would take it for an option"
 
-# key, value, key as told, rule, nearest valid spelling
+# key, value, key as reported, rule, nearest valid spelling
 BAD_LOGINS: list[tuple[str, Any, str, str, str]] = [
     ("tiemout", 30, "tiemout", "unknown key", "timeout"),
     ("Timeout", 3, "Timeout", "unknown key", "timeout"),

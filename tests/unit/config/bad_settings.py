@@ -1,4 +1,4 @@
-"""Bad paths, times, sizes, options and environments, and what is said of each."""
+"""Bad paths, times, sizes, options and environments, and the message for each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ACCESS_LOG = 'must be "notable" or "full"'
 VERIFY = 'must be "listener" or "token" or "none"'
 OWN_TOKEN = 'must not be IO_JOB_TOKEN: verify "token" sets it'
 
-# key, value, key as told, rule, nearest valid spelling
+# key, value, key as reported, rule, nearest valid spelling
 BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("check_health_path", "/a b", "check_health_path", PATH, ""),
     ("check_health_path", "/h?x=$(id)", "check_health_path", QUERY, ""),

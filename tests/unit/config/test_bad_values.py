@@ -1,4 +1,4 @@
-"""One service with one bad value: exactly one problem, with these words."""
+"""One service with one bad value: exactly one problem, with this message."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def test_a_default_address_serves_only_services_with_a_port() -> None:
     assert [made[route].local_host for route in made] == ["0.0.0.0", None]
 
 
-def test_what_tells_services_apart_cannot_be_a_default() -> None:
+def test_keys_that_identify_a_service_cannot_be_defaults() -> None:
     defaults = {"name": "x", "route_name": "x", "local_port": 1}
     assert problems(file_of(digits(), Defaults=defaults)) == [
         f"Defaults: {key}{value}: must be given per service, not in Defaults"

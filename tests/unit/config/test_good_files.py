@@ -42,7 +42,7 @@ def test_a_service_survives_being_stored_and_read_again() -> None:
         assert Service.model_validate_json(made.model_dump_json()) == made
 
 
-def test_services_stand_by_route_in_the_order_of_the_file() -> None:
+def test_services_are_keyed_by_route_in_the_order_of_the_file() -> None:
     assert list(catalogue(file_of(other(), digits())).services) == ["text", "digits"]
 
 
@@ -66,7 +66,7 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
     assert load(path, key_dir=KEY_DIR, check_files=False) == catalogue(file_of(digits()))
 
 
-def test_the_version_tells_contents_apart_and_nothing_else() -> None:
+def test_the_version_depends_on_the_contents_alone() -> None:
     version = catalogue(file_of(digits())).version
     same = [digits(timeout=600.0), digits(check_health_path="health"), digits(hold_timeout=120)]
     assert {catalogue(file_of(entry)).version for entry in same} == {version}

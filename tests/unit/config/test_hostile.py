@@ -1,4 +1,4 @@
-"""Nothing that is written into the file makes the parser fall over, or gets through unquoted."""
+"""No content of the file makes the parser crash, or gets through unquoted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Key files, looked at on a real disk."""
+"""Key files, checked on a real disk."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class Harness:
         self.controller = Controller(uses)
 
     def restore(self) -> Harness:
-        """Take over the records, in a pass of its own."""
+        """Take over the records, in a separate pass."""
         self.step(after=0.0)
         return self
 

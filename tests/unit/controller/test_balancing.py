@@ -135,7 +135,7 @@ def test_a_refused_connection_is_not_tried_for_an_hour(balancer: ConnectionBalan
     assert moved(balancer, crowded, REFUSED_FOR + 1, one) == [1]
 
 
-def test_requests_go_to_the_chosen_tunnel_once_it_is_up() -> None:
+def test_requests_go_to_the_selected_tunnel_once_it_is_up() -> None:
     one = record("one")
     paths, shown = sockets(RUN_DIR, job_of(one)), []
     up, number = {paths.main}, [0]

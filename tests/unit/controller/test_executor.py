@@ -168,13 +168,13 @@ def test_a_missing_job_that_is_still_there_is_seen(bench: Bench) -> None:
     assert bench.event() == ev.JobSeen(VIEW)
 
 
-def test_a_look_at_a_new_job_reports_that_it_runs(bench: Bench) -> None:
+def test_polling_a_new_job_reports_that_it_runs(bench: Bench) -> None:
     bench.slurm.end = outcomes.StillThere(VIEW)
     bench.executor.look_at_job("digits", JOB)
     assert bench.event() == ev.JobSeen(VIEW)
 
 
-def test_a_look_at_a_new_job_ends_nothing(bench: Bench) -> None:
+def test_polling_a_new_job_ends_nothing(bench: Bench) -> None:
     bench.slurm.end = JobEnd("7", "UNKNOWN")
     bench.executor.look_at_job("digits", JOB)
     assert bench.after(0) == []
@@ -223,7 +223,7 @@ def test_a_job_is_not_looked_for_while_it_is_submitted(bench: Bench) -> None:
     assert bench.called("find") == []
 
 
-def test_a_probe_can_be_asked_for_before_its_time(bench: Bench) -> None:
+def test_a_probe_can_be_requested_early(bench: Bench) -> None:
     bench.start(Probe(JOB))
     bench.after(1)
     bench.start(Probe(JOB))

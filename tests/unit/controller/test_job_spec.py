@@ -47,7 +47,7 @@ def test_a_spec_is_read_back_as_it_was() -> None:
 
 
 @given(words, some.lists(words), some.dictionaries(words, words))
-def test_hostile_words_are_read_back_as_they_were(script, options, env) -> None:
+def test_hostile_strings_are_read_back_unchanged(script, options, env) -> None:
     hostile = replace(
         SPEC, bash_file=script, sbatch_args=tuple(options), env=tuple(sorted(env.items()))
     )

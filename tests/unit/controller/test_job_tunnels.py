@@ -1,4 +1,4 @@
-"""Tunnels are opened together, ready services first; stray ones are closed at growing pauses."""
+"""Tunnels are opened together, ready services first; unused ones are closed at growing pauses."""
 
 from __future__ import annotations
 
@@ -147,11 +147,11 @@ def test_a_reopened_tunnel_does_not_ask_for_the_node_again(
 def test_closing_a_tunnel_is_tried_again_at_growing_pauses(
     tunnels: JobTunnels, worker: LoginWorker, connection: FakeConnection
 ) -> None:
-    stray = frozenset({"/run/io/tunnels/stray.sock"})
+    unused = frozenset({"/run/io/tunnels/stray.sock"})
     for tenth in range(0, 600):
-        tunnels.close_except([worker], [], stray, tenth / 10)
-        wait_for("it is done", lambda: not worker.busy((*stray, "close")), 5)
+        tunnels.close_except([worker], [], unused, tenth / 10)
+        wait_for("it is done", lambda: not worker.busy((*unused, "close")), 5)
     assert len(connection.closed) == 7  # at 0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5 s
     tunnels.close_except([worker], [], frozenset(), 60.0)
-    tunnels.close_except([worker], [], stray, 60.1)
+    tunnels.close_except([worker], [], unused, 60.1)
     wait_for("it is tried at once", lambda: len(connection.closed) == 8, 5)

@@ -239,7 +239,7 @@ def test_a_request_that_slipped_in_while_draining_keeps_the_job(ready: Harness) 
 
 
 def test_an_old_sample_cancels_nothing(ready: Harness) -> None:
-    """It cannot tell who slipped in: it was taken before the end of routing."""
+    """It cannot show a late request: it was taken before the end of routing."""
     ready.step(after=TIMEOUT)
     assert not any(isinstance(a, Cancel) for a in started(ready.step(after=0.01)))
 

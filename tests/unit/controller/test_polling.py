@@ -34,14 +34,14 @@ def test_200_steady_services_cost_no_more_calls_than_one() -> None:
     assert len(calls(many, passes=200)) == len(calls(many[:1], passes=200)) <= 2
 
 
-def test_each_login_is_asked_for_its_own_jobs() -> None:
+def test_each_login_is_polled_for_its_own_jobs() -> None:
     here = with_job("digits", State.READY, 0.0)
     there = with_job("text", State.READY, 0.0, remote_host="other.example.org")
     assert len({login.id for login in Polling().due([here, there], START)}) == 2
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.STARTING])
-def test_a_job_that_moves_is_looked_at_every_second(state: State) -> None:
+def test_a_changing_job_is_polled_every_second(state: State) -> None:
     moving = [with_job("digits", state, START)]
     assert len(calls(moving, passes=50)) == 5
 

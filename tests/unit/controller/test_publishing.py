@@ -46,45 +46,45 @@ def links() -> Links:
 
 
 @pytest.fixture
-def standing() -> set[Path]:
+def open_tunnels() -> set[Path]:
     return {MAIN, SECOND}
 
 
 @pytest.fixture
-def publishing(links: Links, standing: set[Path]) -> RoutePublisher:
+def publishing(links: Links, open_tunnels: set[Path]) -> RoutePublisher:
     both = Sockets(MAIN, QUIET, (SECOND,))
-    return RoutePublisher(links, lambda _job: both, lambda _job, socket: socket in standing)
+    return RoutePublisher(links, lambda _job: both, lambda _job, socket: socket in open_tunnels)
 
 
 def test_requests_avoid_a_tunnel_while_it_is_down(
-    publishing: RoutePublisher, links: Links, standing: set[Path]
+    publishing: RoutePublisher, links: Links, open_tunnels: set[Path]
 ) -> None:
     publishing.publish(RECORD)
-    for fallen in (SECOND, MAIN):
-        standing.remove(fallen)
+    for down in (SECOND, MAIN):
+        open_tunnels.remove(down)
         publishing.refresh([RECORD])
-        assert links.shown["digits"] == tuple({MAIN, SECOND} - {fallen})
-        standing.add(fallen)
+        assert links.shown["digits"] == tuple({MAIN, SECOND} - {down})
+        open_tunnels.add(down)
         publishing.refresh([RECORD])
         assert links.shown["digits"] == (MAIN, SECOND)
 
 
 def test_without_a_live_tunnel_requests_go_to_the_main_one(
-    publishing: RoutePublisher, links: Links, standing: set[Path]
+    publishing: RoutePublisher, links: Links, open_tunnels: set[Path]
 ) -> None:
-    standing.clear()
+    open_tunnels.clear()
     publishing.publish(RECORD)
     assert links.shown["digits"] == (MAIN,)
 
 
 def test_only_changed_routes_are_written(
-    publishing: RoutePublisher, links: Links, standing: set[Path]
+    publishing: RoutePublisher, links: Links, open_tunnels: set[Path]
 ) -> None:
     publishing.publish(RECORD)
     publishing.refresh([RECORD])
     assert links.times == 1
     publishing.unpublish("digits")
-    standing.remove(SECOND)
+    open_tunnels.remove(SECOND)
     publishing.refresh([RECORD])
     assert publishing.published() == set()
 

@@ -317,7 +317,7 @@ def test_the_version_changes_with_the_catalogue_only(ready: Harness) -> None:
     assert ready.snapshot.version != version
 
 
-def test_logins_of_the_configuration_are_asked_for_orphans(cold: Harness) -> None:
+def test_configured_logins_are_polled_for_orphan_jobs(cold: Harness) -> None:
     assert ("poll_queue", LOGIN.id) in cold.step(live(configured()))
     cold.step(answer(asked_at=cold.now))
     assert "poll_queue" not in names(cold.step(after=IDLE_EVERY - 10))

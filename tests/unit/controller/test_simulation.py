@@ -119,27 +119,27 @@ class Service(RuleBasedStateMachine):
 
 
 def test_a_submission_that_arrives_late_is_the_only_one() -> None:
-    world = Simulation()
-    world.happen(ev.Demanded())
-    world.submit("late")
+    simulation = Simulation()
+    simulation.happen(ev.Demanded())
+    simulation.submit("late")
     for _ in range(46):
-        world.tick(1.0, inflight=0, held=300)
-        world.ask("find")
-        world.take_answer("find")
-    world.slurm.land()
-    world.settle(wanted=True)
-    assert world.record.state is State.READY
-    assert [job.name for job in world.slurm.jobs] == world.submitted
+        simulation.tick(1.0, inflight=0, held=300)
+        simulation.ask("find")
+        simulation.take_answer("find")
+    simulation.slurm.land()
+    simulation.settle(wanted=True)
+    assert simulation.record.state is State.READY
+    assert [job.name for job in simulation.slurm.jobs] == simulation.submitted
 
 
 def test_a_submission_that_was_lost_is_given_up_and_made_again() -> None:
-    world = Simulation()
-    world.happen(ev.Demanded())
-    world.crash()
-    world.settle(wanted=True)
-    assert world.record.state is State.READY
-    assert len(world.submitted) == 2
-    assert len(world.slurm.jobs) == 1
+    simulation = Simulation()
+    simulation.happen(ev.Demanded())
+    simulation.crash()
+    simulation.settle(wanted=True)
+    assert simulation.record.state is State.READY
+    assert len(simulation.submitted) == 2
+    assert len(simulation.slurm.jobs) == 1
 
 
 TestService = Service.TestCase

@@ -82,13 +82,13 @@ def test_an_unlisted_tunnel_is_down_with_nothing_in_flight() -> None:
     assert not watched.listens(BELOW / "cd.sock")
 
 
-def test_the_kernel_is_looked_at_no_more_often_than_needed() -> None:
+def test_the_kernels_list_is_read_only_as_often_as_needed() -> None:
     watched = InflightSampler(Sample)
     looks = [number for number in range(1000) if watched.refresh(10.0 + number / 1000)]
     assert len(looks) <= 1 / FASTEST + 1
 
 
-def test_a_long_list_is_looked_at_more_rarely() -> None:
+def test_a_long_list_is_read_more_rarely() -> None:
     slow = SHARE * 2  # as long as half a second of FASTEST looks would cost
 
     def long_list() -> Sample:

@@ -29,7 +29,7 @@ OPERATORS = (
     ev.Removed(),
     ev.Restored(),
 )
-STRAY = 1000  # an adopted job is one that no record has known
+ORPHAN = 1000  # an adopted job is one that no record has known
 
 
 def always(event: ev.Event) -> Maker:
@@ -58,7 +58,7 @@ def _end(state: str) -> Callable[[str, str], ev.Event]:
 
 
 def _adoption(job: int) -> ev.Event:
-    return ev.Adopted(Job(f"j{STRAY + job}", 1, 0.0, job_id=str(STRAY + job)))
+    return ev.Adopted(Job(f"j{ORPHAN + job}", 1, 0.0, job_id=str(ORPHAN + job)))
 
 
 ages = some.sampled_from([0, 0, 0, 0, 0, 1])

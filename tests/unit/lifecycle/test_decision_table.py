@@ -1,4 +1,4 @@
-"""Every state × event: the state and the reason it leads to, and what is asked of the world.
+"""Every state × event: the resulting state and reason, and the actions.
 
 A changed decision shows here first. `.` is "stays exactly as it is".
 """

@@ -113,10 +113,12 @@ def test_no_service_is_idle_before_the_downtimes_log_is_read() -> None:
 
 
 def test_a_request_that_only_the_log_knows_of_is_activity() -> None:
-    heard = NOW + 50
-    late = after(READY, ev.Ticked(0, last_request=heard), now=heard + POLICY.timeout - 0.01)
-    assert (late.state, late.last_activity) == (State.READY, heard)
-    idle = after(READY, ev.Ticked(0, last_request=heard), now=heard + POLICY.timeout)
+    last_request = NOW + 50
+    late = after(
+        READY, ev.Ticked(0, last_request=last_request), now=last_request + POLICY.timeout - 0.01
+    )
+    assert (late.state, late.last_activity) == (State.READY, last_request)
+    idle = after(READY, ev.Ticked(0, last_request=last_request), now=last_request + POLICY.timeout)
     assert (idle.state, idle.reason) == (State.DRAINING, Reason.IDLE)
     old = after(READY, ev.Ticked(0, last_request=NOW - 1000))
     assert old.last_activity == READY.last_activity
@@ -141,10 +143,12 @@ def test_time_without_nginx_does_not_count_as_idle() -> None:
 
 
 def test_a_client_that_was_refused_while_queued_did_ask() -> None:
-    heard = NOW + 500
-    late = heard + POLICY.queue_timeout
-    assert after(QUEUED, ev.Ticked(0, last_request=heard), now=late - 1).state is State.QUEUED
-    assert after(QUEUED, ev.Ticked(0, last_request=heard), now=late).state is State.DRAINING
+    last_request = NOW + 500
+    late = last_request + POLICY.queue_timeout
+    assert (
+        after(QUEUED, ev.Ticked(0, last_request=last_request), now=late - 1).state is State.QUEUED
+    )
+    assert after(QUEUED, ev.Ticked(0, last_request=last_request), now=late).state is State.DRAINING
 
 
 @pytest.mark.parametrize("record", [QUEUED, STARTING])

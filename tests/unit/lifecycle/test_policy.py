@@ -1,4 +1,4 @@
-"""Back-off, absence, and how often the world is asked."""
+"""Back-off, jobs that are not found, and how often Slurm and services are polled."""
 
 from __future__ import annotations
 

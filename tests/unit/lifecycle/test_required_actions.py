@@ -58,7 +58,7 @@ def test_exactly_the_ready_services_are_routed(state) -> None:
     assert routed(RECORDS[state]) == (state is State.READY)
 
 
-def test_every_reason_has_words() -> None:
+def test_every_reason_has_a_sentence() -> None:
     assert set(TEXT) == set(Reason)
     assert all(text and not text.endswith(".") for text in TEXT.values())
 

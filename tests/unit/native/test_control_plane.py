@@ -1,4 +1,4 @@
-"""What is not the gateway's state is not taken for it."""
+"""Only valid answers count as the gateway's state."""
 
 from __future__ import annotations
 

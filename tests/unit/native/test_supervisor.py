@@ -1,4 +1,4 @@
-"""supervisord reads the commands that were meant."""
+"""supervisord parses the commands as intended."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_the_first_of_two_equal_keys_counts() -> None:
     assert scontrol_fields(FAILED)["CPUs/Task"] == "1"
 
 
-def test_stderr_in_a_file_of_its_own_is_known() -> None:
+def test_stderr_in_a_separate_file_is_known() -> None:
     text = FAILED.replace("StdErr=/home/a/slurm-1.out", "StdErr=/home/a/err")
     end = parse_post_mortem(scontrol(0, text), "1", MARK)
     assert isinstance(end, JobEnd)

@@ -163,11 +163,11 @@ def test_only_another_user_than_the_jobs_and_root_is_a_stranger(other, strangers
         Result(0, "", ""),
     ],
 )
-def test_a_site_whose_srun_cannot_tell_leaves_the_owner_unknown(result: Result) -> None:
+def test_without_a_usable_srun_the_owner_is_unknown(result: Result) -> None:
     assert isinstance(parse_listeners(result), Unknown)
 
 
-def test_a_site_that_cannot_tell_is_not_asked_at_every_start() -> None:
+def test_a_site_without_usable_srun_is_not_asked_at_every_start() -> None:
     asked: list[str] = []
 
     def ask(command: str, script: str, parse):

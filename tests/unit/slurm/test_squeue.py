@@ -111,7 +111,7 @@ def test_find_answers_for_every_name_and_for_exactly_that_name() -> None:
     assert [view and view.job_id for view in found.values()] == [None, "3"]
 
 
-def test_words_of_slurm_are_cut_and_steer_no_terminal() -> None:
+def test_texts_of_slurm_are_cut_and_stripped_of_control_codes() -> None:
     hostile = PENDING.replace("Resources", "\x1b[31mNo\u202edes " + "x" * 5000)
     view = parse_line(hostile)
     assert view is not None

@@ -1,4 +1,4 @@
-"""What must survive, survives: whole, in one transaction, in a file that others reopen."""
+"""State is written whole, in one transaction, and read back by the next process."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def entry(number: int, route: str = "digits") -> LogEntry:
 
 
 @pytest.mark.parametrize("whole", [JOB, FAILURE, FULL], ids=["job", "failure", "record"])
-def test_the_sample_sets_every_field_to_something_of_its_own(whole) -> None:
+def test_the_sample_sets_every_field_to_a_distinct_value(whole) -> None:
     """So that a field which is added and not stored shows."""
     for field in fields(whole):
         assert getattr(whole, field.name) != field.default

@@ -1,4 +1,4 @@
-"""What is counted of a line of nginx's logs."""
+"""What a line of nginx's logs counts as."""
 
 from __future__ import annotations
 

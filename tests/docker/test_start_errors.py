@@ -1,4 +1,4 @@
-"""What goes wrong at first, and the sentence that says what to do."""
+"""What goes wrong at the first start, and the message that says what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that asks again and again, each time over a new connection."""
+"""Requests one after the other, each over a new connection."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.docker.deployment import Deployment
 PAUSE = 0.05
 
 
-class Asking:
+class RepeatedRequests:
     def __init__(self, deployment: Deployment, path: str) -> None:
         self._client, self._path = deployment.client, path
         self._answers: list[tuple[float, str]] = []  # when, and its status or what went wrong
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._ask)
 
-    def __enter__(self) -> Asking:
+    def __enter__(self) -> RepeatedRequests:
         self._thread.start()
         return self
 

@@ -13,22 +13,22 @@ _SAME = ("masters", "forwards", "jobs")
 
 
 @dataclass(frozen=True)
-class Standing:
+class ConnectionsAndJobs:
     masters: dict[str, int]  # login → process
     forwards: dict[str, str]  # path of the tunnel's socket → inode
     jobs: set[str]
     submitted: set[str]  # names; Slurm forgets the old ones
 
-    def changes_since(self, before: Standing) -> list[str]:
+    def changes_since(self, before: ConnectionsAndJobs) -> list[str]:
         pairs = ((name, getattr(before, name), getattr(self, name)) for name in _SAME)
         changed = [f"{name}: {was} became {now}" for name, was, now in pairs if was != now]
         return changed + [f"submitted: {name}" for name in self.submitted - before.submitted]
 
 
-def standing(stack: Stack) -> Standing:
+def connections_and_jobs(stack: Stack) -> ConnectionsAndJobs:
     jobs = {str(job["id"]) for job in stack.jobs()}
     names = {name for name in stack.submitted_names() if name.startswith(f"{stack.identity}.")}
-    return Standing(masters(stack), _forwards(stack), jobs, names)
+    return ConnectionsAndJobs(masters(stack), _forwards(stack), jobs, names)
 
 
 def _sockets() -> str:

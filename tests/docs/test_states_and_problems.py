@@ -1,4 +1,4 @@
-"""States, reasons and problems: the tables and the code have the same ones."""
+"""States, reasons and problems: tables and code list the same ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idle timers go on from the truth when the control plane, or the whole gateway, was away."""
+"""Idle timers stay right after the control plane, or the whole gateway, was down."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _wait_until(moment: float) -> None:
 
 
 def _ended_at(stack: Stack, route: str) -> float:
-    """When it was decided that it is idle, as its events tell."""
+    """When it was found idle, according to its events."""
     stack.wait_for_state(route, "cold", seconds=40)
     events = stack.info(route)["events"]
     return float(next(event["at"] for event in events if event["reason"] == "idle"))

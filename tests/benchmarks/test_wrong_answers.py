@@ -1,4 +1,4 @@
-"""A load that gets something else than it asked for says so: no figure is worth anything then."""
+"""A load generator reports wrong answers: no figure counts then."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Refuser(_Liar):
 
 
 class _Twister(_Liar):
-    """As long as what was asked for."""
+    """As long as the expected body."""
 
     def body(self) -> bytes:
         return b"?" + self.path.partition("n=")[2].encode()[1:] + b"\n"
