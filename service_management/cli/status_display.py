@@ -33,7 +33,7 @@ _LABELS = {
 def everything(info: dict[str, Any], out: Console, now: float) -> None:
     """One line per service where it fits; the sentence wraps where it does not."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title in ("ROUTE", "STATE", "SINCE", "JOB"):
+    for title in ("ROUTE", "STATE", "FOR", "JOB"):
         table.add_column(title, no_wrap=title != "ROUTE", overflow="fold")
     table.add_column("WHAT", ratio=1, min_width=24, overflow="fold")
     for service in info["services"]:
