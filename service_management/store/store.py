@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
+import structlog
+from pydantic import TypeAdapter, ValidationError
 
 from service_management.lifecycle.record import Record
 from service_management.store import upgrade
 from service_management.store.engine import make_engine
 from service_management.store.tables import EVENTS, NOTES, SERVICES, USAGE
 
+_LOG = structlog.get_logger(__name__)
 _RECORD = TypeAdapter(Record)
 EVENTS_KEPT = 50  # per service
 _POSITION = "access_log"  # the note that says how far the log was read
@@ -50,9 +52,8 @@ class Store:
 
     def load(self) -> dict[str, Record]:
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(SERVICES.c.record)).scalars()
-            records = [_RECORD.validate_json(text) for text in rows]
-        return {record.route: record for record in records}
+            rows = connection.execute(sa.select(SERVICES.c.route, SERVICES.c.record)).all()
+        return {route: record for route, text in rows if (record := _read(route, text))}
 
     def save(
         self,
@@ -135,3 +136,13 @@ def _upsert(
     where = [table.c[name] == value for name, value in key.items()]
     if connection.execute(sa.update(table).where(*where).values(values)).rowcount == 0:
         connection.execute(sa.insert(table).values({**key, **values}))
+
+
+def _read(route: str, text: str) -> Record | None:
+    """An unreadable record must not stop the other services. Its service begins cold, and its job,
+    if there is one, is adopted from Slurm's queue."""
+    try:
+        return _RECORD.validate_json(text)
+    except ValidationError:
+        _LOG.error("a record cannot be read and is left out", route=route)
+        return None

@@ -100,6 +100,14 @@ def test_every_field_survives_a_new_process(opened) -> None:
     assert opened().load() == {"digits": FULL}
 
 
+def test_an_unreadable_record_does_not_hide_the_others(opened, tmp_path: Path) -> None:
+    opened().save([FULL, Record("text")])
+    with sqlite3.connect(tmp_path / "state" / "state.db") as file:
+        file.execute("UPDATE services SET record = '{' WHERE route = 'digits'")
+    assert opened().load() == {"text": Record("text")}
+    file.close()
+
+
 def test_a_fresh_record_survives_too(opened) -> None:
     opened().save([Record("digits")])
     assert opened().load() == {"digits": Record("digits")}
