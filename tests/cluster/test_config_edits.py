@@ -162,9 +162,9 @@ def test_an_invalid_file_is_reported_and_changes_nothing(
         damage(stack.config, text)
         outcome = load_file(stack.config, key_dir=stack.cluster.key_file.parent)
         # What `orchestrator validate` prints, without what only an operator may see.
-        told = "\n".join(str(problem.public()) for problem in outcome)
+        printed = "\n".join(str(problem.public()) for problem in outcome)
         # Not at once: in the midst of writing it, the file is empty.
-        wait_for(name, lambda told=told: told and problem_text(stack) == told, 10)
+        wait_for(name, lambda printed=printed: printed and problem_text(stack) == printed, 10)
         assert stack.client.get(f"/{route}/echo").status_code == 200
         assert stack.info()["config_version"] == version
         if stack.config.is_dir():

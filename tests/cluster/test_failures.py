@@ -23,12 +23,12 @@ def wait_out_the_pause(stack: Stack, route: str) -> None:
     wait_for("the back-off is over", lambda: time.time() > stack.info(route)["retry_at"], 20)
 
 
-def assert_the_crash_is_explained(told: dict[str, Any]) -> None:
+def assert_the_crash_is_explained(crash: dict[str, Any]) -> None:
     """The same in the 503 and in /info."""
-    assert told["reason"] == "ended_at_start"
-    assert (told["slurm_state"], told["exit_code"]) == ("FAILED", 1)
-    assert f"job {told['job_id']}" in told["text"]
-    assert "Slurm says FAILED, exit code 1" in told["text"]
+    assert crash["reason"] == "ended_at_start"
+    assert (crash["slurm_state"], crash["exit_code"]) == ("FAILED", 1)
+    assert f"job {crash['job_id']}" in crash["text"]
+    assert "Slurm says FAILED, exit code 1" in crash["text"]
 
 
 def test_a_crash_at_start_is_explained_and_can_be_repaired(

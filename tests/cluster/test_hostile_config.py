@@ -125,8 +125,10 @@ def test_hostile_values_are_refused_and_change_nothing(
         bad = {**stack.entry("other"), "name": label, "local_port": 9, "local_host": "127.0.0.1"}
         stack.write([good, {**bad, key: value}])
 
-        told = "two" if key == "name" else label
-        wait_for("the refusal", lambda told=told, key=key: refused(stack, told, key), 10)
+        reported = "two" if key == "name" else label
+        wait_for(
+            "the refusal", lambda reported=reported, key=key: refused(stack, reported, key), 10
+        )
         assert [each["route_name"] for each in stack.info()["services"]] == [route]
     assert "[emerg]" not in stack.log("nginx").removeprefix(before)
     stack.write([good])
@@ -135,5 +137,5 @@ def test_hostile_values_are_refused_and_change_nothing(
 
 def refused(stack: Stack, label: str, key: str) -> bool:
     error = stack.info()["config_error"] or {"problems": []}
-    told = [problem for problem in error["problems"] if problem["service"].startswith(label)]
-    return bool(told) and all(problem["key"].startswith(key) for problem in told)
+    reported = [problem for problem in error["problems"] if problem["service"].startswith(label)]
+    return bool(reported) and all(problem["key"].startswith(key) for problem in reported)

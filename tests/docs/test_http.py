@@ -72,9 +72,9 @@ def test_the_endpoints_are_flasks_and_nginxs_own() -> None:
             for path in _spelt_out(rule.rule.replace("path:", ""))
         }
     inner = {(method, path) for method, path in served if path.startswith("/_")}
-    told = [(row[0], row[1].strip("`")) for row in rows(section(HTTP, "Endpoints"))]
-    assert told[0] == ("any", "/<route_name>/<api path>")
-    assert set(told[1:]) == served - inner
+    endpoints = [(row[0], row[1].strip("`")) for row in rows(section(HTTP, "Endpoints"))]
+    assert endpoints[0] == ("any", "/<route_name>/<api path>")
+    assert set(endpoints[1:]) == served - inner
     assert "/healthz/nginx" in (ROOT / "nginx/generation.conf.j2").read_text()
 
 
@@ -89,8 +89,8 @@ def _spelt_out(rule: str) -> list[str]:
 def test_every_path_that_nginx_passes_to_flask_is_an_endpoint() -> None:
     source = (ROOT / "nginx/snippets/gateway_paths.conf").read_text()
     passed = re.findall(r"proxy_pass http://control_plane(/\S*);", source)
-    told = [row[1].strip("`") for row in rows(section(HTTP, "Endpoints"))]
-    assert all(any(path.startswith(prefix) for path in told) for prefix in passed)
+    endpoints = [row[1].strip("`") for row in rows(section(HTTP, "Endpoints"))]
+    assert all(any(path.startswith(prefix) for path in endpoints) for prefix in passed)
 
 
 def test_the_fields_of_info_are_documented_and_no_others() -> None:

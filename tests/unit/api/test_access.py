@@ -61,8 +61,8 @@ class Client:
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    told = cast(Any, FakeController())
-    parts = Parts(Snapshot(), told, told, told, told, admin_token=TOKEN, most_held=8)
+    fake = cast(Any, FakeController())
+    parts = Parts(Snapshot(), fake, fake, fake, fake, admin_token=TOKEN, most_held=8)
     made = Client(create_app(parts))
     yield made
     made.close()

@@ -29,12 +29,12 @@ class Controls:
 
     def __init__(self, *, decides: bool = True) -> None:
         self.decides = decides
-        self.told: list[Event] = []
+        self.received: list[Event] = []
         self.suspected: list[str] = []
         self.asked = threading.Semaphore(0)
 
     def ask(self, _route: str, event: Event) -> bool:
-        self.told.append(event)
+        self.received.append(event)
         self.asked.release()
         return self.decides
 
@@ -95,7 +95,7 @@ def test_a_request_waits_until_the_service_is_ready(nginx: Nginx) -> None:
         answer = waiting.result(5)
     assert (answer.status_code, answer.headers["X-Accel-Redirect"]) == (200, "@ready")
     assert float(answer.headers["X-Cold-Start"]) >= 0
-    assert nginx.controls.told == [Demanded("id-1")]
+    assert nginx.controls.received == [Demanded("id-1")]
     assert nginx.snapshot.waiters.held("digits") == 0
 
 
@@ -103,7 +103,7 @@ def test_a_request_that_cannot_wait_still_counts_as_demand(nginx: Nginx) -> None
     answer = nginx.ask(Prefer="wait=0")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.get_json()["state"] == "cold"
-    assert len(nginx.controls.told) == 1
+    assert len(nginx.controls.received) == 1
 
 
 def test_patience_that_is_over_ends_in_503_with_the_state(nginx: Nginx) -> None:
@@ -140,7 +140,7 @@ def test_what_was_sent_is_not_sent_again(nginx: Nginx, method: str, state: State
     assert answer.get_json()["type"].endswith(":broke-off")
     assert "may have been executed" in answer.get_json()["detail"]
     assert "X-Accel-Redirect" not in answer.headers
-    assert (nginx.controls.told, nginx.controls.suspected) == ([], ["digits"])
+    assert (nginx.controls.received, nginx.controls.suspected) == ([], ["digits"])
 
 
 @pytest.mark.parametrize(("method", "sent"), [("POST", "0"), ("GET", "312"), ("HEAD", "312")])

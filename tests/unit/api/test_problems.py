@@ -49,27 +49,27 @@ def test_retry_after_is_whole_seconds_rounded_up(seconds, header) -> None:
 @pytest.mark.parametrize("state", State)
 def test_an_unavailable_service_shows_its_state_reason_and_job(state: State) -> None:
     response = not_served(view(state), NOW)
-    told = body(response)
+    shown = body(response)
     assert response.status_code == 503
-    assert (told["service"], told["state"]) == ("digits", state.value)
-    assert told["reason"] == view(state).record.reason.value
-    assert set(told["job"]) == {"id", "state", "reason", "estimated_start"}
-    assert told["detail"].endswith(".")
+    assert (shown["service"], shown["state"]) == ("digits", state.value)
+    assert shown["reason"] == view(state).record.reason.value
+    assert set(shown["job"]) == {"id", "state", "reason", "estimated_start"}
+    assert shown["detail"].endswith(".")
     assert ("Retry-After" in response.headers) == (state is not State.DISABLED)
-    assert ("failure" in told) == (state is State.FAILED)
+    assert ("failure" in shown) == (state is State.FAILED)
 
 
 def test_a_failed_service_shows_its_job_and_exit_code() -> None:
-    told = body(not_served(view(State.FAILED), NOW))
-    assert told["type"].endswith(":failed")
-    assert told["job"]["id"] == "6"
-    assert told["failure"]["exit_code"] == 3
-    assert told["failure"]["output"] == []
+    shown = body(not_served(view(State.FAILED), NOW))
+    assert shown["type"].endswith(":failed")
+    assert shown["job"]["id"] == "6"
+    assert shown["failure"]["exit_code"] == 3
+    assert shown["failure"]["output"] == []
 
 
 def test_a_service_without_a_job_has_nulls_for_it() -> None:
-    told = body(not_served(view(State.COLD), NOW))
-    assert set(told["job"].values()) == {None}
+    shown = body(not_served(view(State.COLD), NOW))
+    assert set(shown["job"].values()) == {None}
 
 
 @pytest.mark.parametrize(

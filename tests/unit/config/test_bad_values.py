@@ -15,17 +15,17 @@ TABLE = BAD_LOGINS + BAD_SETTINGS
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told", "rule", "suggestion"),
+    ("key", "value", "reported_key", "rule", "suggestion"),
     TABLE,
     ids=[f"{row[0]!a}-{number}" for number, row in enumerate(TABLE)],
 )
 def test_a_bad_value_is_named_with_key_rule_and_nearest_spelling(
-    key: str, value: Any, told: str, rule: str, suggestion: str
+    key: str, value: Any, reported_key: str, rule: str, suggestion: str
 ) -> None:
     found = parsed(file_of(digits(**{key: value})))
     assert isinstance(found, list)
     assert [(problem.key, problem.rule, problem.suggestion) for problem in found] == [
-        (told, rule, suggestion)
+        (reported_key, rule, suggestion)
     ]
     assert key == "name" or found[0].service == "Digits"
 
