@@ -19,7 +19,7 @@ def test_every_line_is_json_if_configured(deployment: Deployment) -> None:
     said = [json.loads(line) for line in deployment.logs().splitlines()]
     events = "\n".join(line["event"] for line in said)
     assert all(line["level"] and line["timestamp"] for line in said)
-    for words in ("nginx and the control plane, at port", "spawned: 'nginx'", "refused"):
+    for words in ("nginx and the control plane at port", "spawned: 'nginx'", "refused"):
         assert words in events
 
 
