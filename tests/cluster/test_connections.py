@@ -227,6 +227,8 @@ def test_a_ready_service_is_waited_for_while_its_login_is_away(
     try:
         for pid in masters_with_key(stack, own_key):
             os.kill(pid, signal.SIGKILL)
+        # A master that is dying still takes connections, and what was sent to it is not repeated.
+        wait_for("they are gone", lambda: not masters_with_key(stack, own_key), 10)
         refused = stack.client.post(f"/{route}/echo", headers={"Prefer": "wait=1"}, content=b"x")
         with ThreadPoolExecutor(1) as pool:
             held = pool.submit(stack.client.post, f"/{route}/echo", content=b"x")

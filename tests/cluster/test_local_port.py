@@ -71,7 +71,7 @@ def test_min_replicas_1_starts_and_restarts_without_a_request(
     route = service(min_replicas=1, timeout=1)
     stack.wait_for_state(route, "ready")
     first = stack.info(route)["replicas"][0]["job_id"]
-    assert "kept running" in stack.info(route)["next"]
+    assert "stays running" in stack.info(route)["next"]
 
     stack.cluster.admin("scancel", first)
 

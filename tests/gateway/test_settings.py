@@ -33,7 +33,7 @@ def test_a_relative_run_dir_is_refused() -> None:
 
 @pytest.mark.parametrize("run_dir", ["/run/a b", "/run/$x", "/run/a;b"])
 def test_a_run_dir_that_nginx_cannot_name_is_refused(run_dir: str) -> None:
-    with pytest.raises(ValueError, match=r"to nginx|dollar"):
+    with pytest.raises(ValueError, match=r"nginx would interpret|dollar"):
         GatewaySettings(run_dir=Path(run_dir))
 
 
