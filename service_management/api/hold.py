@@ -70,16 +70,7 @@ def settled(record: Record | None) -> bool:
 
 
 class Hold:
-    """What happens to a request that nginx could not pass on:
-
-    1. It was sent, and must not be repeated (POST): 502, since it may have been executed.
-    2. Too many are waiting: 503 at once.
-    3. Ask the controller, which starts the service if need be, and wait until it is ready, refused,
-       or the patience is over.
-    4. Ready: nginx sends it, at once the first time. It may come back, four times: then its health
-       is checked, and it waits until a tunnel is there, as for a cold service.
-    5. Not ready, or no tunnel: 503 with the reason and a time.
-    """
+    """See the order of decisions at the top of this module."""
 
     def __init__(
         self,
