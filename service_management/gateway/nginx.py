@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from service_management.atomic_files import symlink_atomically
 from service_management.config import Catalogue
-from service_management.gateway.files import symlink_atomically
 from service_management.gateway.gateway_settings import GatewaySettings
 from service_management.gateway.nginx_master import NginxMaster, complaints
 from service_management.gateway.nginx_program import binary

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from service_management.atomic_files import write_private
 from service_management.config import Service
 
 _LOG = structlog.get_logger(__name__)
@@ -35,7 +36,8 @@ class Reuse:
         """Routes, as of now; remembered."""
         entries = {service.route_name: _digest(service) for service in services}
         found = {self._found.pop() for _ in range(len(self._found))} & entries.keys()
-        known = {route: digest for route, digest in self._read().items() if route in entries}
+        stored = self._read()
+        known = {route: digest for route, digest in stored.items() if route in entries}
         for route in found - known.keys():
             _LOG.warning(
                 "the service closes connections without announcing it: from now on each of its "
@@ -44,7 +46,7 @@ class Reuse:
             )
         kept = {route: digest for route, digest in known.items() if entries[route] == digest}
         kept |= {route: entries[route] for route in found}
-        if kept != self._read():
+        if kept != stored:
             self._write(kept)
         configured = {service.route_name for service in services if not service.keepalive}
         return frozenset(kept.keys() | configured)
@@ -56,10 +58,8 @@ class Reuse:
         return {}
 
     def _write(self, kept: dict[str, str]) -> None:
-        fresh = self._file.with_suffix(".new")
         try:
-            fresh.write_text(json.dumps(kept))
-            fresh.replace(self._file)
+            write_private(self._file, json.dumps(kept))
         except OSError as error:  # found again after the next restart
             _LOG.error("the list of connections not to reuse cannot be written", error=str(error))
 

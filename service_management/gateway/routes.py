@@ -7,8 +7,8 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from service_management.atomic_files import symlink_atomically
 from service_management.config import MOST_CONNECTIONS
-from service_management.gateway.files import symlink_atomically
 
 _NAME = re.compile(r"(?P<route>.+)\.(?P<slot>\d+)\.sock")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from service_management.ssh.local_commands import write_private
+from service_management.atomic_files import write_private
 
 _SECRETS: dict[str, Callable[[], str]] = {
     "ADMIN_TOKEN": lambda: secrets.token_urlsafe(32),

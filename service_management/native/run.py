@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from service_management.atomic_files import write_private
 from service_management.catalogue_source import last_catalogue, read_catalogue
 from service_management.config import Catalogue
 from service_management.gateway import foreground, nginx_program
@@ -20,7 +21,6 @@ from service_management.native import orphan_jobs, supervisor
 from service_management.native.control_plane import cancel_jobs, wait_until_healthy
 from service_management.native.waiting import NativeError, Say, clear_interruption, wait
 from service_management.settings import Settings
-from service_management.ssh.local_commands import write_private
 from service_management.ssh.openssh.openssh_backend import OpenSshBackend
 from service_management.store import Store, refuse_newer
 

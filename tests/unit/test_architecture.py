@@ -22,19 +22,20 @@ PYTHON = sorted(file for top in (PACKAGE, "demo", "tests") for file in (ROOT / t
 # people, and the entrances that put it all together.
 ALLOWED: dict[str, set[str]] = {
     "lifecycle": set(),
+    "atomic_files": set(),
     "config": set(),
     "settings": set(),
-    "ssh": {"config"},
+    "ssh": {"atomic_files", "config"},
     # the values of `lifecycle.job_views` are what Slurm's answers are parsed into
     "slurm": {"lifecycle", "ssh"},
-    "gateway": {"config"},
+    "gateway": {"atomic_files", "config"},
     "host": {"config", "gateway", "settings"},
     "store": {"lifecycle"},
     "usage": {"lifecycle", "gateway", "store", "host"},
     "catalogue_source": {"config", "settings", "store"},
     "controller": {"lifecycle", "ssh", "slurm", "gateway", "config", "host", "store", "usage"},
     "native": {"lifecycle", "ssh", "slurm", "gateway", "host", "settings", "store", "controller"}
-    | {"catalogue_source", "config"},
+    | {"atomic_files", "catalogue_source", "config"},
     "api": {"lifecycle", "ssh", "slurm", "config", "store", "controller", "usage"},
     "app": {"api", "catalogue_source", "config", "controller", "gateway", "host", "lifecycle"}
     | {"settings", "ssh", "store", "usage"},

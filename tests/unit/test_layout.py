@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from service_management import settings
+from service_management.atomic_files import write_private
 from service_management.host import layout
 from service_management.settings import Settings, SettingsError
-from service_management.ssh.local_commands import write_private
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from service_management.atomic_files import write_private
 from service_management.ssh.connection import Forward
 from service_management.ssh.errors import ClusterError, SshError, SshProblem
-from service_management.ssh.local_commands import write_private
 from service_management.ssh.login import require_host, require_port
 from service_management.ssh.openssh.control_master import ControlMaster
 from service_management.ssh.unix_sockets import check_socket, has_listener, make_parent

@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from service_management.atomic_files import write_private
 from service_management.ssh import command_errors
 from service_management.ssh.connection import (
     OUTPUT_LIMIT,
@@ -16,7 +17,7 @@ from service_management.ssh.connection import (
     Result,
 )
 from service_management.ssh.errors import LoginError, SshError, SshProblem
-from service_management.ssh.local_commands import Completed, run_process, write_private
+from service_management.ssh.local_commands import Completed, run_process
 from service_management.ssh.login import Login
 from service_management.ssh.openssh.control_master import CONTROL_TIMEOUT, ControlMaster
 from service_management.ssh.openssh.forwards import Forwards
