@@ -51,3 +51,14 @@ def test_times_are_shown_by_the_wall_clock(harness: Harness) -> None:
     assert shown is not None
     assert shown.record.job is not None
     assert (shown.record.since, shown.record.job.intended_at) == (START - HOUR, START - HOUR)
+
+
+def test_the_start_of_nginx_is_a_wall_time(tmp_path: Path) -> None:
+    """No request could come in before it, so idleness is counted from it."""
+    used = replace(with_job("digits", State.READY, START - 100), last_activity=START - 100)
+    harness = Harness(tmp_path, used)
+    harness.ahead = -HOUR
+    harness.open_since = START - HOUR - 10
+    harness.restore()
+    assert harness.record().last_activity == START - 10
+    harness.close()
