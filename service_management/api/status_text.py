@@ -30,8 +30,8 @@ def _queued_next(view: ServiceSnapshot, now: float) -> str:
     return f"cancelled in {duration(left)} unless a request comes or Slurm starts it"
 
 
-def _starting_next(view: ServiceSnapshot, now: float) -> str:
-    left = view.record.since + view.service.startup_timeout - now
+def _starting_next(view: ServiceSnapshot, _now: float) -> str:
+    left = view.service.startup_timeout - view.record.startup_used
     path = view.service.check_health_path
     return f"ready when it answers {path}; cancelled in {duration(left)} if it does not"
 

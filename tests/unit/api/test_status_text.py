@@ -89,7 +89,7 @@ def test_trouble_with_the_cluster_is_shown_where_it_matters(state: State) -> Non
     ("shown", "expected"),
     [
         (view(State.QUEUED, last_demand=NOW), "cancelled in 60 min unless a request comes"),
-        (view(State.STARTING), "cancelled in 29 min if it does not"),
+        (view(State.STARTING, startup_used=300), "cancelled in 25 min if it does not"),
         (view(State.READY, last_activity=NOW - 540), "cancelled in 60 s unless a request comes"),
         (view(State.READY, inflight=2), "cancelled 10 min after its last request ends"),
         (view(State.READY, min_replicas=1), "stays running (min_replicas)"),
