@@ -17,8 +17,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from service_management.clean_text import output_line
 from service_management.slurm.ask import Ask
-from service_management.slurm.clean_text import output_line
 from service_management.slurm.outcomes import Unknown
 from service_management.slurm.scontrol import sections
 from service_management.slurm.shell import quote

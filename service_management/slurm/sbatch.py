@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from service_management.slurm.clean_text import one_line
+from service_management.clean_text import one_line
 from service_management.slurm.outcomes import (
     Accepted,
     NotSubmitted,

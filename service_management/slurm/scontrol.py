@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from service_management.clean_text import LONGEST_WORD, one_line
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
-from service_management.slurm.clean_text import LONGEST_WORD, one_line
 from service_management.slurm.job_states import bare_state, phase_of
 from service_management.slurm.outcomes import StillThere, Unknown
 from service_management.slurm.shell import MISSING, ask_slurm, quote

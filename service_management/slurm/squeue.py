@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from service_management.clean_text import LONGEST_WORD, one_line
 from service_management.lifecycle.job_views import JobPhase, JobView
-from service_management.slurm.clean_text import LONGEST_WORD, one_line
 from service_management.slurm.job_states import bare_state, phase_of
 from service_management.slurm.outcomes import Unknown
 from service_management.slurm.shell import MISSING, ask_slurm, quote

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service_management.clean_text import LONGEST_WORD, one_line
 from service_management.ssh.connection import OUTPUT_LIMIT
 from service_management.ssh.errors import SshError, SshProblem
 from service_management.ssh.login import Login
@@ -49,7 +50,7 @@ def cut_off(login: Login, envelope: Envelope, stdout: str, stderr: str) -> SshEr
 
 
 def _no_shell(login: Login, output: str) -> str:
-    last = (output.strip().splitlines() or ["no output"])[-1]
+    last = one_line((output.strip().splitlines() or ["no output"])[-1], LONGEST_WORD)
     return (
         f"{login} accepts the login but does not run /bin/sh ({last}). "
         f"The account needs a login shell that runs commands."

@@ -6,11 +6,18 @@
 
 `kind` labels metrics. `text` is for people: what happened, then what to do. What Slurm answers
 is not an exception: see slurm/outcomes.py.
+
+What a login node said, its banner or a line of ssh's, is often part of the text. It steers no
+terminal and no page, and it is short.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+from service_management.clean_text import one_line
+
+LONGEST_ERROR = 1000
 
 
 class SshProblem(StrEnum):
@@ -33,9 +40,9 @@ class ClusterError(Exception):
     """The cluster could not be reached or used."""
 
     def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
         self.kind = kind
-        self.text = text
+        self.text = one_line(text, LONGEST_ERROR)
+        super().__init__(self.text)
 
 
 class LoginError(ClusterError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from service_management.clean_text import LONGEST_WORD, one_line
 from service_management.ssh.errors import SshError, SshProblem
 from service_management.ssh.login import Login
 
@@ -16,7 +17,7 @@ def login_error(login: Login, said: str) -> SshError:
     for pattern, problem, say in _RULES:
         match = re.search(rf"^.*(?:{pattern}).*$", said, re.IGNORECASE | re.MULTILINE)
         if match:
-            line = match[0].strip().rstrip(".")
+            line = one_line(match[0], LONGEST_WORD).rstrip(".")
             return SshError(problem, say(login, said, line))
     text = f"Logging in as {login} failed: {said.strip() or 'ssh gave no reason'}"
     return SshError(SshProblem.UNREACHABLE, text)

@@ -23,11 +23,12 @@ PYTHON = sorted(file for top in (PACKAGE, "demo", "tests") for file in (ROOT / t
 ALLOWED: dict[str, set[str]] = {
     "lifecycle": set(),
     "atomic_files": set(),
+    "clean_text": set(),
     "config": set(),
     "settings": set(),
-    "ssh": {"atomic_files", "config"},
+    "ssh": {"atomic_files", "clean_text", "config"},
     # the values of `lifecycle.job_views` are what Slurm's answers are parsed into
-    "slurm": {"lifecycle", "ssh"},
+    "slurm": {"clean_text", "lifecycle", "ssh"},
     "gateway": {"atomic_files", "config"},
     "host": {"config", "gateway", "settings"},
     "store": {"lifecycle"},

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from service_management.atomic_files import write_private
+from service_management.clean_text import one_line
 from service_management.ssh.connection import Forward
 from service_management.ssh.errors import ClusterError, SshError, SshProblem
 from service_management.ssh.login import require_host, require_port
@@ -97,7 +98,7 @@ class Forwards:
         said = ""
         for first in range(0, len(arguments), PER_CALL):
             done = self.master.control(command, *arguments[first : first + PER_CALL])
-            said = " ".join(done.stderr.split()) or said
+            said = one_line(done.stderr) or said
             if done.exit_code is None:
                 break  # it does not answer, and the next call would wait as long
         return said or "no answer"

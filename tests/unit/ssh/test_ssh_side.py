@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service_management.ssh.call_counts import CallCounts
-from service_management.ssh.errors import SshError, SshProblem
+from service_management.ssh.errors import LONGEST_ERROR, SshError, SshProblem
 from service_management.ssh.login import Login
 from service_management.ssh.login_backoff import Backoff
 from service_management.ssh.login_errors import login_error
@@ -65,6 +65,15 @@ def test_each_message_of_ssh_has_a_kind_and_advice(said, kind, advice) -> None:
     assert (error.problem, error.kind) == (kind, kind.value)
     assert advice in error.text
     assert not error.maybe_ran
+
+
+@pytest.mark.parametrize("said", ["x: Permission denied ", ""])
+def test_what_a_login_says_steers_nothing_and_hides_no_advice(said: str) -> None:
+    error = login_error(LOGIN, f"{said}\x1b[2J\u202e\r{'y' * 10_000}")
+    assert error.text == str(error)
+    assert error.text.isprintable()
+    assert len(error.text) <= LONGEST_ERROR
+    assert not said or error.text.endswith("or correct ssh_key_file.")
 
 
 def test_pauses_double_up_to_a_minute_and_a_success_ends_them() -> None:

@@ -1,8 +1,8 @@
 """Text from the cluster, made safe for logs, pages, terminals and the store. Pure.
 
-A job's output, a job's name, a site's plugin or a drained node's reason can contain anything:
-escape sequences that steer a terminal, bidirectional overrides that reorder a line on a page,
-megabytes without a line break. What people see is stripped of such characters and cut.
+A job's output or name, a site's plugin, a drained node's reason or a login's banner can contain
+anything: escape sequences that steer a terminal, bidirectional overrides that reorder a line on a
+page, megabytes without a line break. What people see is stripped of such characters and cut.
 """
 
 from __future__ import annotations

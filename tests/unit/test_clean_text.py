@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service_management.slurm.clean_text import (
+from service_management.clean_text import (
     LONGEST_LINE,
     LONGEST_SENTENCE,
     one_line,
