@@ -15,7 +15,7 @@ from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.slurm.job_states import bare_state, phase_of
 from service_management.slurm.outcomes import StillThere, Unknown
 from service_management.slurm.shell import MISSING, ask_slurm, quote
-from service_management.slurm.squeue import first_node, parse_time, slurm_unknown
+from service_management.slurm.squeue import first_node, known, parse_time, slurm_unknown
 from service_management.ssh.connection import Result
 
 LOOPBACK = "127.0.0.1"
@@ -126,7 +126,7 @@ def _scontrol_answer(result: Result, mark: str) -> Mapping[str, str] | Unknown |
 def _from_scontrol(job_id: str, fields: Mapping[str, str]) -> JobEnd | StillThere | Unknown:
     state = one_line(bare_state(fields.get("JobState", "")), LONGEST_WORD)
     phase = phase_of(state)
-    node = first_node(_known(fields.get("BatchHost", "") or fields.get("NodeList", "")))
+    node = first_node(known(fields.get("BatchHost", "") or fields.get("NodeList", "")))
     if phase is JobPhase.UNKNOWN:
         return Unknown(f"scontrol shows job {job_id} as {state or 'nothing'}", "slurm")
     if phase is JobPhase.ENDED:
@@ -141,7 +141,7 @@ def _from_sacct(job_id: str, code: str, text: str) -> JobEnd:
     fields = _sacct_fields(code, text)
     if not fields:
         return JobEnd(job_id, "UNKNOWN")
-    state, node = bare_state(fields["State"]), first_node(_known(fields["NodeList"]))
+    state, node = bare_state(fields["State"]), first_node(known(fields["NodeList"]))
     ended = phase_of(state) is JobPhase.ENDED
     # sacct does not tell the output's file; this is sbatch's default.
     output_file = f"{fields['WorkDir']}/slurm-{job_id}.out"
@@ -176,8 +176,4 @@ def _end(job_id: str, state: str, fields: Mapping[str, str], node: str) -> JobEn
 
 
 def _reason(fields: Mapping[str, str]) -> str:
-    return one_line(_known(fields.get("Reason", "")), LONGEST_WORD)
-
-
-def _known(text: str) -> str:
-    return "" if text in ("None", "(null)", "n/a", "N/A", "None assigned", "Unknown") else text
+    return one_line(known(fields.get("Reason", "")), LONGEST_WORD)

@@ -64,8 +64,8 @@ def parse_line(line: str) -> JobView | None:
         name=name,
         state=one_line(bare_state(state), LONGEST_WORD),
         phase=phase_of(state),
-        reason=one_line(_word(reason), LONGEST_WORD),
-        node=first_node(_word(node)),
+        reason=one_line(known(reason), LONGEST_WORD),
+        node=first_node(known(node)),
         estimated_start=parse_time(start),
         end_time=parse_time(end),
     )
@@ -77,6 +77,11 @@ def parse_time(text: str) -> float | None:
         return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
     except ValueError:
         return None
+
+
+def known(text: str) -> str:
+    """Slurm has many words for no value."""
+    return "" if text in _NONE else text
 
 
 def first_node(nodes: str) -> str:
@@ -102,10 +107,6 @@ def slurm_unknown(result: Result, program: str) -> Unknown:
 
 def _squeue() -> str:
     return f"limited squeue --noheader --user=\"$(id -un)\" --format='{_COLUMNS}'"
-
-
-def _word(text: str) -> str:
-    return "" if text in _NONE else text
 
 
 def _latest(views: Sequence[JobView]) -> JobView | None:
