@@ -45,6 +45,14 @@ def store(url: str) -> Iterator[Store]:
     store.close()
 
 
+@pytest.fixture
+def broken(url: str) -> Iterator[Store]:
+    """The same database, on a full disk."""
+    broken = DiskFull(url)
+    yield broken
+    broken.close()
+
+
 def append(logs: Logs, count: int) -> None:
     with logs.settings.counts_log.open("ab") as log:
         log.writelines([line("a") + b"\n"] * count)
@@ -80,27 +88,19 @@ def test_the_log_of_the_previous_version_is_counted_once(store: Store, logs: Log
     assert follower.usage.malformed == 0
 
 
-def test_lines_are_read_again_if_saving_fails(url: str, store: Store, logs: Logs) -> None:
+def test_lines_are_read_again_if_saving_fails(broken: Store, store: Store, logs: Logs) -> None:
     append(logs, 3)
-    broken = DiskFull(url)
     follower = Follower(broken, logs)
-    try:
-        with pytest.raises(OSError, match="No space"):
-            follower.step()
-    finally:
-        broken.close()
+    with pytest.raises(OSError, match="No space"):
+        follower.step()
     assert counted(follower) == 0
     again = Follower(store, logs)
     again.step()
     assert counted(again) == 3
 
 
-def test_nothing_is_written_without_new_lines(url: str, logs: Logs) -> None:
-    broken = DiskFull(url)
-    try:
-        Follower(broken, logs).step()
-    finally:
-        broken.close()
+def test_nothing_is_written_without_new_lines(broken: Store, logs: Logs) -> None:
+    Follower(broken, logs).step()
 
 
 def test_the_last_request_is_known_once_the_log_is_read(store: Store, logs: Logs) -> None:
@@ -117,15 +117,11 @@ def test_the_last_request_is_known_once_the_log_is_read(store: Store, logs: Logs
     assert follower.last_request("a", time.time()) is None  # its lines may still be in a buffer
 
 
-def test_the_last_request_is_unknown_while_saving_fails(url: str, store: Store, logs: Logs) -> None:
+def test_the_last_request_is_unknown_while_saving_fails(broken: Store, logs: Logs) -> None:
     append(logs, 1)
-    broken = DiskFull(url)
     follower = Follower(broken, logs)
-    try:
-        with pytest.raises(OSError, match="No space"):
-            follower.step()
-    finally:
-        broken.close()
+    with pytest.raises(OSError, match="No space"):
+        follower.step()
     assert follower.last_request("a", 0.0) is None
 
 
