@@ -39,9 +39,8 @@ class Parts:
     admin_token: str
     most_held: int
     spool: SpoolGuard | None = None
-    reachable: Callable[[str], bool] = lambda _route: (
-        True
-    )  # a tunnel of the route takes connections
+    # Whether a tunnel of the route takes connections.
+    reachable: Callable[[str], bool] = lambda _route: True
 
 
 def create_app(parts: Parts) -> Flask:

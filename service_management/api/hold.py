@@ -33,7 +33,7 @@ from service_management.api import problems
 from service_management.api.held_request import Held
 from service_management.api.hold_places import HoldPlaces
 from service_management.api.problems import problem
-from service_management.api.status_text import explain
+from service_management.api.status_text import explain, trouble
 from service_management.controller.loop import Controller
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.events import Demanded
@@ -191,10 +191,7 @@ def _gone(client: socket.socket | None) -> bool:
 
 
 def _without_tunnel(view: ServiceSnapshot) -> Response:
-    text = _NOT_EXECUTED
-    if view.trouble:
-        text += f" The cluster does not answer just now: {view.trouble}"
-    about = problems.about(view)
+    text, about = _NOT_EXECUTED + trouble(view), problems.about(view)
     return problem(problems.NOT_READY, text, retry_after=problems.NOT_READY_YET, **about)
 
 

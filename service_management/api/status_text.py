@@ -15,9 +15,12 @@ Sentence = Callable[[ServiceSnapshot, float], str]
 def explain(view: ServiceSnapshot, now: float) -> str:
     """The state, the reason, and why the cluster cannot be reached if it cannot."""
     sentence = _STATES[view.record.state](view, now)
-    if view.trouble and view.record.state is not State.DISABLED:
-        sentence += f" The cluster does not answer at the moment: {view.trouble}"
-    return sentence
+    return sentence if view.record.state is State.DISABLED else sentence + trouble(view)
+
+
+def trouble(view: ServiceSnapshot) -> str:
+    """To be appended to other sentences; empty if the cluster answers."""
+    return view.trouble and f" The cluster does not answer at the moment: {view.trouble}"
 
 
 def upcoming(view: ServiceSnapshot, now: float) -> str:
