@@ -26,6 +26,7 @@ from service_management.gateway import routes
 from service_management.gateway.inflight import InflightSampler, look
 from service_management.gateway.nginx import Nginx
 from service_management.gateway.nginx_master import NginxMaster
+from service_management.gateway.spool_guard import SpoolGuard
 from service_management.host import layout, lock, logs
 from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle.record import Record
@@ -33,7 +34,6 @@ from service_management.settings import Settings
 from service_management.ssh.backends import make_backend
 from service_management.store import Store
 from service_management.usage.follower import Follower, Logs
-from service_management.usage.spool_guard import SpoolGuard
 
 
 @dataclass(frozen=True)

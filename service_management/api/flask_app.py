@@ -19,9 +19,9 @@ from service_management.api.problems import problem
 from service_management.controller.job_output import JobOutputs
 from service_management.controller.loop import Controller
 from service_management.controller.snapshot import Snapshot
+from service_management.gateway.spool_guard import SpoolGuard
 from service_management.store import Store
 from service_management.usage.follower import Follower
-from service_management.usage.spool_guard import SpoolGuard
 
 _LOG = structlog.get_logger(__name__)
 STALLED = 15.0  # seconds without a pass of the controller: not healthy

@@ -17,11 +17,11 @@ from service_management.api.problems import KINDS, NOT_READY, about
 from service_management.config import Problem, Service
 from service_management.controller.job_spec import JobSpec
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
+from service_management.gateway.spool_guard import SpoolLevel
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import Reason, State
 from service_management.ssh.call_counts import LOGINS
 from service_management.store import LogEntry
-from service_management.usage.spool_guard import SpoolLevel
 from service_management.usage.totals import ServiceUsage, UsageTotals
 from tests.docs.pages import ROOT, first_column, read, rows, section
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service_management.usage.spool_guard import SpoolGuard
+from service_management.gateway.spool_guard import SpoolGuard
 from tests.gateway.client import connect
 from tests.gateway.gateway import Gateway
 from tests.gateway.services import service

@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "controller": {"lifecycle", "ssh", "slurm", "gateway", "config", "host", "store", "usage"},
     "native": {"lifecycle", "ssh", "slurm", "gateway", "host", "settings", "store", "controller"}
     | {"atomic_files", "catalogue_source", "config"},
-    "api": {"lifecycle", "ssh", "slurm", "config", "store", "controller", "usage"},
+    "api": {"lifecycle", "ssh", "slurm", "gateway", "config", "store", "controller", "usage"},
     "app": {"api", "catalogue_source", "config", "controller", "gateway", "host", "lifecycle"}
     | {"settings", "ssh", "store", "usage"},
     "cli": {"api", "catalogue_source", "config", "controller", "gateway", "host", "lifecycle"}

@@ -9,8 +9,8 @@ from service_management.api.info import replicas
 from service_management.api.metrics import cluster_metrics, usage_metrics
 from service_management.api.metrics.exposition import CONTENT_TYPE, Family, labels, render, sample
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
+from service_management.gateway.spool_guard import SpoolLevel
 from service_management.lifecycle.states import State
-from service_management.usage.spool_guard import SpoolLevel
 from service_management.usage.start_counters import StartCounters
 from service_management.usage.totals import UsageTotals
 
