@@ -21,6 +21,7 @@ from service_management.controller.job_output import JobOutputs
 from service_management.controller.loop import Controller, Dependencies
 from service_management.controller.records import Records
 from service_management.controller.snapshot import Snapshot
+from service_management.controller.stored_clock import resume_clock
 from service_management.controller.workers import Workers
 from service_management.gateway import routes
 from service_management.gateway.inflight import InflightSampler, look
@@ -28,8 +29,6 @@ from service_management.gateway.nginx import Nginx
 from service_management.gateway.nginx_master import NginxMaster
 from service_management.gateway.spool_guard import SpoolGuard
 from service_management.host import layout, lock, logs
-from service_management.host.steady_clock import SteadyClock
-from service_management.lifecycle.record import Record
 from service_management.settings import Settings
 from service_management.ssh.backends import make_backend
 from service_management.store import Store
@@ -81,7 +80,7 @@ def _stop(parts: Parts) -> None:
 def build(chosen: Settings) -> Parts:
     store, inbox = Store(chosen.database_url), Inbox()
     stored = store.load()
-    clock = _clock(store, stored.values())
+    clock = resume_clock(store, stored.values())
     snapshot = Snapshot(clock)
     records = Records(chosen.identity, chosen.key_dir, stored)
     last_good = last_catalogue(store)
@@ -123,15 +122,6 @@ def build(chosen: Settings) -> Parts:
         spool=SpoolGuard(chosen.spool_dir, gateway.spool_flag),
         reachable=partial(routes.accepts_connections, chosen.run_dir),
     )
-
-
-def _clock(store: Store, records: Iterable[Record]) -> SteadyClock:
-    latest = max((max(r.since, r.last_activity, r.last_demand) for r in records), default=0.0)
-    stored = store.noted("clock")
-    clock = SteadyClock.resume(stored, latest)
-    if clock.to_store() != stored:
-        store.note("clock", clock.to_store())
-    return clock
 
 
 def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueWatcher:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from service_management.config import Service
 from service_management.lifecycle.record import Job
+from service_management.ssh.errors import ClusterError
 from service_management.ssh.login import Login
 
 FIRST_AUTO_PORT, AUTO_PORTS = 20000, 10000  # below Linux's ephemeral range
@@ -67,3 +68,11 @@ def _load(text: str) -> JobSpec:
 
 def spec_of(job: Job) -> JobSpec:
     return _load(job.spec)
+
+
+def has_readable_spec(job: Job) -> bool:
+    """Another version, or another hand, may have written it."""
+    try:
+        return bool(spec_of(job))
+    except (ValueError, ClusterError):
+        return False

@@ -15,7 +15,7 @@ import structlog
 
 from service_management.config import Service
 from service_management.controller.isolation import Isolation
-from service_management.controller.job_spec import JobSpec, spec_of
+from service_management.controller.job_spec import JobSpec, has_readable_spec
 from service_management.lifecycle.actions import Submit
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed
@@ -25,7 +25,6 @@ from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import TEXT, State
 from service_management.lifecycle.transitions import decide
 from service_management.slurm.job_names import job_name
-from service_management.ssh.errors import ClusterError
 from service_management.store import LogEntry
 from service_management.usage.start_counters import StartCounters
 
@@ -64,7 +63,11 @@ class Changes:
 
 class Records:
     def __init__(self, identity: str, key_dir: Path, records: Mapping[str, Record]) -> None:
-        self._unreadable = {r: record for r, record in records.items() if not _readable(record)}
+        self._unreadable = {
+            route: record
+            for route, record in records.items()
+            if record.job and not has_readable_spec(record.job)
+        }
         self._all = {r: record for r, record in records.items() if r not in self._unreadable}
         self._active = {route: record for route, record in self._all.items() if record.active}
         self.services: dict[str, Service] = {}
@@ -204,13 +207,6 @@ class Records:
             self._active[route] = record
         else:
             self._active.pop(route, None)
-
-
-def _readable(record: Record) -> bool:
-    try:
-        return record.job is None or bool(spec_of(record.job))
-    except (ValueError, ClusterError):
-        return False
 
 
 def _policy(service: Service) -> Policy:

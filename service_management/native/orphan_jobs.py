@@ -3,13 +3,13 @@ say which. It takes the controller's lock, because it is the store's only writer
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from service_management.controller.job_spec import spec_of
+from service_management.controller.job_spec import has_readable_spec, spec_of
+from service_management.controller.stored_clock import resume_clock
 from service_management.host import lock
 from service_management.lifecycle import events as ev
 from service_management.lifecycle import policy
@@ -25,21 +25,21 @@ from service_management.slurm.client import SlurmClient
 from service_management.slurm.job_names import parse_job_name
 from service_management.slurm.outcomes import Unknown
 from service_management.ssh.backends import make_backend
-from service_management.ssh.connection import SshBackend
 from service_management.ssh.errors import ClusterError
 from service_management.ssh.login import Login
 from service_management.store import Store
 
 T = TypeVar("T")
+Now = Callable[[], float]  # the controller's clock
 GONE_SECONDS, LOOK_EVERY = 30.0, 0.5
 LOCK_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
 class Left:
-    """What could not be cancelled at one login, and why."""
+    """What could not be cancelled, and why."""
 
-    login: Login
+    where: str
     records: tuple[Record, ...]
     trouble: str
 
@@ -50,7 +50,7 @@ class Left:
         )
         name = jobs[0].name.partition(".")[0] if jobs else ""
         return (
-            f"{self.login}: {self.trouble} Jobs that may still run there: {names}. Look with "
+            f"{self.where}: {self.trouble} Jobs that may still run there: {names}. Look with "
             f"`squeue --me -o '%i %j' | grep {name}.`, cancel with `scancel <id>`."
         )
 
@@ -62,50 +62,60 @@ def cancel(chosen: Settings, say: Say) -> list[Left]:
     lock.take(chosen.state_dir / "controller.lock", LOCK_SECONDS)
     store = Store(chosen.database_url)
     try:
-        records = [record for record in store.load().values() if record.active]
-        return _cancel_recorded(chosen, store, records, say) if records else []
+        stored = store.load().values()
+        clock = resume_clock(store, stored)
+        records = [record for record in stored if record.active]
+        return _cancel_recorded(chosen, store, clock.now, records, say) if records else []
     finally:
         store.close()
 
 
 def _cancel_recorded(
-    chosen: Settings, store: Store, records: Sequence[Record], say: Say
+    chosen: Settings, store: Store, now: Now, records: Sequence[Record], say: Say
 ) -> list[Left]:
     say(f"cancelling over SSH, from the store's records: {', '.join(r.route for r in records)}")
     backend = make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir)
-    logins = _by_login(records)
+    logins, unreadable = _by_login(records)
 
     def cancel_at(login: Login) -> Left | None:
-        return _cancel_at_login(backend, chosen.identity, login, logins[login], say)
+        jobs = [record.job for record in logins[login] if record.job]
+        try:
+            client = SlurmClient(backend.connection(login))
+            trouble = _still_there(Sweep(client, chosen.identity, jobs, now), say)
+        except ClusterError as error:
+            trouble = error.text
+        return Left(str(login), logins[login], trouble) if trouble else None
 
-    with ThreadPoolExecutor(len(logins)) as pool:
+    with ThreadPoolExecutor(max(1, len(logins))) as pool:
         left = [one for one in pool.map(cancel_at, logins) if one]
+    if unreadable:
+        left.append(Left("an unknown login", unreadable, "The store's record cannot be read."))
     stuck = {record.route for one in left for record in one.records}
-    _settle(store, [record for record in records if record.route not in stuck])
+    _settle(store, now(), [record for record in records if record.route not in stuck])
     return left
 
 
-def _by_login(records: Sequence[Record]) -> dict[Login, tuple[Record, ...]]:
+def _by_login(
+    records: Sequence[Record],
+) -> tuple[dict[Login, tuple[Record, ...]], tuple[Record, ...]]:
+    """And those whose login cannot be told."""
     found: dict[Login, tuple[Record, ...]] = {}
+    unreadable: tuple[Record, ...] = ()
     for record in records:
-        if record.job is not None:
+        if record.job is None:
+            continue
+        if has_readable_spec(record.job):
             login = spec_of(record.job).login
             found[login] = (*found.get(login, ()), record)
-    return found
+        else:
+            unreadable = (*unreadable, record)
+    return found, unreadable
 
 
-def _cancel_at_login(
-    backend: SshBackend, identity: str, login: Login, records: tuple[Record, ...], say: Say
-) -> Left | None:
-    jobs = [record.job for record in records if record.job]
-    try:
-        sweep = Sweep(SlurmClient(backend.connection(login)), identity, jobs)
-        if wait(sweep.done, sweep.patience + GONE_SECONDS, sweep.what, say, LOOK_EVERY):
-            return None
-    except ClusterError as error:
-        return Left(login, records, error.text)
-    still = f"They were cancelled, but are still there after {GONE_SECONDS:.0f} s."
-    return Left(login, records, still)
+def _still_there(sweep: Sweep, say: Say) -> str:
+    if wait(sweep.done, sweep.patience + GONE_SECONDS, sweep.what, say, LOOK_EVERY):
+        return ""
+    return f"They were cancelled, but are still there after {GONE_SECONDS:.0f} s."
 
 
 class Sweep:
@@ -113,14 +123,14 @@ class Sweep:
     under way when the controller ended may take effect until SUBMIT_SETTLED seconds after its
     intent."""
 
-    def __init__(self, client: SlurmClient, identity: str, jobs: Sequence[Job]) -> None:
-        self._client, self._identity = client, identity
-        late, now = [job for job in jobs if not job.job_id], time.time()
+    def __init__(self, client: SlurmClient, identity: str, jobs: Sequence[Job], now: Now) -> None:
+        self._client, self._identity, self._now = client, identity, now
+        late, begun = [job for job in jobs if not job.job_id], now()
         self._unseen = {job.name for job in late}
         self._settled = max(
-            (min(job.intended_at, now) + policy.SUBMIT_SETTLED for job in late), default=now
+            (min(job.intended_at, begun) + policy.SUBMIT_SETTLED for job in late), default=begun
         )
-        self.patience = max(0.0, self._settled - now)
+        self.patience = max(0.0, self._settled - begun)
 
     @property
     def what(self) -> str:
@@ -133,7 +143,7 @@ class Sweep:
         self._unseen -= {view.name for view in views}
         ours = [view.job_id for view in views if _ours(view, self._identity)]
         _answered(self._client.cancel(ours))
-        return not ours and (not self._unseen or time.time() >= self._settled)
+        return not ours and (not self._unseen or self._now() >= self._settled)
 
 
 def _answered(outcome: T | Unknown) -> T:
@@ -147,8 +157,8 @@ def _ours(view: JobView, identity: str) -> bool:
     return name is not None and name.prefix == identity and view.phase is not JobPhase.ENDED
 
 
-def _settle(store: Store, records: Sequence[Record]) -> None:
-    settled = {record.route: settle(record, time.time()) for record in records}
+def _settle(store: Store, now: float, records: Sequence[Record]) -> None:
+    settled = {record.route: settle(record, now) for record in records}
     kept = [record for record in settled.values() if record is not None]
     store.save(kept, [route for route, record in settled.items() if record is None])
 

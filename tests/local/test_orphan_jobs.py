@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from pathlib import Path
 
@@ -14,18 +15,31 @@ from service_management.controller.job_spec import JobSpec
 from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.states import State
 from service_management.native import orphan_jobs
+from service_management.settings import Settings
 from service_management.ssh.login import Login
 from service_management.store import Store
 from tests.stack.stack import free_port
 
 
-def test_down_reads_the_store_once_it_has_the_lock(tmp_path: Path) -> None:
+@pytest.fixture
+def chosen(tmp_path: Path) -> Settings:
+    places = {name: str(tmp_path / name[0]) for name in ("RUN_DIR", "STATE_DIR", "SPOOL_DIR")}
+    return settings.parse({**settings.DEFAULTS, **places}, tmp_path)
+
+
+@pytest.fixture
+def store(chosen: Settings) -> Iterator[Store]:
+    store = Store(chosen.database_url)
+    yield store
+    store.close()
+
+
+def test_down_reads_the_store_once_it_has_the_lock(
+    chosen: Settings, store: Store, tmp_path: Path
+) -> None:
     """A submission that the ending control plane stores meanwhile is cancelled too."""
     key = tmp_path / "key"
     key.touch(0o600)
-    places = {name: str(tmp_path / name[0]) for name in ("RUN_DIR", "STATE_DIR", "SPOOL_DIR")}
-    chosen = settings.parse({**settings.DEFAULTS, **places}, tmp_path)
-    store = Store(chosen.database_url)
     login = Login("alice", "127.0.0.1", free_port(), str(key))
     job = Job("io-x.r.0.8000.abc", 8000, time.time(), JobSpec(login, "run.sh", 8000).dump(), "7")
     with (chosen.state_dir / "controller.lock").open("w") as held, ThreadPoolExecutor(1) as pool:
@@ -36,4 +50,12 @@ def test_down_reads_the_store_once_it_has_the_lock(tmp_path: Path) -> None:
         store.save([Record("r", State.QUEUED, job=job)])
         fcntl.flock(held, fcntl.LOCK_UN)
         assert [str(left).count("7 (io-x.r.0.8000.abc)") for left in cancelling.result(60)] == [1]
-    store.close()
+
+
+def test_down_names_the_jobs_whose_record_it_cannot_read(chosen: Settings, store: Store) -> None:
+    job = Job("io-x.r.0.8000.abc", 8000, time.time(), "not a spec", "7")
+    store.save([Record("r", State.READY, job=job)])
+    (left,) = orphan_jobs.cancel(chosen, print)
+    assert "cannot be read" in str(left)
+    assert "7 (io-x.r.0.8000.abc)" in str(left)
+    assert store.load()["r"].job == job

@@ -38,16 +38,21 @@ class Cluster:
 
 
 def sweep(cluster: Cluster, *jobs: Job) -> Sweep:
-    return Sweep(SlurmClient(cast(Connection, cluster), squeue_interval=0), "io-x", jobs)
+    """By a clock that runs an hour behind the wall clock, which has been set."""
+    return Sweep(SlurmClient(cast(Connection, cluster), squeue_interval=0), "io-x", jobs, now)
+
+
+def now() -> float:
+    return time.time() - 3600
 
 
 def under_way(seconds_ago: float) -> Job:
-    return Job(NAME, 8000, time.time() - seconds_ago)
+    return Job(NAME, 8000, now() - seconds_ago)
 
 
 def test_a_job_with_an_id_is_cancelled_until_it_is_gone() -> None:
     cluster = Cluster([SHOWN, NOTHING])
-    cancelling = sweep(cluster, Job(NAME, 8000, time.time(), job_id="7"))
+    cancelling = sweep(cluster, Job(NAME, 8000, now(), job_id="7"))
     assert (cancelling.patience, cancelling.done(), cancelling.done()) == (0.0, False, True)
     assert cluster.cancelled == ["7"]
 
