@@ -1,4 +1,4 @@
-"""The clock of this boot, kept in the store: whoever writes the records measures on its scale."""
+"""The clock of this boot, kept in the store: what writes records measures on its scale."""
 
 from __future__ import annotations
 

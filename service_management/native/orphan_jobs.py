@@ -98,7 +98,7 @@ def _cancel_recorded(
 def _by_login(
     records: Sequence[Record],
 ) -> tuple[dict[Login, tuple[Record, ...]], tuple[Record, ...]]:
-    """And those whose login cannot be told."""
+    """And those whose login is not known."""
     found: dict[Login, tuple[Record, ...]] = {}
     unreadable: tuple[Record, ...] = ()
     for record in records:

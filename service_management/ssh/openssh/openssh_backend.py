@@ -11,18 +11,18 @@ from service_management.atomic_files import write_private
 from service_management.ssh import command_errors
 from service_management.ssh.connection import (
     OUTPUT_LIMIT,
-    SESSIONS,
     SOCKET_MASK,
     Forward,
     Result,
 )
-from service_management.ssh.errors import LoginError, SshError, SshProblem
+from service_management.ssh.errors import LoginError, SshError
 from service_management.ssh.local_commands import Completed, run_process
 from service_management.ssh.login import Login
 from service_management.ssh.openssh.control_master import CONTROL_TIMEOUT, ControlMaster
 from service_management.ssh.openssh.forwards import Forwards
 from service_management.ssh.openssh.ssh_config import SHARED, LoginFiles, render_config
 from service_management.ssh.script_envelope import REMOTE_COMMAND, Envelope
+from service_management.ssh.sessions import Sessions
 from service_management.ssh.unix_sockets import LONGEST_PATH, has_listener
 
 # What ssh prints when it found no master and fell back to `ProxyCommand false`.
@@ -38,7 +38,7 @@ class OpenSshConnection:
         self._files = files
         self._master = ControlMaster(login, files)
         self._tunnels = Forwards(self._master)
-        self._sessions = threading.BoundedSemaphore(SESSIONS)
+        self._sessions = Sessions(login)
 
     @property
     def login(self) -> Login:
@@ -50,13 +50,7 @@ class OpenSshConnection:
         return self._files.config
 
     def run(self, script: str, timeout: float) -> Result:
-        deadline = time.monotonic() + timeout
-        if not self._sessions.acquire(timeout=timeout):
-            raise command_errors.all_sessions_busy(self._login, SESSIONS)
-        try:
-            return self._run_on_live_master(script, deadline)
-        finally:
-            self._sessions.release()
+        return self._sessions.run(lambda deadline: self._run(script, deadline), timeout)
 
     def open_tunnels(self, forwards: Sequence[Forward]) -> dict[Path, SshError]:
         self._master.ensure()
@@ -78,25 +72,12 @@ class OpenSshConnection:
     def close(self) -> None:
         self._master.stop()
 
-    def _run_on_live_master(self, script: str, deadline: float) -> Result:
-        """Try once more where the master had ended before the script started."""
-        try:
-            return self._run(script, self._ensure(deadline))
-        except SshError as error:
-            if error.problem is not SshProblem.MASTER_LOST or error.maybe_ran:
-                raise
-        return self._run(script, self._ensure(deadline))
-
-    def _ensure(self, deadline: float) -> float:
-        """The seconds left for the script; logging in does not count."""
-        left = deadline - time.monotonic()
+    def _run(self, script: str, deadline: float) -> Result:
+        left = max(deadline - time.monotonic(), 0.1)  # logging in does not count
         self._master.ensure()
-        return max(left, 0.1)
-
-    def _run(self, script: str, timeout: float) -> Result:
         envelope = Envelope.around(script)
         argv = ["ssh", "-F", str(self._files.config), "-T", SHARED, REMOTE_COMMAND]
-        done = run_process(argv, envelope.text(), timeout, OUTPUT_LIMIT)
+        done = run_process(argv, envelope.text(), left, OUTPUT_LIMIT)
         result = envelope.open(done.stdout, done.stderr)
         if result is None:
             raise self._failure(envelope, done)

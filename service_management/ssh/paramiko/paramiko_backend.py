@@ -11,7 +11,7 @@ from pathlib import Path
 from paramiko import Channel, ChannelException, SSHException
 
 from service_management.ssh import command_errors
-from service_management.ssh.connection import SESSIONS, SOCKET_MASK, Forward, Result
+from service_management.ssh.connection import SOCKET_MASK, Forward, Result
 from service_management.ssh.errors import ClusterError, SshError, SshProblem
 from service_management.ssh.login import Login
 from service_management.ssh.login_backoff import Backoff
@@ -26,6 +26,7 @@ from service_management.ssh.paramiko.session import (
     open_session,
 )
 from service_management.ssh.script_envelope import Envelope
+from service_management.ssh.sessions import Sessions
 
 _END_SHOWS = 1.0  # s; a session that ends closes its channels a moment before it is marked as ended
 
@@ -39,7 +40,7 @@ class ParamikoConnection:
         self._login = login
         self._known_hosts, self._silence = known_hosts, silence
         self._tunnels = ParamikoTunnels(socket_mask)
-        self._sessions = threading.BoundedSemaphore(SESSIONS)
+        self._sessions = Sessions(login)
         self._backoff = Backoff(time.monotonic)
         self._starting = threading.Lock()
         self._session: Session | None = None
@@ -49,13 +50,7 @@ class ParamikoConnection:
         return self._login
 
     def run(self, script: str, timeout: float) -> Result:
-        deadline = time.monotonic() + timeout
-        if not self._sessions.acquire(timeout=timeout):
-            raise command_errors.all_sessions_busy(self._login, SESSIONS)
-        try:
-            return self._run_on_live_session(script, deadline)
-        finally:
-            self._sessions.release()
+        return self._sessions.run(lambda deadline: self._run(script, deadline), timeout)
 
     def open_tunnels(self, forwards: Sequence[Forward]) -> dict[Path, SshError]:
         transport, failed = self._ensure().transport, {}
@@ -106,15 +101,6 @@ class ParamikoConnection:
         attend(session.transport, self._silence)
         self._tunnels.drop(session.transport)
         session.close()
-
-    def _run_on_live_session(self, script: str, deadline: float) -> Result:
-        """Try once more where the session had ended before the script started."""
-        try:
-            return self._run(script, deadline)
-        except SshError as error:
-            if error.problem is not SshProblem.MASTER_LOST or error.maybe_ran:
-                raise
-        return self._run(script, deadline)
 
     def _run(self, script: str, deadline: float) -> Result:
         left = max(deadline - time.monotonic(), 0.1)  # logging in does not count
