@@ -6,6 +6,8 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
 
 import structlog
 from flask import Flask, Response, g, jsonify, render_template, request
@@ -25,6 +27,9 @@ from service_management.usage.follower import Follower
 
 _LOG = structlog.get_logger(__name__)
 STALLED = 15.0  # seconds without a pass of the controller: not healthy
+# Part of the page itself: at a service's `local_port` every path is the service's own, and a
+# browser that asked for an icon there would start the service.
+ICON = "data:image/svg+xml," + quote((Path(__file__).parent / "templates/icon.svg").read_text())
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def create_app(parts: Parts) -> Flask:
     _inner(app, parts)
     _pages(app, parts)
     app.before_request(Access(parts.admin_token).check)
-    app.context_processor(_script_nonce)
+    app.context_processor(_page_values)
     app.after_request(_for_browsers)
     app.register_blueprint(
         admin.blueprint(parts.controller, parts.snapshot, parts.outputs, parts.store)
@@ -67,15 +72,16 @@ def _for_browsers(response: Response) -> Response:
     policy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     if response.mimetype == "text/html":
         script = f"'nonce-{g.script_nonce}'" if "script_nonce" in g else "'none'"
-        policy += f"; script-src {script}; style-src 'unsafe-inline'; connect-src 'self'"
+        policy += f"; script-src {script}; style-src 'unsafe-inline'"
+        policy += "; img-src data:; connect-src 'self'"
     response.headers["Content-Security-Policy"] = policy
     return response
 
 
-def _script_nonce() -> dict[str, str]:
-    """For templates: only a script with this attribute runs."""
+def _page_values() -> dict[str, str]:
+    """For templates: only a script with this nonce runs."""
     g.script_nonce = secrets.token_urlsafe(16)
-    return {"script_nonce": g.script_nonce}
+    return {"script_nonce": g.script_nonce, "icon": ICON}
 
 
 def _inner(app: Flask, parts: Parts) -> None:

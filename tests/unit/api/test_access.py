@@ -6,6 +6,8 @@ import re
 import socket
 from collections.abc import Iterator
 from typing import Any, cast
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
 
 import pytest
 from flask import Flask, Response
@@ -199,6 +201,14 @@ def test_no_page_can_be_framed_or_mistaken_for_another_type(client: Client, path
     headers = client.call(path, over=client.unix).headers
     assert (headers["X-Frame-Options"], headers["X-Content-Type-Options"]) == ("DENY", "nosniff")
     assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def test_the_icon_is_part_of_the_page(client: Client) -> None:
+    """A browser that asks for none starts no service at a `local_port`."""
+    page = client.call("/", over=client.unix)
+    (icon,) = re.findall(r'<link rel="icon" href="data:image/svg\+xml,([^"]+)">', page.text)
+    assert ET.fromstring(unquote(icon)).tag.endswith("svg")
+    assert "img-src data:;" in page.headers["Content-Security-Policy"]
 
 
 def test_only_the_pages_own_script_runs(client: Client) -> None:
