@@ -1,4 +1,4 @@
-"""What docs/operator.md says about failing first calls, and about restricted keys."""
+"""What the documentation says about failing first calls, and about restricted keys."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.docs.pages import rows, section, ticked
 from tests.stack.stack import Stack
 from tests.stack.waiting import wait_for
 
-PAGE = "docs/operator.md"
+GUIDE, TROUBLESHOOTING = "docs/operator.md", "docs/troubleshooting.md"
 FIXED_PORT = 18999
 
-# What is wrong → the sentence in the page's table.
+# What is wrong → the sentence in the troubleshooting page.
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "user": ({"ssh_username": "nobody-here"}, "does not accept the key"),
     "port": ({"ssh_port": 1}, "refused the connection to port"),
@@ -33,12 +33,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def sentences() -> list[str]:
-    return [
-        line for row in rows(section(PAGE, "What SSH and Slurm say")) for line in ticked(row[0])
-    ]
+    table = rows(section(TROUBLESHOOTING, "What SSH and Slurm say"))
+    return [line for row in table for line in ticked(row[0])]
 
 
-def test_first_call_errors_are_explained_as_in_the_guide(stack: Stack, tmp_path: Path) -> None:
+def test_first_call_errors_are_explained(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     entries = []
     for name, (keys, _) in MISTAKES.items():
@@ -66,7 +65,7 @@ def _first_call(stack: Stack) -> Callable[[str], dict[str, Any]]:
 
 
 def key_options() -> list[str]:
-    options = [ticked(row[0])[0] for row in rows(section(PAGE, "What the key can do"))]
+    options = [ticked(row[0])[0] for row in rows(section(GUIDE, "What the key can do"))]
     return [option.replace("8000", str(FIXED_PORT)) for option in options]
 
 

@@ -10,8 +10,11 @@ import pytest
 from tests.docs.pages import ROOT, rows, section, ticked
 
 OURS = (
-    ("docs/operations.md", "control.log"),
-    ("docs/operator.md", "When the first call fails"),
+    ("docs/troubleshooting.md", "The gateway does not start"),
+    ("docs/troubleshooting.md", "The configuration is refused"),
+    ("docs/troubleshooting.md", "A service that is not ready"),
+    ("docs/troubleshooting.md", "What SSH and Slurm say"),
+    ("docs/troubleshooting.md", "control.log"),
 )
 FOREIGN = (
     "Could not resolve hostname",

@@ -11,6 +11,7 @@ from service_management.lifecycle.states import Reason, State
 from tests.docs.pages import ROOT, fences, first_column, read, rows, section, ticked
 
 LIFECYCLE, ERRORS = "docs/lifecycle.md", "docs/errors.md"
+TROUBLESHOOTING = "docs/troubleshooting.md"
 
 
 def test_the_states_are_the_states() -> None:
@@ -38,10 +39,8 @@ def test_a_reason_names_states_that_exist_and_says_what_it_means(row: list[str])
 
 
 def test_the_problems_of_the_control_plane_are_its_kinds() -> None:
-    table = {
-        row[0].strip("`"): row[1] for row in rows(section(ERRORS, "Errors of the control plane"))
-    }
-    assert table == {kind.name: str(kind.status) for kind in KINDS}
+    table = [tuple(row) for row in rows(section(ERRORS, "Errors of the control plane"))]
+    assert table == [(f"`{kind.name}`", str(kind.status), kind.title) for kind in KINDS]
     assert PREFIX in read(ERRORS)
 
 
@@ -52,8 +51,10 @@ def test_the_problems_of_nginx_are_its_error_documents() -> None:
     assert table == made
 
 
-def test_every_problem_says_when_and_what_to_do() -> None:
-    for heading in ("Errors of the control plane", "Errors of nginx"):
-        for row in rows(section(ERRORS, heading)):
-            assert len(row) == 4
-            assert all(row)
+def test_every_problem_has_a_cause_and_what_to_do() -> None:
+    kinds = rows(section(ERRORS, "Errors of the control plane"))
+    expected = [f"{status} `{title}`" for _kind, status, title in kinds]
+    expected += [f"{status} {title}" for title, status in rows(section(ERRORS, "Errors of nginx"))]
+    explained = rows(section(TROUBLESHOOTING, "An error answer"))
+    assert [row[0] for row in explained] == expected
+    assert all(len(row) == 3 and all(row) for row in explained)
