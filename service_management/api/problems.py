@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response
 
-from service_management.api.status_text import explain
+from service_management.api.status_text import explain_alone
 from service_management.config.config_problem import nearest
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State
@@ -106,7 +106,7 @@ def not_served(view: ServiceSnapshot, now: float) -> Response:
     """Why this service does not answer now, with its job and when to try again."""
     kind = _OF_STATE.get(view.record.state, NOT_READY)
     wait = retry_after(view, now)
-    return problem(kind, explain(view, now), retry_after=wait, **about(view))
+    return problem(kind, explain_alone(view, now), retry_after=wait, **about(view))
 
 
 def about(view: ServiceSnapshot) -> dict[str, Any]:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 
 from service_management.controller.snapshot import ServiceSnapshot
 from service_management.lifecycle.states import TEXT, Reason, State
 from service_management.slurm.reasons import explain_pending
+from service_management.time_text import at_most, duration, moment
 
 Sentence = Callable[[ServiceSnapshot, float], str]
 
 
 def explain(view: ServiceSnapshot, now: float) -> str:
-    """The state, the reason, and why the cluster cannot be reached if it cannot."""
+    """The state, the reason, and why the cluster cannot be reached if it cannot. What happens next
+    is in `upcoming`, and is not said here."""
     sentence = _STATES[view.record.state](view, now)
-    return sentence if view.record.state is State.DISABLED else sentence + trouble(view)
+    said = view.record.state is State.DISABLED or view.trouble.rstrip(".") in sentence
+    return sentence if said else sentence + trouble(view)
+
+
+def explain_alone(view: ServiceSnapshot, now: float) -> str:
+    """Where it is all that a client gets: with what a next request would do."""
+    sentence = explain(view, now)
+    if view.record.state in (State.QUEUED, State.STARTING, State.READY, State.DISABLED):
+        return sentence
+    return f"{sentence} Next: {upcoming(view, now)}."
 
 
 def trouble(view: ServiceSnapshot) -> str:
@@ -30,18 +40,18 @@ def upcoming(view: ServiceSnapshot, now: float) -> str:
 
 def _queued_next(view: ServiceSnapshot, now: float) -> str:
     left = view.record.last_demand + view.service.queue_timeout - now
-    return f"cancelled in {duration(left)} unless a request comes or Slurm starts it"
+    return f"cancelled in {at_most(left)} unless a request comes or Slurm starts it"
 
 
 def _starting_next(view: ServiceSnapshot, _now: float) -> str:
     left = view.service.startup_timeout - view.record.startup_used
     path = view.service.check_health_path
-    return f"ready when it answers {path}; cancelled in {duration(left)} if it does not"
+    return f"ready when it answers {path}; cancelled in {at_most(left)} if it does not"
 
 
 def _failed_next(view: ServiceSnapshot, now: float) -> str:
     left = view.record.retry_at - now
-    when = f", in {duration(left)} at the earliest" if left > 0 else ""
+    when = f", in {at_most(left)} at the earliest" if left > 0 else ""
     return f"the next request tries again{when}"
 
 
@@ -54,31 +64,21 @@ def _ready_next(view: ServiceSnapshot, now: float) -> str:
     if view.service.min_replicas > 0:
         return "stays running (min_replicas)"
     if view.inflight:
-        return f"cancelled {duration(view.service.timeout)} after its last request ends"
+        return f"cancelled {at_most(view.service.timeout)} after its last request ends"
     left = view.record.last_activity + view.service.timeout - now
-    return f"cancelled in {duration(left)} unless a request comes"
-
-
-def duration(seconds: float) -> str:
-    whole = max(0, round(seconds))
-    if whole < 120:
-        return f"{whole} s"
-    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
+    return f"cancelled in {at_most(left)} unless a request comes"
 
 
 def _queued(view: ServiceSnapshot, now: float) -> str:
     job = view.record.job
     if job is None or not job.job_id:
         return "The job is being submitted to Slurm."
-    reason = explain_pending(job.slurm_reason) if job.slurm_reason else TEXT[Reason.WAITING]
-    text = f"Job {job.job_id} is waiting in Slurm's queue: {reason.rstrip('.')}."
-    if job.estimated_start:
-        at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(job.estimated_start))
-        left = duration(job.estimated_start - now)
-        text += f" Slurm expects to start it at {at} (in {left})."
-    else:
-        text += " Slurm gives no estimate of its start."
-    return text
+    reason = f": {explain_pending(job.slurm_reason).rstrip('.')}" if job.slurm_reason else ""
+    text = f"Job {job.job_id} is waiting in Slurm's queue{reason}."
+    if not job.estimated_start:
+        return f"{text} Slurm gives no estimate of its start."
+    left, at = at_most(job.estimated_start - now), moment(job.estimated_start, now)
+    return f"{text} Slurm expects to start it in {left}, at {at}."
 
 
 def _starting(view: ServiceSnapshot, now: float) -> str:
@@ -90,28 +90,25 @@ def _starting(view: ServiceSnapshot, now: float) -> str:
     return f"{what} for {age}; the service does not answer its health path {path} yet."
 
 
-def _failed(view: ServiceSnapshot, now: float) -> str:
-    failure, left = view.record.last_failure, view.record.retry_at - now
-    text = (failure.text if failure else TEXT[view.record.reason]).rstrip(".") + "."
-    text = text[0].upper() + text[1:]
-    return text + (f" It can be tried again in {duration(left)}." if left > 0 else "")
+def _failed(view: ServiceSnapshot, _now: float) -> str:
+    failure, own = view.record.last_failure, TEXT[view.record.reason]
+    text = (failure.text if failure else own).rstrip(".") + "."
+    # Only a sentence of this project: what Slurm or ssh said may begin with a login or a path.
+    return text[0].upper() + text[1:] if text.startswith(own) else text
 
 
 _STATES: Mapping[State, Sentence] = {
-    State.COLD: lambda _view, _now: "The service is not running; a request starts it.",
+    State.COLD: lambda _view, _now: "The service is not running.",
     State.QUEUED: _queued,
     State.STARTING: _starting,
     State.READY: lambda _view, _now: "The service is ready.",
-    State.DRAINING: lambda view, _now: (
-        f"The service's job is ending: {TEXT[view.record.reason]}."
-        + (" The service is started again when the job has ended." if view.record.again else "")
-    ),
+    State.DRAINING: lambda view, _now: f"The service's job is ending: {TEXT[view.record.reason]}.",
     State.FAILED: _failed,
     State.DISABLED: lambda _view, _now: "An operator has disabled this service.",
 }
 
 _NEXT: Mapping[State, Sentence] = {
-    State.COLD: lambda _view, _now: "the next request starts a job",
+    State.COLD: lambda _view, _now: "the next request starts it",
     State.QUEUED: _queued_next,
     State.STARTING: _starting_next,
     State.READY: _ready_next,

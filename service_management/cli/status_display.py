@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from service_management.api.status_text import duration
+from service_management.time_text import duration
 
 STYLES = {
     "ready": "green",

@@ -202,6 +202,10 @@ def _failure(record: Record, event: JobOver, reason: Reason, context: Context) -
     )
 
 
+# Slurm's reasons that repeat the state, the signal or the exit code.
+_SAID_BY_STATE = {"None", "NonZeroExitCode", "OutOfMemory", "RaisedSignal", "TimeLimit"}
+
+
 def sentence(end: JobEnd, reason: Reason) -> str:
     """One line for people: which job, how it ended, and Slurm's own reason where there is one."""
     how = f"Slurm says {end.state}"
@@ -209,7 +213,7 @@ def sentence(end: JobEnd, reason: Reason) -> str:
         how += f", killed by signal {end.signal}"
     elif end.exit_code is not None:
         how += f", exit code {end.exit_code}"
-    if end.reason and end.reason != "None":
+    if end.reason and end.reason not in _SAID_BY_STATE:
         how += f" ({end.reason})"
     return f"{st.TEXT[reason]}: job {end.job_id}: {how}"
 

@@ -1,4 +1,7 @@
-"""What Slurm's one-word reasons mean, for people who do not run the cluster."""
+"""What Slurm's one-word reasons mean, for people who do not run the cluster.
+
+Each completes "Job 7 is waiting in Slurm's queue: …", so none says that it waits.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +36,14 @@ PENDING: dict[str, str] = {
     "BadConstraints": "no node satisfies the job's constraints",
     "BeginTime": "its earliest start time has not come yet",
     "BurstBufferOperation": "a burst buffer operation failed",
-    "BurstBufferResources": "waiting for space in the burst buffer",
+    "BurstBufferResources": "the burst buffer has no free space",
     "BurstBufferStageIn": "its data is being staged in",
     "Cleaning": "it was requeued and is still being cleaned up",
     "Constraints": "no free node has the features it asks for",
     "DeadLine": "it can no longer meet its deadline",
-    "Dependency": "waiting for another job to finish",
+    "Dependency": "another job has to finish first",
     "DependencyNeverSatisfied": "its dependency on another job can never be satisfied",
-    "FedJobLock": "waiting for the other clusters of the federation to agree",
+    "FedJobLock": "the other clusters of the federation have to agree first",
     "FrontEndDown": "the front-end node that would start it is down",
     "HeldByBadConstraints": "held: no node satisfies its constraints",
     "InactiveLimit": "the cluster's inactivity limit was reached",
@@ -51,7 +54,7 @@ PENDING: dict[str, str] = {
     "JobHeldUser": "held by its owner",
     "JobHoldMaxRequeue": "held because it was requeued too often",
     "JobLaunchFailure": "it could not be launched",
-    "Licenses": "waiting for a licence",
+    "Licenses": "no licence is free",
     "MaxBBPerAccount": "the account's burst buffer quota is used up",
     "MaxGRESPerAccount": "the account has reached its GPU limit",
     "MaxJobsPerAccount": "the account has reached its limit on running jobs",
@@ -68,7 +71,7 @@ PENDING: dict[str, str] = {
     "PartitionInactive": "its partition is inactive",
     "PartitionNodeLimit": "it asks for more nodes than its partition has or allows",
     "PartitionTimeLimit": "it asks for more time than its partition allows",
-    "Priority": "other jobs are ahead of it in the queue",
+    "Priority": "other jobs are ahead of it",
     "Prolog": "the node is being prepared for it",
     "QOSGrpCPUMinutesLimit": "the CPU minutes of its QOS (quality of service) are used up",
     "QOSGrpCpuLimit": "its QOS (quality of service) has reached its CPU limit",
@@ -99,9 +102,9 @@ PENDING: dict[str, str] = {
     "QOSUsageThreshold": "its QOS (quality of service) has reached its usage threshold",
     "RaisedSignal": "it was ended by a signal",
     "ReqNodeNotAvail": "a node it asks for is down, drained or reserved",
-    "Reservation": "waiting for its reservation to begin",
+    "Reservation": "its reservation has not begun yet",
     "ReservationDeleted": "its reservation was deleted",
-    "Resources": "waiting for free resources",
+    "Resources": "not enough resources are free",
     "SchedDefer": "the scheduler starts jobs in rounds, and the next round is due soon",
     "SystemFailure": "the cluster failed",
     "TimeLimit": "it reached its time limit",

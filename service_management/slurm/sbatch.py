@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from service_management.clean_text import one_line
+from service_management.clean_text import prose
 from service_management.slurm.outcomes import (
     Accepted,
     NotSubmitted,
@@ -136,7 +136,7 @@ def _arguments(spec: SubmitSpec) -> str:
 def _said(result: Result) -> str:
     """sbatch's message, without the program's name in front of each line."""
     lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
-    return one_line("; ".join(re.sub(r"^\S*sbatch: (error: )?", "", line) for line in lines))
+    return prose("\n".join(re.sub(r"^\S*sbatch: (error: )?", "", line) for line in lines))
 
 
 def _cannot(code: int) -> str:

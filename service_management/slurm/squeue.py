@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from service_management.clean_text import LONGEST_WORD, one_line
+from service_management.clean_text import LONGEST_WORD, one_line, prose
 from service_management.lifecycle.job_views import JobPhase, JobView
 from service_management.slurm.job_states import bare_state, phase_of
 from service_management.slurm.outcomes import Unknown
@@ -42,7 +42,7 @@ def parse_queue(result: Result) -> list[JobView] | Unknown:
     if result.exit_code != 0:
         return slurm_unknown(result, "squeue")
     if "error:" in result.stderr:
-        return Unknown(f"squeue reported an error: {one_line(result.stderr)}", "slurm")
+        return Unknown(f"squeue reported an error: {prose(result.stderr)}", "slurm")
     return [view for line in result.stdout.splitlines() if (view := parse_line(line))]
 
 
@@ -100,7 +100,7 @@ def slurm_unknown(result: Result, program: str) -> Unknown:
             f"(before its check for interactive shells) or ask the cluster's admin."
         )
         return Unknown(text, "command")
-    said = one_line(result.stderr or result.stdout)
+    said = prose(result.stderr or result.stdout)
     said = said or f"exit code {result.exit_code} and no message"
     return Unknown(f"Slurm did not answer {program}: {said}", "slurm")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from service_management.clean_text import LONGEST_WORD, one_line
+from service_management.clean_text import LONGEST_WORD, one_line, prose
 from service_management.ssh.errors import SshError, SshProblem
 from service_management.ssh.login import Login
 
@@ -19,7 +19,7 @@ def login_error(login: Login, said: str) -> SshError:
         if match:
             line = one_line(match[0], LONGEST_WORD).rstrip(".")
             return SshError(problem, say(login, said, line))
-    text = f"Logging in as {login} failed: {said.strip() or 'ssh gave no reason'}"
+    text = f"Logging in as {login} failed: {prose(said) or 'ssh gave no reason'}"
     return SshError(SshProblem.UNREACHABLE, text)
 
 

@@ -82,8 +82,8 @@ def test_a_full_cluster_sends_slurms_reason_and_its_estimate(
     assert problem["job"]["state"] == "PENDING"
     assert problem["job"]["reason"] in ("Resources", "Priority")
     assert before + 600 < problem["job"]["estimated_start"] < before + 1300
-    assert "Slurm expects to start it at " in problem["detail"]
-    assert "waiting for free resources" in problem["detail"] or "ahead" in problem["detail"]
+    assert "Slurm expects to start it in " in problem["detail"]
+    assert "not enough resources are free" in problem["detail"] or "ahead" in problem["detail"]
     assert int(answer.headers["Retry-After"]) == 300
     assert stack.info(route)["estimated_start"] == problem["job"]["estimated_start"]
     assert [job["id"] for job in stack.jobs(route)] == [problem["job"]["id"]]

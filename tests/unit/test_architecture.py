@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "lifecycle": set(),
     "atomic_files": set(),
     "clean_text": set(),
+    "time_text": set(),
     "config": set(),
     "settings": set(),
     "ssh": {"atomic_files", "clean_text", "config"},
@@ -37,11 +38,12 @@ ALLOWED: dict[str, set[str]] = {
     "controller": {"lifecycle", "ssh", "slurm", "gateway", "config", "host", "store", "usage"},
     "native": {"lifecycle", "ssh", "slurm", "gateway", "host", "settings", "store", "controller"}
     | {"atomic_files", "catalogue_source", "config"},
-    "api": {"lifecycle", "ssh", "slurm", "gateway", "config", "store", "controller", "usage"},
+    "api": {"lifecycle", "ssh", "slurm", "gateway", "config", "store", "controller", "usage"}
+    | {"time_text"},
     "app": {"api", "catalogue_source", "config", "controller", "gateway", "host", "lifecycle"}
     | {"settings", "ssh", "store", "usage"},
     "cli": {"api", "catalogue_source", "config", "controller", "gateway", "host", "lifecycle"}
-    | {"native", "settings", "ssh", "slurm", "store"},
+    | {"native", "settings", "ssh", "slurm", "store", "time_text"},
     "gunicorn_conf": {"host", "settings"},
 }
 ENTRANCES = {"app", "cli", "gunicorn_conf"}  # no module imports these

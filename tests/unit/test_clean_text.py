@@ -13,6 +13,7 @@ from service_management.clean_text import (
     LONGEST_SENTENCE,
     one_line,
     output_line,
+    prose,
 )
 
 
@@ -31,6 +32,19 @@ def test_a_line_of_output_steers_no_terminal_and_no_page(text: str, line: str) -
 
 def test_a_message_is_one_line() -> None:
     assert one_line(" a\r\n\x00b\t\u2028c\u202e ") == "a b c"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Your job asks for more GPUs\n than this\r\naccount may use.\nAsk the admin", ""),
+        ("invalid partition: x\n\nBatch job submission failed", "invalid partition: x; Batch job"),
+        ("kex error\nssh: connect to n1 port 22: refused", "kex error; ssh: connect"),
+    ],
+)
+def test_wrapped_lines_of_a_message_are_joined_as_prose(text: str, sentence: str) -> None:
+    joined = "Your job asks for more GPUs than this account may use. Ask the admin"
+    assert prose(text).startswith(sentence or joined)
 
 
 @given(st.text(max_size=50) | st.just("x" * 10**6))

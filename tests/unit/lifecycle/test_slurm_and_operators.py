@@ -174,8 +174,7 @@ def test_a_crash_at_start_says_everything_a_person_can_act_on() -> None:
     assert failure.output == ("Traceback", "no such model")
     assert failure.command == "sbatch run_model.sh 8080"
     assert failure.text == (
-        "the job ended before the service became healthy: job 7: Slurm says FAILED, "
-        "exit code 3 (NonZeroExitCode)"
+        "the job ended before the service became healthy: job 7: Slurm says FAILED, exit code 3"
     )
 
 

@@ -53,7 +53,7 @@ def test_every_state_has_a_phase_and_a_new_one_is_unknown(word: str, phase: JobP
 
 
 def test_an_unknown_reason_is_its_own_explanation() -> None:
-    assert explain_pending("Resources").startswith("waiting for free resources")
+    assert explain_pending("Resources") == "not enough resources are free"
     assert explain_pending("BrandNewReason") == "BrandNewReason"
     assert explain_pending("") == ""
 
