@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 from pydantic import ValidationError
 
-from service_management.config import Catalogue, Problem, Service, load
+from service_management.config import Catalogue, Problem, Service, load, parse
 from service_management.settings import Settings
 from service_management.store import Store
 
@@ -16,8 +16,17 @@ _LOG = structlog.get_logger(__name__)
 
 def read_catalogue(chosen: Settings, file: Path | None = None) -> Catalogue | list[Problem]:
     """The control plane and `orchestrator validate` see the same problems."""
-    ports = frozenset({chosen.nginx_port, chosen.listen_port, chosen.flask_port})
-    return load(file or chosen.config_file, key_dir=chosen.key_dir, gateway_ports=ports)
+    path, ports = file or chosen.config_file, _ports(chosen)
+    return load(path, key_dir=chosen.key_dir, gateway_ports=ports)
+
+
+def parse_catalogue(chosen: Settings, text: str) -> Catalogue | list[Problem]:
+    """The same for a text that is not in the file yet."""
+    return parse(text, key_dir=chosen.key_dir, gateway_ports=_ports(chosen))
+
+
+def _ports(chosen: Settings) -> frozenset[int]:
+    return frozenset({chosen.nginx_port, chosen.listen_port, chosen.flask_port})
 
 
 def last_catalogue(store: Store) -> Catalogue:

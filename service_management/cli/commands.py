@@ -15,6 +15,7 @@ from rich.text import Text
 from service_management import __version__, settings
 from service_management.catalogue_source import read_catalogue
 from service_management.cli import gateway_commands, printed_commands, status_display, user_errors
+from service_management.cli.add_command import add
 from service_management.cli.gateway_client import Gateway
 from service_management.cli.terminal import err, out, say, show, silent
 from service_management.cli.wait_for_state import Goal, watch
@@ -183,6 +184,7 @@ def ssh(route: Route) -> None:
 
 
 for command in (
+    add,
     gateway_commands.up,
     gateway_commands.run,
     gateway_commands.down,

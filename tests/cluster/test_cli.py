@@ -29,7 +29,7 @@ from tests.stack.waiting import median_within, wait_for
 
 Done = subprocess.CompletedProcess[str]
 ROUTES = ("start", "stop", "restart", "enable", "disable", "logs", "sbatch", "ssh")
-OTHERS = ("validate", "schema", "status", "up", "down")
+OTHERS = ("add", "validate", "schema", "status", "up", "down")
 
 
 @pytest.fixture
