@@ -53,6 +53,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("DATABASE_URL", "", "the store; by default SQLite in STATE_DIR"),
     Variable("SSH_BACKEND", "openssh", "how logins are made: openssh or paramiko"),
     Variable("HOLD_THREADS", "2200", "requests that can be held at one time"),
+    Variable("UPLOAD_TIMEOUT", "3600", "seconds for the whole of a large request body"),
     Variable("TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-* are believed"),
     Variable("GATEWAY_USER", "", "user of the whole gateway when root starts it"),
     Variable("NGINX_USER", "www-data", "user of nginx's workers where the gateway runs as root"),
@@ -81,6 +82,7 @@ class Settings:
     database_url: str
     ssh_backend: str
     hold_threads: int
+    upload_timeout: int  # seconds
     trusted_proxies: tuple[str, ...]
     gateway_user: str  # empty: the checkout's owner, or `orchestrator`
     nginx_user: str
@@ -137,6 +139,7 @@ def parse(values: Mapping[str, str], root: Path) -> Settings:
         database_url=values["DATABASE_URL"] or f"sqlite:///{state_dir / 'state.db'}",
         ssh_backend=_choice(values, "SSH_BACKEND", ("openssh", "paramiko")),
         hold_threads=_number(values, "HOLD_THREADS", 8, 20000),
+        upload_timeout=_number(values, "UPLOAD_TIMEOUT", 1, 604800),
         trusted_proxies=_networks(values, "TRUSTED_PROXIES"),
         gateway_user=values["GATEWAY_USER"],
         nginx_user=values["NGINX_USER"],

@@ -58,6 +58,7 @@ class GatewaySettings:
     nginx_user: str | None = field(default_factory=_root_stays_root)
     template_dir: Path = TEMPLATE_DIR
     spool_dir: Path | None = None  # held request bodies; None: inside run_dir
+    upload_timeout: int = 3600  # seconds for the whole of a large request body
     trusted_proxies: tuple[str, ...] = ()  # networks whose forwarding headers are believed
     open_files: int = field(default_factory=_open_files)
 

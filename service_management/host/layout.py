@@ -94,6 +94,7 @@ def gateway_settings(chosen: Settings) -> GatewaySettings:
             tls_cert=chosen.tls_cert,
             tls_key=chosen.tls_key,
             nginx_user=nginx_user(chosen),
+            upload_timeout=chosen.upload_timeout,
             trusted_proxies=chosen.trusted_proxies,
             spool_dir=chosen.spool_dir,
         )

@@ -1,4 +1,4 @@
-"""Large request bodies are bounded, by free space and by client; all else goes on."""
+"""Large request bodies are bounded, by free space, by client and by time; all else goes on."""
 
 from __future__ import annotations
 
@@ -77,3 +77,28 @@ def test_one_client_has_a_bounded_number_of_uploads(gateway: Gateway) -> None:
         assert gateway.call("/whole/x", "POST", body=b"small").status == 200
         assert gateway.call("/whole/x").status == 200
     until(lambda: gateway.call("/whole/x", "POST", body=bytes(LARGE)).status == 200)
+
+
+@pytest.mark.parametrize("length", [f"Content-Length: {LARGE}", "Transfer-Encoding: chunked"])
+def test_a_body_that_trickles_is_cut_off(make_gateway: Callable[..., Gateway], length: str) -> None:
+    gateway = make_gateway(service("whole"), upload_timeout=1)
+    upstream = gateway.warm("whole")
+    with connect(gateway.port) as connection:
+        connection.sendall(f"POST /whole/x HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n".encode())
+        connection.sendall(b"%x\r\n%s\r\n" % (LARGE // 2, bytes(LARGE // 2)))
+        connection.settimeout(0.1)  # seconds between two bytes, far below client_body_timeout
+
+        def closed() -> bool:
+            try:
+                connection.sendall(b"1\r\nx\r\n")
+                return connection.recv(1) == b""
+            except TimeoutError:
+                return False
+            except ConnectionError:
+                return True
+
+        until(closed)
+    assert not upstream.seen
+    until(lambda: not [path for path in gateway.settings.spool("body").iterdir() if path.is_file()])
+    for body in (bytes(LARGE), [bytes(10)]):
+        assert gateway.call("/whole/x", "POST", body=body).status == 200

@@ -91,6 +91,19 @@ def test_a_held_request_is_replayed_with_its_body(gateway: Gateway, http: httpx.
     assert answer.json()["method"] == "PUT"
 
 
+def test_a_body_of_unknown_length_counts_as_large(gateway: Gateway, http: httpx.Client) -> None:
+    gateway.warm("whole")
+    pieces = [b"piece", b"piece"]
+    assert http.post("/whole/x", content=iter(pieces)).status_code == 200
+    gateway.settings.spool_flag.touch()
+    try:
+        assert http.post("/whole/x", content=iter(pieces)).status_code == 503
+        assert http.post("/whole/x", content=b"small").status_code == 200
+        assert http.get("/whole/x").status_code == 200
+    finally:
+        gateway.settings.spool_flag.unlink()
+
+
 def test_a_refused_request_gets_the_control_planes_answer(http: httpx.Client) -> None:
     answer = http.get("/whole/x")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")

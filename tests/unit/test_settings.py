@@ -32,6 +32,7 @@ GOOD = [
     ("DATABASE_URL", "postgresql://db/io", "database_url", "postgresql://db/io"),
     ("SSH_BACKEND", "Paramiko", "ssh_backend", "paramiko"),
     ("HOLD_THREADS", "8", "hold_threads", 8),
+    ("UPLOAD_TIMEOUT", "60", "upload_timeout", 60),
     ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", "trusted_proxies", ("10.0.0.0/8", "::1/128")),
     ("GATEWAY_USER", "gateway", "gateway_user", "gateway"),
     ("NGINX_USER", "nginx", "nginx_user", "nginx"),
