@@ -118,7 +118,8 @@ def test_the_members_of_a_problem_are_documented_and_no_others() -> None:
     assert NOT_READY in KINDS
 
 
-def test_the_metrics_are_documented_with_their_labels() -> None:
+def full_exposition() -> str:
+    """/metrics with a sample of every metric."""
     snapshot = Snapshot()
     snapshot.services = {"documented": SERVICE}
     submitted = replace(view().record, job=JOB, reason=Reason.SUBMITTING)
@@ -129,7 +130,11 @@ def test_the_metrics_are_documented_with_their_labels() -> None:
         counts.add("jo@login:22", "login", failed=True)
     usage = UsageTotals({"documented": ServiceUsage({"200": 1})})
     spool = SpoolLevel(free=1, size=2)
-    families = text_string_to_metric_families(exposition(snapshot, usage, spool).decode())
+    return exposition(snapshot, usage, spool).decode()
+
+
+def test_the_metrics_are_documented_with_their_labels() -> None:
+    families = text_string_to_metric_families(full_exposition())
     made = {
         _name_in_exposition(family): set(family.samples[0].labels) - {"le"} for family in families
     }
