@@ -16,7 +16,7 @@ _CELLS = re.compile(r"(?<!\\)\|")
 @cache
 def files() -> tuple[Path, ...]:
     """Every page of this repository."""
-    folders = [ROOT / name for name in ("benchmarks", "demo", "docs", "nginx", "tests")]
+    folders = [ROOT / name for name in ("benchmarks", "demo", "docs", "examples", "nginx", "tests")]
     return tuple(sorted([*ROOT.glob("*.md"), *(p for f in folders for p in f.rglob("*.md"))]))
 
 

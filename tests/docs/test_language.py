@@ -39,6 +39,7 @@ PLACES = (
     "demo",
     "docker",
     "docs",
+    "examples",
     "nginx",
     "service_management",
     "start.cmd",
