@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from .config_problem import Fault, Problem, shown
+from .config_problem import Fault, Problem, Section, shown
 from .models import Service
 
 # The gateway's own first path segments.
@@ -20,7 +20,7 @@ RESERVED_ROUTES = frozenset(
 class CheckedEntry:
     """One service. Keys that are not `good` have stand-in values."""
 
-    label: str
+    section: Section
     service: Service
     good: frozenset[str]
     bad: frozenset[str]  # given, but not valid
@@ -34,15 +34,15 @@ def within(entry: CheckedEntry, ports: Collection[int]) -> Iterator[Fault]:
     service = entry.service
     if service.min_replicas > service.max_replicas and not entry.bad & {"max_replicas"}:
         rule = f"must not be more than max_replicas, which is {service.max_replicas}"
-        yield Fault("min_replicas", shown(service.min_replicas), rule, shown(service.max_replicas))
+        most = shown(service.max_replicas)
+        yield Fault(("min_replicas",), shown(service.min_replicas), rule, most)
     if entry.has("route_name") and service.route_name in RESERVED_ROUTES:
         rule = f"must not be one of the gateway's own paths: {', '.join(sorted(RESERVED_ROUTES))}"
-        yield Fault(
-            "route_name", shown(service.route_name), rule, shown(f"{service.route_name}-service")
-        )
+        near = shown(f"{service.route_name}-service")
+        yield Fault(("route_name",), shown(service.route_name), rule, near)
     if entry.has("local_port") and service.local_port in ports:
         rule = "must not be one of the gateway's own ports"
-        yield Fault("local_port", shown(service.local_port), rule)
+        yield Fault(("local_port",), shown(service.local_port), rule)
     yield from _one_of_two(entry)
 
 
@@ -53,7 +53,8 @@ def _one_of_two(entry: CheckedEntry) -> Iterator[Fault]:
         other = next(key for key in given if key not in lacking)
         if other in entry.good:
             rule = f"must be given together with {other}"
-            yield Fault(lacking[0], "", rule, shown("127.0.0.1") if other == "local_port" else "")
+            near = shown("127.0.0.1") if other == "local_port" else ""
+            yield Fault((lacking[0],), "", rule, near)
 
 
 def warnings(services: Iterable[Service]) -> list[Problem]:
@@ -83,8 +84,9 @@ def _routes(entries: list[CheckedEntry]) -> Iterator[Problem]:
         if first.setdefault(route, entry) is not entry:
             numbered = (f"{route[:59]}-{number}" for number in range(2, len(entries) + 3))
             free = next(name for name in numbered if name not in taken)
-            rule = f"must be unique; it is already the route of {first[route].label}"
-            yield Problem(entry.label, "route_name", shown(route), rule, shown(free))
+            rule = f"must be unique; it is already the route of {first[route].section.label}"
+            fault = Fault(("route_name",), shown(route), rule, shown(free))
+            yield entry.section.problem(fault)
 
 
 def _addresses(entries: list[CheckedEntry]) -> Iterator[Problem]:
@@ -96,8 +98,9 @@ def _addresses(entries: list[CheckedEntry]) -> Iterator[Problem]:
         )
         if clash is not None:
             taken = f"{clash.service.local_host} port {clash.service.local_port}"
-            rule = f"must be free; {clash.label} already has {taken}"
-            yield Problem(entry.label, "local_port", shown(entry.service.local_port), rule)
+            rule = f"must be free; {clash.section.label} already has {taken}"
+            fault = Fault(("local_port",), shown(entry.service.local_port), rule)
+            yield entry.section.problem(fault)
         earlier.append(entry)
 
 

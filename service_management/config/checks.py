@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from .config_problem import UNKNOWN_KEY, Fault, nearest, plain, shown
+from . import unknown_keys
+from .config_problem import Fault, shown
 from .models import Service
+from .positions import Path
 
 FIELDS = Service.model_fields
 REQUIRED = tuple(key for key, field in FIELDS.items() if field.is_required())
@@ -29,35 +31,45 @@ class Checked:
     meant: frozenset[str]
 
 
-def check(given: dict[str, Any], allowed: Collection[str] = tuple(FIELDS)) -> Checked:
-    """Check the keys and values that are given; `missing` finds those that are not."""
-    unknown = tuple(
-        _unknown(key, value, allowed) for key, value in given.items() if key not in allowed
+def check(given: dict[str, Any], inherited: Iterable[str] = ()) -> Checked:
+    """Check the keys and values of a service that are given; `missing` finds those that are not.
+    `inherited` are the sbatch_args of Defaults."""
+    return _checked(given, tuple(FIELDS), inherited)
+
+
+def check_defaults(given: dict[str, Any]) -> Checked:
+    of_services = {key: value for key, value in given.items() if key in NOT_IN_DEFAULTS}
+    rest = {key: value for key, value in given.items() if key not in NOT_IN_DEFAULTS}
+    allowed = tuple(key for key in FIELDS if key not in NOT_IN_DEFAULTS)
+    checked = _checked(rest, allowed)
+    faults = tuple(
+        Fault((key,), shown(value), "must be given per service, not in Defaults")
+        for key, value in of_services.items()
     )
+    return replace(checked, faults=(*faults, *checked.faults))
+
+
+def _checked(
+    given: dict[str, Any], allowed: Collection[str], inherited: Iterable[str] = ()
+) -> Checked:
+    unknown = unknown_keys.explain(given, allowed, inherited)
     known = {key: value for key, value in given.items() if key in allowed}
     errors = _errors(known)
     failed = {error["loc"][0] for error in errors}
     return Checked(
         good={key: value for key, value in known.items() if key not in failed},
-        faults=(*unknown, *map(_fault, errors)),
-        meant=frozenset(known) | {fault.suggestion for fault in unknown},
+        faults=(*unknown.faults, *map(_fault, errors)),
+        meant=frozenset(known) | unknown.meant,
     )
 
 
 def missing(meant: Collection[str]) -> tuple[Fault, ...]:
-    return tuple(Fault(key, "", "must be given") for key in REQUIRED if key not in meant)
+    return tuple(Fault((key,), "", "must be given") for key in REQUIRED if key not in meant)
 
 
 def service_of(good: dict[str, Any]) -> Service:
     """A service with these values, and stand-ins for the keys that are missing."""
     return Service.model_validate({**STAND_INS, **good})
-
-
-def _unknown(key: str, value: Any, allowed: Collection[str]) -> Fault:
-    if key in NOT_IN_DEFAULTS:
-        return Fault(key, shown(value), "must be given per service, not in Defaults")
-    # Without the value: it may be a secret whose key is misspelt.
-    return Fault(plain(key), "", UNKNOWN_KEY, nearest(key, allowed))
 
 
 def _errors(known: dict[str, Any]) -> list[ErrorDetails]:
@@ -70,16 +82,10 @@ def _errors(known: dict[str, Any]) -> list[ErrorDetails]:
 
 def _fault(error: ErrorDetails) -> Fault:
     context = error.get("ctx", {})
-    rule, key = str(context.get("rule") or error["msg"]), _path(error["loc"])
-    suggestion = str(context.get("suggestion", ""))
+    rule = str(context.get("rule") or error["msg"])
+    path: Path = tuple(part for part in error["loc"] if part != "[key]")
     if error["loc"][-1] == "[key]":
-        return Fault(key, "", rule, suggestion)
-    if error["loc"][0] == "env":  # its values are secrets; a suggestion would repeat them
-        return Fault(key, "", rule)
-    return Fault(key, shown(error["input"]), rule, suggestion)
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    key, *inner = (part for part in location if part != "[key]")
-    steps = (f"[{part}]" if isinstance(part, int) else f".{plain(part)}" for part in inner)
-    return str(key) + "".join(steps)
+        return Fault(path, "", rule, str(context.get("suggestion", "")))
+    if path[0] == "env":  # its values are secrets; a suggestion would repeat them
+        return Fault(path, "", rule)
+    return Fault(path, shown(error["input"]), rule, str(context.get("suggestion", "")))

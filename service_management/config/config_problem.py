@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 from rapidfuzz import fuzz, process, utils
+
+from .positions import Path, Positions
 
 FILE = "(file)"  # in place of a service's name, where a problem belongs to none
 UNKNOWN_KEY = "unknown key"
@@ -24,10 +26,14 @@ class Problem:
     value: str  # as in the file, shortened; empty where nothing is given or it may be a secret
     rule: str
     suggestion: str = ""
+    line: int | None = None  # where it is in the file, if it is about its text
+    column: int | None = None
 
     def __str__(self) -> str:
+        place = f"line {self.line}, column {self.column}" if self.line else ""
+        service = "" if place and self.service == FILE else self.service
         subject = " = ".join(part for part in (self.key, self.value) if part)
-        parts = [part for part in (self.service, subject, self.rule) if part]
+        parts = [part for part in (place, service, subject, self.rule) if part]
         hint = f" (nearest valid: {self.suggestion})" if self.suggestion else ""
         return ": ".join(parts) + hint
 
@@ -36,21 +42,38 @@ class Problem:
         suggestion = self.suggestion if self.rule == UNKNOWN_KEY else ""
         return replace(self, value="", suggestion=suggestion)
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A problem of a service that is not known yet; `of` names it."""
+    """A problem of a section that is not known yet."""
 
-    key: str
+    path: Path  # inside the section
     value: str
     rule: str
     suggestion: str = ""
 
-    def of(self, service: str) -> Problem:
-        return Problem(service, self.key, self.value, self.rule, self.suggestion)
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the file that has problems: the file as a whole, Defaults, or one service."""
+
+    label: str
+    positions: Positions = field(repr=False)
+    path: Path = ()
+
+    def problem(self, fault: Fault) -> Problem:
+        place = self.positions.of((*self.path, *fault.path))
+        key = _spelt(fault.path)
+        return Problem(self.label, key, fault.value, fault.rule, fault.suggestion, *place)
+
+
+def _spelt(path: Path) -> str:
+    """As in `api_paths[0]`, `env.MODEL`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{plain(step)}" for step in path)
+    return "".join(steps).removeprefix(".")
 
 
 def refusal(rule: str, suggestion: Any = None) -> PydanticCustomError:
@@ -58,16 +81,21 @@ def refusal(rule: str, suggestion: Any = None) -> PydanticCustomError:
 
     Rule and suggestion travel as context: in the message itself pydantic would replace braces.
     """
-    spelling = "" if suggestion in (None, "") else shown(suggestion, limit=200)
+    spelling = "" if suggestion in (None, "") else shown(suggestion, limit=1000)
     return PydanticCustomError("rule", "{rule}", {"rule": rule, "suggestion": spelling})
 
 
 def nearest(word: str, choices: Iterable[str], cutoff: float = 65) -> str:
     """The choice that `word` was probably meant to be, or an empty string."""
-    found = process.extractOne(
+    return next(iter(all_near(word, choices, cutoff)), "")
+
+
+def all_near(word: str, choices: Iterable[str], cutoff: float = 65) -> list[str]:
+    """The nearest one first."""
+    found = process.extract(
         word, choices, scorer=fuzz.ratio, processor=utils.default_process, score_cutoff=cutoff
     )
-    return str(found[0]) if found else ""
+    return [str(choice) for choice, *_ in found]
 
 
 def shown(value: Any, limit: int = 60) -> str:

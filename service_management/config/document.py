@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from . import jsontext
-from .config_problem import DEFAULTS, FILE, UNKNOWN_KEY, Problem, nearest, plain, shown
+from .config_problem import (
+    DEFAULTS,
+    FILE,
+    UNKNOWN_KEY,
+    Fault,
+    Problem,
+    Section,
+    nearest,
+    plain,
+    shown,
+)
+from .positions import Path, Positions
 
 SERVICES = "Services"
 TOP_LEVEL = (SERVICES, DEFAULTS, "$schema")
@@ -17,35 +29,40 @@ TOP_LEVEL = (SERVICES, DEFAULTS, "$schema")
 class Document:
     """The sections that have the right type, and the problems of the others."""
 
-    defaults: dict[str, Any]
-    services: tuple[tuple[str, dict[str, Any]], ...]  # label and keys
+    defaults: tuple[Section, dict[str, Any]]
+    services: tuple[tuple[Section, dict[str, Any]], ...]
     problems: tuple[Problem, ...]
 
 
-def read(value: Any) -> Document:
+def read(value: Any, positions: Positions) -> Document:
+    file = Section(FILE, positions)
     if not isinstance(value, dict):
-        rule = 'must be an object, as in {"Services": [ … ]}'
-        return Document({}, (), (Problem(FILE, "", shown(value), rule),))
+        fault = Fault((), shown(value), 'must be an object, as in {"Services": [ … ]}')
+        return Document((file, {}), (), (file.problem(fault),))
     misspelt = {key: _meant(key, value) for key in value if key not in TOP_LEVEL}
     # The value of a misspelt key is checked too, so that one run shows all problems.
-    sections = {misspelt.get(key) or key: section for key, section in value.items()}
-    defaults, services = sections.get(DEFAULTS, {}), sections.get(SERVICES, [])
-    entries = services if isinstance(services, list) else []
-    labels = _labels(entries)
-    problems = [
-        *(Problem(FILE, plain(key), "", UNKNOWN_KEY, near) for key, near in misspelt.items()),
-        *_section_problems(sections),
-        *(_not_an_object(label, given) for label, given in zip(labels, entries, strict=True)),
-        *_repeated(value, misspelt, labels),
+    spelt = {misspelt.get(key) or key: key for key in value}
+    given = {meant: value[key] for meant, key in spelt.items()}
+    defaults = Section(DEFAULTS, positions, (spelt.get(DEFAULTS, DEFAULTS),))
+    entries = given.get(SERVICES, [])
+    entries = entries if isinstance(entries, list) else []
+    services = [
+        Section(label, positions, (spelt[SERVICES], index))
+        for index, label in enumerate(_labels(entries))
     ]
+    unknown = (Fault((key,), "", UNKNOWN_KEY, near) for key, near in misspelt.items())
     return Document(
-        defaults if isinstance(defaults, dict) else {},
+        (defaults, _object_or_empty(given.get(DEFAULTS))),
         tuple(
-            (label, given)
-            for label, given in zip(labels, entries, strict=True)
-            if isinstance(given, dict)
+            (section, entry)
+            for section, entry in zip(services, entries, strict=True)
+            if isinstance(entry, dict)
         ),
-        tuple(problem for problem in problems if problem is not None),
+        (
+            *map(file.problem, (*unknown, *_wrong_types(given, spelt))),
+            *_not_objects(zip(services, entries, strict=True)),
+            *_repeated(value, [*services, defaults, file]),
+        ),
     )
 
 
@@ -53,25 +70,27 @@ def _meant(key: str, value: dict[str, Any]) -> str:
     return nearest(key, [known for known in TOP_LEVEL if known not in value])
 
 
-def _section_problems(sections: dict[str, Any]) -> list[Problem]:
-    problems = []
-    if SERVICES not in sections:
-        problems.append(Problem(FILE, SERVICES, "", "must be given"))
-    elif not isinstance(sections[SERVICES], list):
-        value = shown(sections[SERVICES])
-        problems.append(Problem(FILE, SERVICES, value, "must be a list of services"))
-    if not isinstance(sections.get(DEFAULTS, {}), dict):
-        value = shown(sections[DEFAULTS])
-        problems.append(Problem(FILE, DEFAULTS, value, "must be an object of keys"))
-    if not isinstance(sections.get("$schema", ""), str):
-        problems.append(Problem(FILE, "$schema", shown(sections["$schema"]), "must be a string"))
-    return problems
+def _object_or_empty(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
-def _not_an_object(label: str, given: Any) -> Problem | None:
-    if isinstance(given, dict):
-        return None
-    return Problem(label, "", shown(given), "must be an object of keys")
+def _wrong_types(given: dict[str, Any], spelt: dict[str, str]) -> Iterator[Fault]:
+    types: dict[str, tuple[type, str]] = {
+        SERVICES: (list, "must be a list of services"),
+        DEFAULTS: (dict, "must be an object of keys"),
+        "$schema": (str, "must be a string"),
+    }
+    if SERVICES not in given:
+        yield Fault((SERVICES,), "", "must be given")
+    for key, (right, rule) in types.items():
+        if key in given and not isinstance(given[key], right):
+            yield Fault((spelt[key],), shown(given[key]), rule)
+
+
+def _not_objects(entries: Iterable[tuple[Section, Any]]) -> Iterator[Problem]:
+    for section, entry in entries:
+        if not isinstance(entry, dict):
+            yield section.problem(Fault((), shown(entry), "must be an object of keys"))
 
 
 def _labels(entries: list[Any]) -> list[str]:
@@ -94,19 +113,15 @@ def _label(word: str, index: int, times: int) -> str:
     return word if times == 1 else f"{word} ({place})"
 
 
-def _repeated(value: Any, misspelt: dict[str, str], labels: list[str]) -> list[Problem]:
-    return [
-        _repeated_problem(tuple(misspelt.get(str(part)) or part for part in path), key, labels)
-        for path, here in jsontext.walk(value)
-        for key in here.repeated
-    ]
+def _repeated(value: Any, sections: list[Section]) -> Iterator[Problem]:
+    """`sections` with the inner ones first."""
+    for path, here in jsontext.walk(value):
+        for key in here.repeated:
+            whole = (*path, key)
+            section = next(each for each in sections if _is_inside(whole, each.path))
+            fault = Fault(whole[len(section.path) :], "", "is given more than once in one object")
+            yield section.problem(fault)
 
 
-def _repeated_problem(path: tuple[str | int, ...], key: str, labels: list[str]) -> Problem:
-    owner, inner = FILE, path
-    if path[:1] == (DEFAULTS,):
-        owner, inner = DEFAULTS, path[1:]
-    elif path[:1] == (SERVICES,) and len(path) > 1 and isinstance(path[1], int):
-        owner, inner = labels[path[1]], path[2:]
-    name = ".".join(plain(str(part)) for part in (*inner, key))
-    return Problem(owner, name, "", "is given more than once in one object")
+def _is_inside(path: Path, around: Path) -> bool:
+    return len(path) > len(around) and path[: len(around)] == around

@@ -9,8 +9,8 @@ from typing import Any
 
 from .across import CheckedEntry, within
 from .checks import Checked, check, missing, service_of
-from .config_problem import DEFAULTS, Fault, Problem, shown
-from .keyfiles import FileCheck, resolve_key
+from .config_problem import Fault, Problem, Section, shown
+from .keyfiles import FileCheck, FileFault, resolve_key
 from .models import Service
 from .rules import FILE_RULE, is_plain_path
 
@@ -26,21 +26,29 @@ class Surroundings:
     file_check: FileCheck | None  # None: do not look at the files
 
 
+@dataclass(frozen=True)
+class Defaults:
+    section: Section
+    checked: Checked
+
+
 def read(
-    label: str, given: dict[str, Any], defaults: Checked, around: Surroundings
+    section: Section, given: dict[str, Any], defaults: Defaults, around: Surroundings
 ) -> tuple[CheckedEntry, list[Problem]]:
     """The service and its problems. A faulty default is a problem of Defaults."""
-    own = check(given)
-    beneath = {key: value for key, value in defaults.good.items() if key not in own.meant}
+    inherited = defaults.checked.good
+    own = check(given, inherited.get("sbatch_args", ()))
+    beneath = {key: value for key, value in inherited.items() if key not in own.meant}
     if not own.meant & {"local_port"}:
         beneath.pop("local_host", None)  # a default address serves those that have a port
     good = {**beneath, **own.good}
-    meant = own.meant | defaults.meant
-    entry = CheckedEntry(label, service_of(good), frozenset(good), frozenset(meant - good.keys()))
+    meant = own.meant | defaults.checked.meant
+    entry = CheckedEntry(section, service_of(good), frozenset(good), frozenset(meant - good.keys()))
     faults = [*own.faults, *missing(meant), *within(entry, around.gateway_ports)]
-    problems = [fault.of(label) for fault in faults]
+    problems = [section.problem(fault) for fault in faults]
     for fault in _file_faults(entry, around):
-        problems.append(fault.of(DEFAULTS if fault.key in beneath else label))
+        owner = defaults.section if fault.path[0] in beneath else section
+        problems.append(owner.problem(fault))
     return entry, problems
 
 
@@ -57,14 +65,15 @@ def _file_faults(entry: CheckedEntry, around: Surroundings) -> Iterator[Fault]:
         given = getattr(entry.service, key)
         if not given or not entry.has(key):
             continue
-        rule = _place_rule(key, resolve_key(given, around.key_dir), around)
-        if rule:
-            near = shown(given.removesuffix(".pub")) if given.endswith(".pub") else ""
-            yield Fault(key, shown(given), rule, near)
+        found = _place_fault(key, resolve_key(given, around.key_dir), around)
+        if found:
+            folder = given.rpartition("/")[0]
+            names = (f"{folder}/{name}" if folder else name for name in found.near)
+            yield Fault((key,), shown(given), found.rule, " or ".join(map(shown, names)))
 
 
-def _place_rule(key: str, place: Path, around: Surroundings) -> str | None:
+def _place_fault(key: str, place: Path, around: Surroundings) -> FileFault | None:
     """The whole path is checked: the service keeps it with the key directory's name in it."""
     if not is_plain_path(str(place)):
-        return f"{FILE_RULE}; here it is {place}"
+        return FileFault(f"{FILE_RULE}; here it is {place}")
     return around.file_check(key, place) if around.file_check else None

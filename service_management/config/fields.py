@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
-from . import job_options, paths, rules
+from . import hosts, job_options, paths, rules
 from .config_problem import nearest, refusal
+from .durations import seconds
 from .rules import Rule
 
 MONTH = 30 * 24 * 3600
@@ -26,7 +27,8 @@ def _whole(low: int, high: int) -> Rule:
 
 
 def _seconds(low: str) -> Rule:
-    return Rule(f"must be a number of seconds, {low} and at most {MONTH} (30 days)")
+    rule = f"must be a number of seconds, {low} and at most {MONTH} (30 days)"
+    return Rule(rule, lambda value: seconds(value) if isinstance(value, str) else None)
 
 
 def _listed(value: Any) -> Any:
@@ -73,11 +75,11 @@ RouteName = Annotated[
 ]
 User = Annotated[
     str,
-    Field(pattern=f"^{rules.USER}$"),
-    Rule("must be 1 to 64 letters, digits and _ . -, beginning with a letter or _", _text),
+    Field(pattern=f"^{hosts.USER}$"),
+    Rule("must be 1 to 64 letters, digits and _ . -, beginning with a letter or _", hosts.user_of),
 ]
-Host = Annotated[String, AfterValidator(rules.host)]
-Jump = Annotated[String, AfterValidator(rules.jump)]
+Host = Annotated[String, AfterValidator(hosts.host)]
+Jump = Annotated[String, AfterValidator(hosts.jump)]
 File = Annotated[
     str,
     Field(pattern=rules.FILE_PATTERN),
@@ -94,7 +96,7 @@ RemotePort = Annotated[
     Annotated[int, Field(ge=1, le=65535)] | Literal["auto"],
     BeforeValidator(rules.whole_or_auto(65535)),
 ]
-Address = Annotated[String, AfterValidator(rules.local_address)]
+Address = Annotated[String, AfterValidator(hosts.local_address)]
 Seconds = Annotated[float, Field(gt=0, le=MONTH, allow_inf_nan=False), _seconds("more than 0")]
 SecondsOrNone = Annotated[float, Field(ge=0, le=MONTH, allow_inf_nan=False), _seconds("0 or more")]
 Replicas = Annotated[int, Field(ge=1, le=64), _whole(1, 64)]
@@ -147,6 +149,7 @@ SbatchArgs = Annotated[
     tuple[Annotated[String, AfterValidator(job_options.sbatch_arg)], ...],
     BeforeValidator(_listed),
     AfterValidator(job_options.sbatch_args),
+    WrapValidator(job_options.one_option_an_entry),
 ]
 Verify = Annotated[Literal["listener", "token", "none"], _one_of("listener", "token", "none")]
 Env = Annotated[

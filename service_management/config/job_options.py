@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
+from typing import Any
+
+from pydantic import ValidationError, ValidatorFunctionWrapHandler
 
 from .config_problem import refusal
 
@@ -28,6 +32,8 @@ REASONS = {
     "parsable": "the orchestrator sets it itself",
 }
 FLAGS = "hHIkOQRsuvVW"  # sbatch's short options without a value: more may follow in the same word
+OPTION = re.compile(r"--[a-z][a-z-]+(=|$)|-[A-Za-z]")
+FREE_TEXT = ("--comment", "--export")  # a value of theirs may look like further options
 OWN_PREFIXES = ("SLURM_", "SBATCH_", "ORCHESTRATOR_")
 TOKEN_VARIABLE = "IO_JOB_TOKEN"  # noqa: S105 - a variable's name
 
@@ -41,12 +47,32 @@ def sbatch_args(args: tuple[str, ...]) -> tuple[str, ...]:
     return args
 
 
+def one_option_an_entry(value: Any, inner: ValidatorFunctionWrapHandler) -> Any:
+    """A list, proposed where several options are in one string, or an option with its value."""
+    entries = option_entries(value)
+    if entries is None or entries == value:
+        return inner(value)
+    rule = "must have one option, or one value, per entry"
+    if isinstance(value, str):
+        rule = "must be a list of strings"
+    why = _complaint(entries, inner)
+    raise refusal(f"{rule}; {why}") if why else refusal(rule, entries)
+
+
+def option_entries(value: Any) -> list[Any] | None:
+    """One option, or one value, per entry; None where `value` is neither text nor a list."""
+    if isinstance(value, str):
+        return _split(value)
+    if isinstance(value, list):
+        return [part for each in value for part in _entries(each)]
+    return None
+
+
 def sbatch_arg(arg: str) -> str:
     if arg and not arg.isprintable():
         raise refusal("must be one line of printable characters")
     if arg in ("-", "--"):
         raise refusal("must be an option or its value: sbatch stops reading options here")
-    _refuse_two_in_one(arg)
     owned = _owned_option(arg)
     if owned:
         why = REASONS.get(owned, "no job would be started")
@@ -81,13 +107,34 @@ def _takes_value(before: str) -> bool:
     return (before.startswith("--") and "=" not in before) or bool(re.match(r"-[^-]", before))
 
 
-def _refuse_two_in_one(arg: str) -> None:
-    """`--gres gpu:1` as one entry reaches sbatch as an option of that whole name."""
-    match = re.fullmatch(r"(--[A-Za-z-]+)\s+(.*)|(-[A-Za-z])\s+(.*)", arg)
+def _entries(entry: Any) -> list[Any]:
+    """What one entry should be: `--gres gpu:1` reaches sbatch as an option of that whole name, and
+    `--partition=gpu --gres=gpu:1` as a partition of that name."""
+    if not isinstance(entry, str) or not entry.startswith("-"):
+        return [entry]
+    first, *others = _split(entry) or [""]
+    if any(OPTION.match(word) for word in others) and not first.startswith(FREE_TEXT):
+        return [first, *others]
+    match = re.fullmatch(r"(--[A-Za-z-]+)\s+(.*)|(-[A-Za-z])\s+(.*)", entry)
     if match is None:
-        return
-    near = f"{match[1]}={match[2]}" if match[1] else f"{match[3]}{match[4]}"
-    raise refusal("must be one option, or one value, per entry", near)
+        return [entry]
+    return [f"{match[1]}={match[2]}" if match[1] else f"{match[3]}{match[4]}"]
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:  # a quote is missing
+        return text.split()
+
+
+def _complaint(entries: list[Any], inner: ValidatorFunctionWrapHandler) -> str:
+    """What is wrong with them in turn: then they are no suggestion."""
+    try:
+        inner(entries)
+    except ValidationError as error:
+        return str(error.errors()[0].get("ctx", {}).get("rule", ""))
+    return ""
 
 
 def _owned_option(arg: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .config_problem import FILE, Problem
+from .positions import Path, Positions
 
 MAX_DEPTH = 16  # the format needs four levels; deeper ones would exhaust the stack later
-TOO_DEEP = Problem(FILE, "", "", f"must not be nested deeper than {MAX_DEPTH} levels")
 
 
 class JsonObject(dict[str, Any]):
@@ -21,24 +21,25 @@ class JsonObject(dict[str, Any]):
         self.repeated = tuple(name for name in self if names.count(name) > 1)
 
 
-def decode(text: str) -> Any | Problem:
-    """The value, or where and why `text` is not JSON."""
+def decode(positions: Positions) -> Any | Problem:
+    """The value, or where and why the text is not JSON."""
     try:
-        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=JsonObject)
+        value = json.loads(positions.text, object_pairs_hook=JsonObject)
     except json.JSONDecodeError as error:
-        return _syntax_problem(error)
+        # Not what is there: after a missing quote it may be a secret.
+        return _problem(f"is not JSON: {_why(error)}", (error.lineno, error.colno))
     except RecursionError:
-        return TOO_DEEP
+        return _too_deep(positions)
     except ValueError:  # Python reads whole numbers of up to 4300 digits
-        return Problem(FILE, "", "", "has a number of too many digits")
+        return _problem("has a number of too many digits", positions.too_long_number())
     if any(len(path) > MAX_DEPTH for path, _ in walk(value)):
-        return TOO_DEEP
+        return _too_deep(positions)
     return value
 
 
-def walk(value: Any) -> Iterator[tuple[tuple[str | int, ...], JsonObject]]:
+def walk(value: Any) -> Iterator[tuple[Path, JsonObject]]:
     """Every object with its path. A loop, since a file may nest deeper than Python's stack."""
-    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    waiting: list[tuple[Path, Any]] = [((), value)]
     while waiting:
         path, here = waiting.pop()
         if isinstance(here, JsonObject):
@@ -54,10 +55,13 @@ def _inside(value: Any) -> Iterable[tuple[str | int, Any]]:
     return enumerate(value) if isinstance(value, list) else ()
 
 
-def _syntax_problem(error: json.JSONDecodeError) -> Problem:
-    """Where, but not what is there: after a missing quote it may be a secret."""
-    where = f"line {error.lineno}, column {error.colno}"
-    return Problem(FILE, where, "", f"is not JSON: {_why(error)}")
+def _too_deep(positions: Positions) -> Problem:
+    rule = f"must not be nested deeper than {MAX_DEPTH} levels"
+    return _problem(rule, positions.too_deep(MAX_DEPTH))
+
+
+def _problem(rule: str, place: tuple[int, int]) -> Problem:
+    return Problem(FILE, "", "", rule, "", *place)
 
 
 def _why(error: json.JSONDecodeError) -> str:

@@ -8,12 +8,11 @@ from pathlib import Path
 from . import document, entries, jsontext
 from .across import between
 from .catalogue import Catalogue
-from .checks import FIELDS, NOT_IN_DEFAULTS, check
-from .config_problem import DEFAULTS, FILE, Problem
-from .entries import Surroundings
-from .keyfiles import FileCheck, file_rule, unreadable
-
-DEFAULTS_KEYS = tuple(key for key in FIELDS if key not in NOT_IN_DEFAULTS)
+from .checks import check_defaults
+from .config_problem import FILE, Problem
+from .entries import Defaults, Surroundings
+from .keyfiles import FileCheck, file_fault, unreadable
+from .positions import Positions
 
 
 def load(
@@ -22,14 +21,15 @@ def load(
     key_dir: Path,
     gateway_ports: frozenset[int] = frozenset(),
     check_files: bool = True,
-    readable: FileCheck = file_rule,
+    readable: FileCheck = file_fault,
 ) -> Catalogue | list[Problem]:
     """The file at `path`, parsed."""
     try:
         text = path.read_bytes().decode()
     except UnicodeDecodeError as error:
         rule = f"must be UTF-8, which its byte {error.start + 1} is not"
-        return [Problem(FILE, "", str(path), rule)]
+        good = error.object[: error.start].decode()
+        return [Problem(FILE, "", str(path), rule, "", *Positions(good).at(len(good)))]
     except PermissionError:
         return [Problem(FILE, "", str(path), unreadable(path))]
     except OSError as error:
@@ -49,27 +49,30 @@ def parse(
     key_dir: Path,
     gateway_ports: frozenset[int] = frozenset(),
     check_files: bool = True,
-    readable: FileCheck = file_rule,
+    readable: FileCheck = file_fault,
 ) -> Catalogue | list[Problem]:
     """Every service of `text`, or every problem. `readable` is the only look at the disk."""
-    value = jsontext.decode(text)
+    positions = Positions(text.removeprefix("\ufeff"))
+    value = jsontext.decode(positions)
     if isinstance(value, Problem):
         return [value]
     # Many services share a key: each file is looked at once.
     file_check = cache(readable) if check_files else None
     around = Surroundings(key_dir, gateway_ports, file_check)
-    return _catalogue(document.read(value), around)
+    return _catalogue(document.read(value, positions), around)
 
 
 def _catalogue(found: document.Document, around: Surroundings) -> Catalogue | list[Problem]:
-    defaults = check(found.defaults, DEFAULTS_KEYS)
-    read = [entries.read(label, given, defaults, around) for label, given in found.services]
+    section, given = found.defaults
+    defaults = Defaults(section, check_defaults(given))
+    read = [entries.read(section, given, defaults, around) for section, given in found.services]
     problems = [
         *found.problems,
-        *(fault.of(DEFAULTS) for fault in defaults.faults),
+        *map(section.problem, defaults.checked.faults),
         *(problem for _, own in read for problem in own),
         *between([entry for entry, _ in read]),
     ]
     if problems:
-        return list(dict.fromkeys(problems))  # a faulty default is one problem, not one per service
+        # A faulty default is one problem, not one per service.
+        return sorted(dict.fromkeys(problems), key=lambda each: (each.line or 0, each.column or 0))
     return Catalogue.of(entries.resolved(entry.service, around.key_dir) for entry, _ in read)

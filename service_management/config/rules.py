@@ -1,4 +1,4 @@
-"""Rules for single values: text, hosts, addresses, sizes. Pure; each says what is allowed."""
+"""Rules for single values: text, numbers, sizes, files. Pure; each says what is allowed."""
 
 from __future__ import annotations
 
@@ -6,21 +6,14 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, ValidationError, ValidatorFunctionWrapHandler
 from pydantic_core import CoreSchema, core_schema
 
 from .config_problem import nearest, refusal
+from .durations import NUMBER
 
-LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-HOSTNAME = re.compile(rf"{LABEL}(?:\.{LABEL})*")
-USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,63}"
-HOP = re.compile(
-    rf"(?:{USER}@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^@:\[\]]+)(?::(?P<port>[0-9]{{1,5}}))?"
-)
-NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?", re.ASCII)
 # What a shell, ssh_config's quoting or ssh's own %-tokens would read as more than a path.
 FILE_PATTERN = r"""^[^\x00-\x1f\x7f'"`$%\\;&|<>(){}\[\]*?!#]+$"""
 FILE_RULE = (
@@ -35,9 +28,6 @@ UNITS = {"b": 1} | {
 }
 MAX_BODY = 1024**4
 
-HOST_RULE = "must be a host name (letters, digits, '-', '_' and '.') or an IP address"
-HOP_RULE = "must be a comma-separated list of [user@]host[:port], an IPv6 address in brackets"
-ADDRESS_RULE = "must be an IP address of this machine, or localhost"
 SIZE_RULE = (
     "must be a whole number of bytes from 1 to 1 TiB, or one with a unit, as in 100MB or 1GiB"
 )
@@ -97,50 +87,6 @@ def slug(value: Any) -> str:
     text = "".join(char for char in text if not unicodedata.combining(char))
     text = re.sub(r"[^A-Za-z0-9._~-]+", "-", text)
     return text.lstrip("._~-")[:63].rstrip("-")
-
-
-def is_host(text: str) -> bool:
-    if _is_ip(text):
-        return True
-    named = len(text) <= 253 and HOSTNAME.fullmatch(text) is not None
-    return named and not text.rpartition(".")[2].isdigit()  # 10.0.0.256 is no host name either
-
-
-def host(text: str) -> str:
-    if not is_host(text):
-        bare = re.sub(r":[0-9]+$", "", text.rpartition("@")[2].strip()).strip("[]")
-        raise refusal(HOST_RULE, bare if is_host(bare) else "")
-    return text
-
-
-def jump(text: str) -> str:
-    if not all(_is_hop(hop) for hop in text.split(",")):
-        tidy = ",".join(hop.strip() for hop in text.split(","))
-        raise refusal(HOP_RULE, tidy if all(map(_is_hop, tidy.split(","))) else "")
-    return text
-
-
-def _is_hop(text: str) -> bool:
-    match = HOP.fullmatch(text)
-    if match is None or not is_host(match["host"].strip("[]")):
-        return False
-    return match["port"] is None or 1 <= int(match["port"]) <= 65535
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        return "%" not in text and bool(ip_address(text))
-    except ValueError:
-        return False
-
-
-def local_address(text: str) -> str:
-    if text == "localhost":
-        return "127.0.0.1"
-    if not _is_ip(text):
-        near = nearest(text, ["localhost"]) or text.strip("[] ")
-        raise refusal(ADDRESS_RULE, near if near == "localhost" or _is_ip(near) else "")
-    return str(ip_address(text))
 
 
 def whole_or_auto(most: int) -> Callable[[Any], Any]:

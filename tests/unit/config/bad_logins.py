@@ -8,8 +8,12 @@ NAME = "must be a string of 1 to 100 characters"
 ONE_LINE = "must be one line of printable characters, and not empty"
 USER = "must be 1 to 64 letters, digits and _ . -, beginning with a letter or _"
 HOST = "must be a host name (letters, digits, '-', '_' and '.') or an IP address"
+USER_GOES = "; the user goes into ssh_username"
+PORT_GOES = "; the port goes into ssh_port"
+HTTP_PORT_GOES = "; the port goes into remote_port"
 REMOTE_PORT = 'must be a whole number from 1 to 65535, or "auto"'
 ADDRESS = "must be an IP address of this machine, or localhost"
+LOCAL_PORT = "; the port goes into local_port"
 PORT = "must be a whole number from 1 to 65535"
 CONNECTIONS = 'must be a whole number from 1 to 8, or "auto"'
 DASH_SBATCH = "must not begin with '-': sbatch would take it for an option"
@@ -33,7 +37,19 @@ BAD_LOGINS: list[tuple[str, Any, str, str, str]] = [
     ("sbatch_arg", [], "sbatch_arg", "unknown key", "sbatch_args"),
     ("local-port", 3, "local-port", "unknown key", "local_port"),
     ("port", 1, "port", "unknown key", "ssh_port"),
-    ("host", "x", "host", "unknown key", ""),
+    ("host", "x", "host", "unknown key", "remote_host"),
+    ("hostname", "x", "hostname", "unknown key", "remote_host"),
+    ("user", "x", "user", "unknown key", "ssh_username"),
+    ("identity_file", "x", "identity_file", "unknown key", "ssh_key_file"),
+    ("script", "x", "script", "unknown key", "bash_file"),
+    ("route", "x", "route", "unknown key", "route_name"),
+    ("idle_timeout", 1, "idle_timeout", "unknown key", "timeout"),
+    ("replicas", 1, "replicas", "unknown key", "max_replicas"),
+    ("health", "/h", "health", "unknown key", "check_health_path"),
+    ("healthcheck", "/h", "healthcheck", "unknown key", "check_health_path"),
+    ("health_path", "/h", "health_path", "unknown key", "check_health_path"),
+    ("HealthCheck", "/h", "HealthCheck", "unknown key", "check_health_path"),
+    ("environment", {}, "environment", "unknown key", "env"),
     ("paths", ["/"], "paths", "unknown key", "api_paths"),
     ("SSH_KEY", "x", "SSH_KEY", "unknown key", "ssh_key_file"),
     ("zzz", 1, "zzz", "unknown key", ""),
@@ -48,8 +64,17 @@ BAD_LOGINS: list[tuple[str, Any, str, str, str]] = [
     ("ssh_username", "", "ssh_username", USER, ""),
     ("ssh_username", 1000, "ssh_username", USER, ""),
     ("remote_host", "-oProxyCommand=id", "remote_host", HOST, ""),
-    ("remote_host", "jo@login", "remote_host", HOST, '"login"'),
-    ("remote_host", "login:22", "remote_host", HOST, '"login"'),
+    ("remote_host", "jo@login", "remote_host", HOST + USER_GOES, '"login"'),
+    ("remote_host", "login:22", "remote_host", HOST + PORT_GOES, '"login"'),
+    ("remote_host", "ssh://login:22", "remote_host", HOST + PORT_GOES, '"login"'),
+    ("remote_host", "SSH://login", "remote_host", HOST, '"login"'),
+    ("remote_host", "ssh jo@login", "remote_host", HOST + USER_GOES, '"login"'),
+    ("remote_host", "ssh://jo@[::1]:22/", "remote_host", HOST + USER_GOES + PORT_GOES, '"::1"'),
+    ("remote_host", "http://login.org/x", "remote_host", HOST, '"login.org"'),
+    ("remote_host", "https://login:8080", "remote_host", HOST + HTTP_PORT_GOES, '"login"'),
+    ("remote_host", "jo@login:/home/jo", "remote_host", HOST + USER_GOES, '"login"'),
+    ("remote_host", "ssh://$(id)", "remote_host", HOST, ""),
+    ("ssh_username", "jo@login", "ssh_username", USER, '"jo"'),
     ("remote_host", "a b", "remote_host", HOST, ""),
     ("remote_host", "10.0.0.256", "remote_host", HOST, ""),
     ("remote_host", "fe80::1%eth0", "remote_host", HOST, ""),
@@ -68,6 +93,8 @@ BAD_LOGINS: list[tuple[str, Any, str, str, str]] = [
     ("local_host", "gateway", "local_host", ADDRESS, ""),
     ("local_host", "loclahost", "local_host", ADDRESS, '"localhost"'),
     ("local_host", "[::1]", "local_host", ADDRESS, '"::1"'),
+    ("local_host", "http://127.0.0.1:80/", "local_host", ADDRESS + LOCAL_PORT, '"127.0.0.1"'),
+    ("local_host", "localhost:9001", "local_host", ADDRESS + LOCAL_PORT, '"localhost"'),
     ("local_port", "9001", "local_port", PORT, "9001"),
     ("local_port", 70000, "local_port", PORT, ""),
     ("local_port", True, "local_port", PORT, ""),
@@ -94,6 +121,7 @@ BAD_LOGINS: list[tuple[str, Any, str, str, str]] = [
     ("ssh_connections", "Auto", "ssh_connections", CONNECTIONS, '"auto"'),
     ("max_ssh_connections", 9, "max_ssh_connections", "must be a whole number from 1 to 8", ""),
     ("proxy_jump", "a, b", "proxy_jump", JUMP, '"a,b"'),
+    ("proxy_jump", "ssh://jo@gate:22/", "proxy_jump", JUMP, '"jo@gate:22"'),
     ("proxy_jump", "-oX", "proxy_jump", JUMP, ""),
     ("proxy_jump", "jo@gate:99999", "proxy_jump", JUMP, ""),
     ("proxy_jump", "", "proxy_jump", JUMP, ""),

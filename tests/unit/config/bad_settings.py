@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 PATH = "may have letters, digits and . _ ~ @ : + , = ! - / only"
@@ -17,7 +18,8 @@ LITERAL = "is matched literally: for a part that varies, end the path in /*"
 NO_QUERY = "must be a path only, without ? or #"
 STAR = "may have * only at the end, as /*"
 REPLICAS = "must be a whole number from 1 to 64"
-ONE_OPTION = "must be one option, or one value, per entry"
+ONE_OPTION = "must have one option, or one value, per entry"
+SBATCH = "unknown key; it is an option of sbatch, for sbatch_args"
 JOB_NAME = "must not set --job-name: the orchestrator finds its jobs by it"
 ARRAY = "must not set --array: each replica is a separate job"
 CLUSTERS = "must not set --clusters: the login host (remote_host) chooses the cluster"
@@ -39,6 +41,11 @@ ACCESS_LOG = 'must be "notable" or "full"'
 VERIFY = 'must be "listener" or "token" or "none"'
 OWN_TOKEN = 'must not be IO_JOB_TOKEN: verify "token" sets it'
 
+
+def args(*options: str) -> str:
+    return f'"sbatch_args": {json.dumps(options, ensure_ascii=False)}'
+
+
 # key, value, key as reported, rule, nearest valid spelling
 BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("check_health_path", "/a b", "check_health_path", PATH, ""),
@@ -55,7 +62,20 @@ BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("timeout", float("inf"), "timeout", SECONDS, ""),
     ("timeout", 2592001, "timeout", SECONDS, ""),
     ("timeout", None, "timeout", SECONDS, ""),
-    ("timeout", "10m", "timeout", SECONDS, ""),
+    ("timeout", "10m", "timeout", SECONDS, "600"),
+    ("timeout", "1h", "timeout", SECONDS, "3600"),
+    ("timeout", "1h30m", "timeout", SECONDS, "5400"),
+    ("timeout", "2 hours, 5 minutes", "timeout", SECONDS, "7500"),
+    ("timeout", "90 s", "timeout", SECONDS, "90"),
+    ("timeout", "1.5H", "timeout", SECONDS, "5400"),
+    ("timeout", "500ms", "timeout", SECONDS, "0.5"),
+    ("timeout", "00:10:00", "timeout", SECONDS, "600"),
+    ("timeout", "5:30", "timeout", SECONDS, "330"),
+    ("timeout", "31d", "timeout", SECONDS, ""),
+    ("timeout", "10x", "timeout", SECONDS, ""),
+    ("timeout", "m", "timeout", SECONDS, ""),
+    ("timeout", "0s", "timeout", SECONDS, ""),
+    ("hold_timeout", "0s", "hold_timeout", SECONDS_OR_NONE, "0"),
     ("timeout", 10**400, "timeout", SECONDS, ""),
     ("hold_timeout", -1, "hold_timeout", SECONDS_OR_NONE, ""),
     ("startup_timeout", 0, "startup_timeout", SECONDS, ""),
@@ -95,8 +115,44 @@ BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("max_replicas", "2", "max_replicas", REPLICAS, "2"),
     ("sbatch_args", "--gres=gpu:1", "sbatch_args", LIST, '["--gres=gpu:1"]'),
     ("sbatch_args", [1], "sbatch_args[0]", STRING, '"1"'),
-    ("sbatch_args", ["--gres gpu:1"], "sbatch_args[0]", ONE_OPTION, '"--gres=gpu:1"'),
-    ("sbatch_args", ["-p gpu"], "sbatch_args[0]", ONE_OPTION, '"-pgpu"'),
+    ("sbatch_args", "--partition=gpu --gres=gpu:1", "sbatch_args", LIST,
+     '["--partition=gpu", "--gres=gpu:1"]'),
+    ("sbatch_args", "-p gpu --comment='a b'", "sbatch_args", LIST,
+     '["-p", "gpu", "--comment=a b"]'),
+    ("sbatch_args", "--comment='a b", "sbatch_args", LIST + "; " + X, ""),
+    ("sbatch_args", "-J x --gres=gpu:1", "sbatch_args", LIST + "; " + JOB_NAME, ""),
+    ("sbatch_args", "gpu", "sbatch_args", LIST + "; " + GPU, ""),
+    ("sbatch_args", "", "sbatch_args", LIST, "[]"),
+    ("sbatch_args", ["--gres gpu:1"], "sbatch_args", ONE_OPTION, '["--gres=gpu:1"]'),
+    ("sbatch_args", ["-p gpu"], "sbatch_args", ONE_OPTION, '["-pgpu"]'),
+    ("sbatch_args", ["--mem=1G", "--partition=gpu --gres=gpu:1"], "sbatch_args", ONE_OPTION,
+     '["--mem=1G", "--partition=gpu", "--gres=gpu:1"]'),
+    ("sbatch_args", ["--gres=gpu:1 -p gpu"], "sbatch_args", ONE_OPTION,
+     '["--gres=gpu:1", "-p", "gpu"]'),
+    ("sbatch_args", ["-H -p gpu"], "sbatch_args", ONE_OPTION, '["-H", "-p", "gpu"]'),
+    ("sbatch_args", ["-p gpu", 1], "sbatch_args", ONE_OPTION + "; " + STRING, ""),
+    ("sbatch_args", ["--mem=1G --wrap=id"], "sbatch_args", ONE_OPTION + "; " + WRAP, ""),
+    ("partition", "gpu", "partition", SBATCH, args("--partition=gpu")),
+    ("gpus", 2, "gpus", SBATCH, args("--gpus=2")),
+    ("GPU", "a100:1", "GPU", SBATCH, args("--gpus=a100:1")),
+    ("cpus", 4, "cpus", SBATCH, args("--cpus-per-task=4")),
+    ("cpus_per_task", 4, "cpus_per_task", SBATCH, args("--cpus-per-task=4")),
+    ("mem", "16G", "mem", SBATCH, args("--mem=16G")),
+    ("memory", "16 GB", "memory", SBATCH, args("--mem=16G")),
+    ("mem-per-cpu", "4gib", "mem-per-cpu", SBATCH, args("--mem-per-cpu=4G")),
+    ("time", "08:00:00", "time", SBATCH, args("--time=08:00:00")),
+    ("time", 60, "time", SBATCH, args("--time=60")),
+    ("walltime", "2h", "walltime", SBATCH, args("--time=02:00:00")),
+    ("time_limit", "1d", "time_limit", SBATCH, args("--time=24:00:00")),
+    ("account", "ml", "account", SBATCH, args("--account=ml")),
+    ("gres", "gpu:1", "gres", SBATCH, args("--gres=gpu:1")),
+    ("nodes", 1, "nodes", SBATCH, args("--nodes=1")),
+    ("qos", "high", "qos", SBATCH, args("--qos=high")),
+    ("constraint", "a100", "constraint", SBATCH, args("--constraint=a100")),
+    ("nodelist", ["n1", "n2"], "nodelist", SBATCH, args("--nodelist=n1,n2")),
+    ("exclusive", True, "exclusive", SBATCH, args("--exclusive")),
+    ("gpus", {"a": 1}, "gpus", SBATCH, args("--gpus=…")),
+    ("partition", "", "partition", SBATCH, args("--partition=…")),
     ("sbatch_args", ["--job-name=x"], "sbatch_args[0]", JOB_NAME, ""),
     ("sbatch_args", ["--job-na", "x"], "sbatch_args[0]", JOB_NAME, ""),
     ("sbatch_args", ["-Jx"], "sbatch_args[0]", JOB_NAME, ""),

@@ -8,35 +8,35 @@ from pathlib import Path
 import pytest
 
 from service_management.config import load
-from tests.unit.config.samples import KEY_DIR, digits, file_of, other, problems
+from tests.unit.config.samples import KEY_DIR, digits, file_of, found_in, other, problems
 
 RESERVED = "admin, favicon.ico, healthz, info, metrics, robots.txt, static"
 
 NOT_JSON = [
-    ("", "(file): line 1, column 1: is not JSON: the file is empty"),
+    ("", "line 1, column 1: is not JSON: the file is empty"),
     (
         "{",
-        "(file): line 1, column 2: is not JSON: expecting property name enclosed in double quotes",
+        "line 1, column 2: is not JSON: expecting property name enclosed in double quotes",
     ),
     (
         '{"Services": [],}',
-        "(file): line 1, column 17: is not JSON: a comma before the closing }",
+        "line 1, column 17: is not JSON: a comma before the closing }",
     ),
     (
         '{"Services": [\n  // none\n]}',
-        "(file): line 2, column 3: is not JSON: comments are not allowed",
+        "line 2, column 3: is not JSON: comments are not allowed",
     ),
     (
         "{'Services': []}",
-        "(file): line 1, column 2: is not JSON: strings need double quotes",
+        "line 1, column 2: is not JSON: strings need double quotes",
     ),
     (
         '{"Services": []} x',
-        "(file): line 1, column 18: is not JSON: extra data",
+        "line 1, column 18: is not JSON: extra data",
     ),
-    ("[" * 5000, "(file): must not be nested deeper than 16 levels"),
-    ('{"a":' * 20 + "1" + "}" * 20, "(file): must not be nested deeper than 16 levels"),
-    ('{"Services": ' + "9" * 5000 + "}", "(file): has a number of too many digits"),
+    ("[" * 5000, "line 1, column 17: must not be nested deeper than 16 levels"),
+    ('{"a":' * 20 + "1" + "}" * 20, "line 1, column 81: must not be nested deeper than 16 levels"),
+    ('{"Services": ' + "9" * 5000 + "}", "line 1, column 14: has a number of too many digits"),
 ]
 
 WRONG_SHAPE = [
@@ -101,7 +101,7 @@ TOGETHER = [
 
 @pytest.mark.parametrize(("text", "expected"), NOT_JSON, ids=lambda value: ascii(value)[:30])
 def test_a_json_error_is_reported_with_its_place(text: str, expected: str) -> None:
-    assert problems(text) == [expected]
+    assert list(map(str, found_in(text))) == [expected]
 
 
 @pytest.mark.parametrize(("text", "expected"), WRONG_SHAPE)
@@ -132,11 +132,24 @@ def test_all_problems_of_all_services_come_in_one_run() -> None:
     )
     assert [line.partition(" = ")[0] for line in problems(text)] == [
         "(file): services: unknown key (nearest valid: Services)",
-        "Services[2]: 5: must be an object of keys",
         "Digits: timeout",
         "Digits: ssh_port",
-        "Text: x: unknown key",
         "Text: api_paths",
+        "Text: x: unknown key",
+        "Services[2]: 5: must be an object of keys",
+    ]
+
+
+def test_options_of_sbatch_among_the_keys_come_as_one_list() -> None:
+    """With those that the service has already, or else those of Defaults, which they replace."""
+    wrong = {"gpus": 1, "mem": "8G"}
+    services = digits(**wrong), other(**wrong, sbatch_args="-p cpu"), other(route_name="c", **wrong)
+    found = found_in(file_of(*services, Defaults={"sbatch_args": ["--partition=gpu"]}))
+    mine, default = '"-p", "cpu"', '"--partition=gpu"'
+    proposed = [each.suggestion for each in found if each.key in wrong]
+    assert proposed == [
+        f'"sbatch_args": [{before}, "--gpus=1", "--mem=8G"]'
+        for before in (default, default, mine, mine, default, default)
     ]
 
 
@@ -178,5 +191,5 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     assert isinstance(latin, list)
     assert [str(missing[0]), str(latin[0])] == [
         f"(file): {path}: cannot be read: No such file or directory",
-        f"(file): {path}: must be UTF-8, which its byte 15 is not",
+        f"line 1, column 15: {path}: must be UTF-8, which its byte 15 is not",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,7 +49,11 @@ def test_a_problem_is_one_line_and_an_object() -> None:
         "value": '"22"',
         "rule": "must be a whole number",
         "suggestion": "22",
+        "line": None,
+        "column": None,
     }
+    placed = replace(problem, line=3, column=7)
+    assert str(placed) == f"line 3, column 7: {problem}"
 
 
 def test_long_values_are_cut_and_unprintable_ones_escaped() -> None:

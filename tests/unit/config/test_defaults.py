@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service_management.config import Service
+from service_management.config.keyfiles import FileFault
 from tests.unit.config.samples import DIGITS, catalogue, digits, file_of, other, problems
 
 LOGIN = {key: DIGITS[key] for key in ("ssh_username", "ssh_key_file", "remote_host")}
@@ -46,10 +47,10 @@ def test_bad_defaults_are_reported_once_and_not_as_missing() -> None:
     services = digits(timeout=...), other(timeout=...)
     defaults = {"timeout": "600", "tiemout": 1, "colour": "red"}
     assert problems(file_of(*services, Defaults=defaults)) == [
-        "Defaults: tiemout: unknown key (nearest valid: timeout)",
-        "Defaults: colour: unknown key",
         'Defaults: timeout = "600": must be a number of seconds, more than 0 '
         "and at most 2592000 (30 days) (nearest valid: 600)",
+        "Defaults: tiemout: unknown key (nearest valid: timeout)",
+        "Defaults: colour: unknown key",
     ]
 
 
@@ -71,7 +72,9 @@ def test_a_default_clashing_with_a_key_is_the_services_problem() -> None:
 def test_an_unreadable_default_key_is_one_problem() -> None:
     services = digits(ssh_key_file=...), other(ssh_key_file=...)
     text = file_of(*services, Defaults={"ssh_key_file": "id.pub"})
-    found = problems(text, check_files=True, readable=lambda key, path: f"{key}: no {path}")
+    found = problems(
+        text, check_files=True, readable=lambda key, path: FileFault(f"{key}: no {path}", ("id",))
+    )
     assert found == [
         'Defaults: ssh_key_file = "id.pub": ssh_key_file: no /keys/id.pub (nearest valid: "id")'
     ]
