@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tests.stack.stack import Stack
 from tests.stack.waiting import median_within, wait_for
@@ -68,3 +68,29 @@ def test_an_idle_service_ends_within_1500_ms_of_its_timeout(
 
     lateness()
     median_within(1.5, lateness)
+
+
+def test_an_upload_longer_than_the_timeout_keeps_its_job(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    """It is demand from its first byte: the service starts meanwhile, and does not go idle."""
+    timeout = 2
+    route = service(timeout=timeout)
+    piece, pieces = bytes(100_000), 12
+
+    def upload() -> Iterator[bytes]:
+        yield piece
+        stack.wait_for_state(route, "ready", seconds=30)
+        for _ in range(pieces - 2):
+            time.sleep(3 * timeout / (pieces - 2))
+            yield piece
+        assert stack.state(route) == "ready"
+        yield piece
+
+    headers = {"Content-Length": str(pieces * len(piece))}
+    answer = stack.client.post(f"/{route}/echo", content=upload(), headers=headers)
+
+    assert answer.status_code == 200
+    assert answer.json()["length"] == pieces * len(piece)
+    assert "X-Cold-Start" not in answer.headers
+    assert stack.submissions(route) == 1

@@ -67,6 +67,23 @@ def test_a_hung_control_plane_costs_a_warm_connection_50_ms(
         release.set()
 
 
+def test_an_upload_is_demand_as_long_as_it_lasts(gateway: Gateway) -> None:
+    gateway.warm("classifier")
+    headers = b"Host: x\r\nX-Request-ID: up-1\r\nContent-Length: 2000000"
+    with connect(gateway.port) as connection:
+        connection.sendall(b"POST /classifier/x HTTP/1.1\r\n%s\r\n\r\n" % headers)
+        until(lambda: gateway.control.demands()["classifier"] >= 3)
+        assert {asked.get("X-Request-ID") for asked in gateway.control.of("demand")} == {"up-1"}
+        connection.sendall(bytes(2_000_000))
+        read_until(connection, b'"}')
+
+
+def test_an_upload_to_a_quiet_path_is_no_demand(gateway: Gateway) -> None:
+    gateway.warm("scraped")
+    assert gateway.call("/scraped/live", "POST", body=bytes(2_000_000)).status == 200
+    assert not gateway.control.demands()
+
+
 @pytest.mark.parametrize("status", [404, 429, 500, 503])
 def test_a_failing_demand_is_not_the_clients_concern(gateway: Gateway, status: int) -> None:
     gateway.warm("whole")
