@@ -25,6 +25,7 @@ start_docker() {
     say "building the images (minutes the first time, then seconds) and starting"
     build_and_start
     await_gateway
+    await_demo
     trap - INT TERM
 }
 
@@ -109,6 +110,19 @@ await_gateway() {
             say "waiting for the gateway (${told} s)"
         fi
         sleep 0.3
+    done
+}
+
+# At its first start the demo cluster makes the key. The gateway serves no service before it is there.
+await_demo() {
+    wants_demo || return 0
+    local begun=$SECONDS told=
+    until docker exec $GATEWAY orchestrator status --json 2>/dev/null | grep -q '"config_error": null'; do
+        # A mistake in the file is no reason to fail: the status page says what it is.
+        [ $((SECONDS - begun)) -lt 30 ] || return 0
+        [ -n "$told" ] || say "waiting for the demo cluster"
+        told=yes
+        sleep 0.5
     done
 }
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from html import escape
 
+from tests.film.animation import svg
+from tests.film.recorder import Pace, record
 from tests.stack.stack import Stack
 from tests.stack.waiting import median_within, wait_for
 
@@ -94,3 +97,13 @@ def test_an_upload_longer_than_the_timeout_keeps_its_job(
     assert answer.json()["length"] == pieces * len(piece)
     assert "X-Cold-Start" not in answer.headers
     assert stack.submissions(route) == 1
+
+
+def test_the_film_shows_each_state_once_and_both_answers(stack: Stack) -> None:
+    film = record(stack, Pace(others=0.5, loads=0.5, timeout=2, typing=0.3, rest=0.1))
+
+    states = [seen.text for seen in film.states]
+    assert states == ["cold", "queued", "starting", "ready", "draining", "cold"]
+    assert any("PENDING" in seen.text for seen in film.queue)
+    drawn = svg(film)
+    assert all(escape(request.printed[0]) in drawn for request in film.requests)

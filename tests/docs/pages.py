@@ -6,11 +6,23 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-_FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"(?:^<!-- (?P<note>[^\n]*) -->\n)?^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 _CELLS = re.compile(r"(?<!\\)\|")
+
+
+class Block(NamedTuple):
+    """A fenced block, and the comment in the line before it."""
+
+    info: str
+    text: str
+    note: str
 
 
 @cache
@@ -32,8 +44,13 @@ def prose(name: str) -> str:
 
 def fences(name: str) -> Iterator[tuple[str, str]]:
     """(info string, text) of every fenced block."""
+    for block in blocks(name):
+        yield block.info, block.text
+
+
+def blocks(name: str) -> Iterator[Block]:
     for match in _FENCE.finditer(read(name)):
-        yield match["info"].strip(), match["text"]
+        yield Block(match["info"].strip(), match["text"], match["note"] or "")
 
 
 def section(name: str, heading: str) -> str:

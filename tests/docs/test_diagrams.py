@@ -1,4 +1,4 @@
-"""The sequence diagrams match the recorded traces."""
+"""The sequence diagrams and the film match the recorded runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.film import animation, recording
+from tests.film.__main__ import FILM, RECORDING
 from tests.trace.__main__ import DIAGRAMS, NAMES
 from tests.trace.draw import svg
 from tests.trace.steps import CLIENT, NGINX, load
@@ -23,6 +25,10 @@ def test_a_trace_begins_with_the_request_and_its_times_only_grow(name: str) -> N
     steps = load(DIAGRAMS / f"{name}.json").steps
     assert (steps[0].at, steps[0].source, steps[0].target) == (0, CLIENT, NGINX)
     assert [step.at for step in steps] == sorted(step.at for step in steps)
+
+
+def test_the_film_is_the_drawing_of_its_recording() -> None:
+    assert FILM.read_text(encoding="utf-8") == animation.svg(recording.load(RECORDING))
 
 
 @pytest.mark.parametrize("file", sorted(DIAGRAMS.glob("*.svg")), ids=lambda f: f.name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT, anchors, files, prose, ticked
+from tests.docs.pages import ROOT, anchors, files, prose, section, ticked
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _PATH = re.compile(r"(?:service_management|nginx|demo|docs|tests)/[\w./-]*")
@@ -42,3 +42,10 @@ def test_every_page_of_docs_is_in_its_index() -> None:
         index = folder / "README.md"
         linked = {link.partition("#")[0] for link in _LINK.findall(prose(name(index)))}
         assert {page.name for page in folder.glob("*.md")} - {"README.md"} <= linked
+
+
+def test_the_readmes_figures_are_those_of_the_performance_page() -> None:
+    shown = re.findall(r"\d[\d,.]*\d", section("README.md", "What it costs"))
+    measured = re.findall(r"\d[\d,.]*\d", section("docs/performance.md", "Figures"))
+    assert shown
+    assert set(shown) <= set(measured)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.docs.pages import ROOT, fences, files
+from tests.docs.pages import ROOT, blocks, files
 from tests.docs.typed import NOT_RUN, RUN_KINDS, WALKED, Command, commands, missing, typed
 
 BLOCK = """\
@@ -40,17 +40,23 @@ def test_shown_output_is_looked_for_in_its_order(
     assert missing(shown, said) == lost
 
 
+def test_a_note_for_the_tests_is_not_seen_by_the_reader() -> None:
+    for file in files():
+        for block in blocks(str(file.relative_to(ROOT))):
+            assert NOT_RUN not in block.text, f"{file}: write it as a comment before the block"
+
+
 @pytest.mark.parametrize("page", WALKED)
 def test_what_is_not_run_says_why(page: str) -> None:
     assert len(list(typed(page))) > 1
-    for info, text in fences(page):
-        if info.split(" ")[0] in RUN_KINDS and text.startswith("# Not"):
-            assert text.startswith(NOT_RUN)
-            assert len(text.splitlines()[0]) > len(NOT_RUN) + 10
+    for block in blocks(page):
+        if block.info.split(" ")[0] in RUN_KINDS and block.note.startswith("Not"):
+            assert block.note.startswith(NOT_RUN)
+            assert len(block.note) > len(NOT_RUN) + 10
 
 
 def test_a_pages_commands_are_walked_or_all_marked_not_run() -> None:
     for file in files():
         page = str(file.relative_to(ROOT))
-        blocks = [text for info, text in fences(page) if info == "console"]
-        assert page in WALKED or all(text.startswith(NOT_RUN) for text in blocks), page
+        notes = [block.note for block in blocks(page) if block.info == "console"]
+        assert page in WALKED or all(note.startswith(NOT_RUN) for note in notes), page

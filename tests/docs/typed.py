@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.docs.pages import fences
+from tests.docs.pages import blocks
 
-WALKED = ("docs/http.md", "README.md", "docs/operator.md")
-# Its first line says so on the page too, with the reason.
-NOT_RUN = "# Not run by the tests: "
+WALKED = ("docs/http.md", "README.md", "docs/clients.md", "docs/operator.md")
+NOT_RUN = "Not run by the tests: "  # in a comment before the block, with the reason
 RUN_KINDS = ("console", "python")
 
 
@@ -44,9 +43,9 @@ class Saved:
 
 def typed(page: str) -> Iterator[Command | Program | Saved]:
     """In the order of the page."""
-    for info, text in fences(page):
+    for info, text, note in blocks(page):
         kind, _, name = info.partition(" ")
-        if text.startswith(NOT_RUN):
+        if note.startswith(NOT_RUN):
             continue
         if kind == "console":
             yield from commands(text)
