@@ -104,6 +104,8 @@ def _python_env(spec: Spec) -> str:
     address = spec.nodes[0].address if spec.shape == "host" else "0.0.0.0"
     settings = {"DEMO_PYTHON": spec.python.argv0, "PYTHONUNBUFFERED": "1"}
     settings["DEMO_ADDRESS"] = address
+    # There, 127.0.0.1 is what tunnels lead to; on a real cluster it is an address that they do not.
+    settings["DEMO_LOOPBACK"] = "127.0.0.2" if spec.shape == "host" else "127.0.0.1"
     settings |= spec.python.environment
     packages = [str(spec.home), settings.get("PYTHONPATH", "")]
     settings["PYTHONPATH"] = ":".join(filter(None, packages))

@@ -198,7 +198,10 @@ async def serve(port: int, handler: Handler) -> None:
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    address = os.environ.get("DEMO_ADDRESS", "0.0.0.0")
+    # Two mistakes of a first service, to be seen: see docs/demo-cluster.md.
+    mistaken = os.environ.get("LISTEN_ON_LOOPBACK")
+    address = os.environ.get("DEMO_LOOPBACK" if mistaken else "DEMO_ADDRESS", "0.0.0.0")
+    port = int(os.environ.get("LISTEN_ON_PORT", port))
     server = await asyncio.start_server(connection, address, port, limit=1 << 20, backlog=2048)
     async with server:
         await server.serve_forever()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from service_management.api.problems import last_failure, last_failure_in_full
-from service_management.api.status_text import explain, upcoming
+from service_management.api.status_text import attempt, explain, last_check, upcoming
 from service_management.config import Problem
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State
@@ -58,6 +58,8 @@ def service(view: ServiceSnapshot, now: float) -> dict[str, Any]:
         "api_paths": list(view.service.api_paths),
         "url": f"/{record.route}/",
         "timeout": view.service.timeout,
+        "probe": probe(view, now),
+        "attempt": attempt(view),
         "replicas": replicas(view),
         "keepalive": view.keepalive,
         "inflight": view.inflight,
@@ -83,6 +85,12 @@ def full_details(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> 
         "last_error": last_failure_in_full(view),
         "events": [vars(entry) for entry in entries],
     }
+
+
+def probe(view: ServiceSnapshot, now: float) -> dict[str, Any] | None:
+    """What the last health check saw; None while there is nothing to say."""
+    text, job = last_check(view, now), view.record.job
+    return {"text": text, "at": job.found_at} if text and job else None
 
 
 def replicas(view: ServiceSnapshot) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from service_management.controller.snapshot import ServiceSnapshot
+from service_management.lifecycle.failure_text import BACKGROUNDED
 from service_management.lifecycle.states import TEXT, Reason, State
 from service_management.slurm.reasons import explain_pending
 from service_management.time_text import at_most, duration, moment
@@ -15,9 +16,9 @@ Sentence = Callable[[ServiceSnapshot, float], str]
 def explain(view: ServiceSnapshot, now: float) -> str:
     """The state, the reason, and why the cluster cannot be reached if it cannot. What happens next
     is in `upcoming`, and is not said here."""
-    sentence = _STATES[view.record.state](view, now)
-    said = view.record.state is State.DISABLED or view.trouble.rstrip(".") in sentence
-    return sentence if said else sentence + trouble(view)
+    text = _STATES[view.record.state](view, now) + _earlier_attempt(view)
+    said = view.record.state is State.DISABLED or view.trouble.rstrip(".") in text
+    return text if said else text + trouble(view)
 
 
 def explain_alone(view: ServiceSnapshot, now: float) -> str:
@@ -82,19 +83,47 @@ def _queued(view: ServiceSnapshot, now: float) -> str:
 
 
 def _starting(view: ServiceSnapshot, now: float) -> str:
-    job, path = view.record.job, view.service.check_health_path
+    record, job = view.record, view.record.job
     what = f"Job {job.job_id} has been running on {job.node}" if job else "The job has been running"
-    age = duration(now - view.record.since)
-    if view.record.reason is Reason.UNVERIFIED:
-        return f"{what} for {age}; {TEXT[Reason.UNVERIFIED]} (verify)."
-    return f"{what} for {age}; the service does not answer its health path {path} yet."
+    seen = last_check(view, now)
+    if not seen:
+        path = view.service.check_health_path
+        seen = f"the service does not answer its health path {path} yet"
+    finding = job.finding if job else None
+    if record.reason is Reason.UNVERIFIED and (finding is None or finding.unverified):
+        seen = f"{TEXT[Reason.UNVERIFIED]} (verify)" + (f": {seen}" if finding else "")
+    return full_stop(f"{what} for {duration(now - record.since)}; {seen}")
+
+
+def last_check(view: ServiceSnapshot, now: float) -> str:
+    """As a clause; empty if it saw nothing, or if all was well."""
+    job = view.record.job
+    return job.last_check(now - view.record.since) if job else ""
+
+
+def attempt(view: ServiceSnapshot) -> int | None:
+    """The number of the attempt that is under way, since the last success."""
+    under_way = view.record.state in (State.QUEUED, State.STARTING)
+    return view.record.failures + 1 if under_way else None
+
+
+def _earlier_attempt(view: ServiceSnapshot) -> str:
+    number, failure = attempt(view), view.record.last_failure
+    if number is None or number == 1 or failure is None:
+        return ""
+    return full_stop(f" This is attempt {number}; the last one failed: {failure.text}")
+
+
+def full_stop(text: str) -> str:
+    text = text.rstrip(".")
+    return text if text.endswith("?") else f"{text}."
 
 
 def _failed(view: ServiceSnapshot, _now: float) -> str:
     failure, own = view.record.last_failure, TEXT[view.record.reason]
-    text = (failure.text if failure else own).rstrip(".") + "."
+    text = full_stop(failure.text if failure else own)
     # Only a sentence of this project: what Slurm or ssh said may begin with a login or a path.
-    return text[0].upper() + text[1:] if text.startswith(own) else text
+    return text[0].upper() + text[1:] if text.startswith((own, BACKGROUNDED)) else text
 
 
 _STATES: Mapping[State, Sentence] = {

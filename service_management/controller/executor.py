@@ -16,9 +16,8 @@ from pathlib import Path
 import structlog
 
 from service_management.config import Service
-from service_management.controller.health_check import Period, StartupWatch, probe
+from service_management.controller.health_probes import HealthProbes
 from service_management.controller.inbox import (
-    ClosesUnannounced,
     ConnectionRefused,
     Happened,
     Item,
@@ -31,6 +30,7 @@ from service_management.controller.job_spec import JobSpec, spec_of
 from service_management.controller.job_tunnels import JobTunnels
 from service_management.controller.priority_threads import Priority
 from service_management.controller.socket_paths import sockets
+from service_management.controller.target import Target
 from service_management.controller.workers import LoginWorker, Workers
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, Cancel, Find, Probe, Submit, Tunnel
@@ -59,18 +59,6 @@ PAUSES: dict[type, float] = {
 }
 
 
-@dataclass(frozen=True)
-class Target:
-    """The job that an action is about, and how to reach it."""
-
-    route: str
-    job: Job
-    spec: JobSpec
-    worker: LoginWorker
-    health_path: str
-    ready: bool  # and published: a probe's answer may wait for the next pass
-
-
 @dataclass
 class Executor:
     """The real `Effects`."""
@@ -82,15 +70,15 @@ class Executor:
     listens: Callable[[Path], bool]  # whether a tunnel's socket was there at the last look
     clock: Callable[[], float]
     _tunnels: JobTunnels = field(init=False)
+    _probes: HealthProbes = field(init=False)
     _not_before: dict[tuple[str, type], float] = field(default_factory=dict)
-    _watch: StartupWatch = field(default_factory=StartupWatch)
     _needed: dict[tuple[str, int], float] = field(default_factory=dict)  # connection → last need
     _close_at: float = 0.0
-    _suspected: set[str] = field(default_factory=set)  # jobs that lost a request
     _logout: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "logout"))
 
     def __post_init__(self) -> None:
         self._tunnels = JobTunnels(self.run_dir, self._trouble, self._further_refused, self.listens)
+        self._probes = HealthProbes(self.run_dir, self.put)
         self._cancels = JobBatch[None](Priority.CANCEL, self._cancel)
         self._finds = JobBatch[Target](Priority.FIND, self._find)
 
@@ -149,7 +137,7 @@ class Executor:
     def probe_soon(self, record: Record) -> None:
         if record.job is not None:
             self._not_before.pop((record.job.name, Probe), None)
-            self._suspected.add(record.job.name)
+            self._probes.suspect(record.job.name)
 
     def tunnel_is_up(self, job: Job, socket: Path) -> bool:
         return self._tunnels.is_up(job, socket)
@@ -158,8 +146,7 @@ class Executor:
         for key in [key for key in self._not_before if key[0] not in names]:
             del self._not_before[key]
         self._tunnels.forget_jobs_except(names)
-        self._watch.forget_jobs_except(names)
-        self._suspected &= names
+        self._probes.forget_jobs_except(names)
 
     # -- whether, and where -----------------------------------------------------------
 
@@ -186,7 +173,9 @@ class Executor:
         if isinstance(action, Submit):
             return self._run(target, Submit, Priority.SUBMIT, self._submit)
         if isinstance(action, Probe):
-            return worker.probe((job.name, Probe), partial(self._attempt, target, self._probe))
+            return worker.probe(
+                (job.name, Probe), partial(self._attempt, target, self._probes.check)
+            )
         if isinstance(action, Tunnel):
             self._tunnels.open(worker, job, urgent=record.state is State.READY)
         elif isinstance(action, Cancel):
@@ -248,25 +237,6 @@ class Executor:
                 self._report(target, ev.Submitted(name, found.job_id))
                 self._report(target, ev.JobSeen(found))
 
-    def _probe(self, target: Target) -> None:
-        """Many services are ready, and nearly always well: their answers cause no pass each."""
-        began = time.monotonic()
-        verify = target.spec.verify
-        token = target.job.token if verify == "token" else ""
-        suspected = target.job.name in self._suspected
-        self._suspected.discard(target.job.name)
-        quiet = sockets(self.run_dir, target.job).quiet
-        check = probe(quiet, target.health_path, token, watch_closing=suspected)
-        if check.closes_unannounced:
-            self.put(ClosesUnannounced(target.route))
-        when = Period(began, time.monotonic())
-        watched = self._watch.seconds(target.job.name, check, when, target.worker.answered_at)
-        health = check.health
-        if health is ev.Health.HEALTHY and verify == "listener" and not target.ready:
-            health = _health_by_listeners(target)
-        event = ev.Probed(target.job.name, health, watched)
-        self.put(Happened(target.route, event, waits=target.ready))
-
     def _cancel(self, worker: LoginWorker, job_ids: dict[str, None]) -> None:
         outcome = worker.client.cancel(list(job_ids))
         if isinstance(outcome, outcomes.Unknown):
@@ -284,7 +254,8 @@ class Executor:
         outcome = target.worker.client.post_mortem(target.job.job_id)
         if isinstance(outcome, JobEnd):
             command = submit_command(submission(target.spec, target.job))
-            self._report(target, ev.JobOver(target.worker.client.with_output(outcome), command))
+            end = target.worker.client.with_output(outcome, target.spec.bash_file)
+            self._report(target, ev.JobOver(end, command))
         elif isinstance(outcome, outcomes.StillThere):
             self._report(target, ev.JobSeen(outcome.view))
         else:
@@ -316,21 +287,6 @@ def submission(spec: JobSpec, job: Job) -> SubmitSpec:
         sbatch_args=spec.sbatch_args,
         env={**dict(spec.env), **({"IO_JOB_TOKEN": job.token} if job.token else {})},
     )
-
-
-def _health_by_listeners(target: Target) -> ev.Health:
-    """The last look before requests are sent there: does another user listen on the port?"""
-    job = target.job
-    found = target.worker.client.listeners(job.job_id, job.node, job.port)
-    place = {"route": target.route, "job": job.job_id, "node": job.node, "port": job.port}
-    if isinstance(found, outcomes.Unknown):
-        _LOG.info("could not check who listens on the port", why=found.message, **place)
-        return ev.Health.HEALTHY  # verify: "token" is for sites where this is not enough
-    if found.strangers:
-        users = sorted(found.strangers)
-        _LOG.warning("another user listens on the port", users=users, **place)
-        return ev.Health.UNVERIFIED
-    return ev.Health.HEALTHY
 
 
 def _refused(

@@ -2,19 +2,34 @@
 
 After a request was lost, a check also watches whether the service closes the connection although
 its answer did not announce that: nginx would send the next request on it, and lose it.
+
+A tunnel takes every connection, also where its far end is refused or gets no answer. ssh tells
+which in its log only, at LogLevel INFO: a line for every check. But it reads the request from the
+socket only once the node has let it in, and that can be seen from here:
+
+- It closed the socket with the request unread, which the kernel reports as a reset: refused.
+- It closed the socket after it had read the request: connected, and closed without an answer.
+- No answer in time, and the request is still unread: the node does not answer the login node.
+- No answer in time, and the request was read: connected, and the service is silent.
+
+Both backends behave so: tests/cluster_ssh/test_contract_tunnels.py.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hmac
 import http.client
 import select
 import socket
+import struct
+import termios
 from dataclasses import dataclass
 from pathlib import Path
 
 from service_management.lifecycle.events import Health
+from service_management.lifecycle.findings import Finding, Saw
 
 PATIENCE = 5.0
 _LONGEST_ANSWER = 1 << 20
@@ -39,6 +54,7 @@ class Check:
     health: Health
     connected: bool  # a tunnel was there
     closes_unannounced: bool = False
+    finding: Finding | None = None  # what was wrong
 
 
 def probe(
@@ -61,12 +77,37 @@ def probe(
         try:
             response = _ask(connection, health_path)
             health = _health(response, token)
-        except TimeoutError:
-            return Check(Health.SILENT, connected=True)
-        except (OSError, http.client.HTTPException):
-            return Check(Health.UNHEALTHY, connected=True)
+        except (OSError, http.client.HTTPException) as error:
+            saw = _without_answer(error, connection.sock)
+            health = Health.SILENT if isinstance(error, TimeoutError) else Health.UNHEALTHY
+            return Check(health, connected=True, finding=Finding(saw, health_path))
         closes = watch_closing and _closes_unannounced(connection, response)
-        return Check(health, connected=True, closes_unannounced=closes)
+        finding = _finding(health, response.status, health_path)
+        return Check(health, connected=True, closes_unannounced=closes, finding=finding)
+
+
+def _finding(health: Health, status: int, path: str) -> Finding | None:
+    if health is Health.HEALTHY:
+        return None
+    saw = Saw.NO_TOKEN if health is Health.UNVERIFIED else Saw.ANSWER
+    return Finding(saw, path, status)
+
+
+def _without_answer(error: Exception, tunnel: socket.socket | None) -> Saw:
+    """See the top of this module."""
+    if isinstance(error, TimeoutError):
+        return Saw.UNREACHED if tunnel and _unread(tunnel) else Saw.SILENT
+    # The first of them is a ConnectionResetError too.
+    if isinstance(error, http.client.RemoteDisconnected | http.client.IncompleteRead):
+        return Saw.CLOSED
+    return Saw.REFUSED if isinstance(error, ConnectionError) else Saw.NOT_HTTP
+
+
+def _unread(tunnel: socket.socket) -> bool:
+    """Whether bytes that were sent have not been read at the other end."""
+    answer = fcntl.ioctl(tunnel, termios.TIOCOUTQ, struct.pack("i", 0))
+    unread: int = struct.unpack("i", answer)[0]
+    return unread > 0
 
 
 def _ask(connection: http.client.HTTPConnection, health_path: str) -> http.client.HTTPResponse:

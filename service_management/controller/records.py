@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 import secrets
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,15 +13,15 @@ from typing import Any, Protocol
 import structlog
 
 from service_management.config import Service
+from service_management.controller.event_entries import JOB_ENDED, EventEntries
 from service_management.controller.isolation import Isolation
 from service_management.controller.job_spec import JobSpec, has_readable_spec
 from service_management.lifecycle.actions import Submit
 from service_management.lifecycle.decision import Context
-from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed
+from service_management.lifecycle.events import Event
 from service_management.lifecycle.intervals import SOFT_SAVE
 from service_management.lifecycle.policy import Policy
-from service_management.lifecycle.record import Failure, Job, Record
-from service_management.lifecycle.states import TEXT, State
+from service_management.lifecycle.record import Job, Record
 from service_management.lifecycle.transitions import decide
 from service_management.slurm.job_names import job_name
 from service_management.store import LogEntry
@@ -31,8 +30,6 @@ from service_management.usage.start_counters import StartCounters
 _LOG = structlog.get_logger(__name__)
 # For a service that is not in the configuration (yet): nothing ends by itself.
 _UNCONFIGURED = Policy(math.inf, math.inf, math.inf, drain_timeout=60.0)
-_JOB_ENDED = (JobOver, SubmitFailed, JobAbsent)  # the job has ended, or never existed
-OUTPUT_LINES = 10  # of a failed attempt's output, stored with its event
 
 
 class RecordStore(Protocol):
@@ -76,6 +73,7 @@ class Records:
         self.identity, self._key_dir = identity, key_dir
         self._policies: dict[str, Policy] = {}
         self._saved_at: dict[str, float] = {}
+        self._event_entries = EventEntries()
         self._changes = Changes()
         self._isolation = Isolation("an event of a service could not be applied")
         self.start_counters = StartCounters()
@@ -147,7 +145,7 @@ class Records:
     def _context(self, record: Record, event: Event, now: float) -> Context:
         """A name for a new job is needed only where none may exist yet: rarely."""
         policy = self._policies.get(record.route, _UNCONFIGURED)
-        has_job = record.active and not isinstance(event, _JOB_ENDED)
+        has_job = record.active and not isinstance(event, JOB_ENDED)
         return Context(now, policy, None if has_job else self.fresh_job(record.route, now))
 
     def fresh_job(self, route: str, now: float) -> Job | None:
@@ -184,6 +182,7 @@ class Records:
         self._changes.records.pop(route, None)
         self._changes.forgotten.add(route)
         self._saved_at.pop(route, None)
+        self._event_entries.forget(route)
         if route in self.services:  # removed and added again before it was gone
             self._keep(record, Record(route, since=now), None, now)
         else:
@@ -193,7 +192,7 @@ class Records:
         route = after.route
         self.start_counters.note(before, after)
         self._set(after)
-        if (entry := _entry(before, after, event)) is not None:
+        if (entry := self._event_entries.of_change(before, after, event)) is not None:
             self._changes.entries.append(entry)
         soft = _without_activity(before) == _without_activity(after)
         if not soft or now - self._saved_at.get(route, 0.0) >= SOFT_SAVE:
@@ -220,31 +219,6 @@ def _policy(service: Service) -> Policy:
 
 
 def _without_activity(record: Record) -> Record:
-    return replace(record, last_demand=0.0, last_activity=0.0, busy=False, startup_used=0.0)
-
-
-def _entry(before: Record, after: Record, event: Event | None) -> LogEntry | None:
-    """An entry for each new state, and one when Slurm has given the job its id."""
-    named = bool(after.job and after.job.job_id) and not (before.job and before.job.job_id)
-    if before.state is after.state and not named:
-        return None
-    return LogEntry(
-        after.route, time.time(), after.state.value, after.reason.value, _line(after, event)
-    )
-
-
-def _line(record: Record, event: Event | None) -> str:
-    failed = record.state is State.FAILED and isinstance(event, _JOB_ENDED)
-    if failed and record.last_failure:
-        return _failure_text(record.last_failure)
-    text = TEXT[record.reason]
-    if record.job and record.job.job_id:
-        text += f" (job {record.job.job_id}{f' on {record.job.node}' if record.job.node else ''})"
-    request = getattr(event, "request_id", "")
-    return text + (f" (request {request})" if request else "")
-
-
-def _failure_text(failure: Failure) -> str:
-    """All that is known of this attempt: the record itself keeps only the last one."""
-    command = [f"Command: {failure.command}"] if failure.command else []
-    return "\n".join([failure.text, *command, *failure.output[-OUTPUT_LINES:]])
+    """Without what changes all the time, and may be a few seconds old after a crash."""
+    quiet = record.with_job(finding=None, found_at=None)
+    return replace(quiet, last_demand=0.0, last_activity=0.0, busy=False, startup_used=0.0)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from service_management.lifecycle.findings import Finding
 from service_management.lifecycle.job_views import JobEnd, JobView
 from service_management.lifecycle.record import Job
 from service_management.lifecycle.states import Reason
@@ -91,11 +92,13 @@ class Adopted:
 @dataclass(frozen=True)
 class Probed:
     """`watched`: the seconds for which this and the probe before it show that the service was not
-    healthy; 0 where the node could not be reached."""
+    healthy; 0 where the node could not be reached. `finding`: what was wrong; None also where
+    there was no tunnel to look through."""
 
     job_name: str
     health: Health
     watched: float = 0.0
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True)

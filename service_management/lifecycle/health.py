@@ -16,9 +16,19 @@ def _is_about(record: Record, event: Probed) -> bool:
     return record.job is not None and record.job.name == event.job_name
 
 
+def _noted(record: Record, event: Probed, context: Context) -> Record:
+    """A check that saw nothing, for lack of a tunnel, leaves what the one before it saw."""
+    if event.health is Health.HEALTHY:
+        return record.with_job(finding=None, found_at=None)
+    if event.finding is None:
+        return record
+    return record.with_job(finding=event.finding, found_at=context.now)
+
+
 def _probed_starting(record: Record, event: Probed, context: Context) -> Record:
     if not _is_about(record, event):
         return record
+    record = _noted(record, event, context)
     if event.health is Health.UNVERIFIED:
         record = replace(record, reason=Reason.UNVERIFIED)
     if event.health is not Health.HEALTHY:
@@ -33,6 +43,7 @@ def _probed_ready(record: Record, event: Probed, context: Context) -> Record:
     """Silence is not illness: a service may be too busy to answer its health path."""
     if event.health is Health.SILENT or not _is_about(record, event):
         return record
+    record = _noted(record, event, context)
     if event.health is Health.UNVERIFIED:  # no second strike: requests might go to a stranger
         return record.to(
             State.STARTING, Reason.UNVERIFIED, context.now, strikes=0, startup_used=0.0

@@ -27,6 +27,10 @@ LOOK_EVERY, LOOK_FOR, LOOK_AT_MOST = 0.2, 2.0, 2
 # arrive. More often where it never answered, or gave no answer the last time.
 TROUBLED_EVERY, IDLE_EVERY = 60.0, 600.0
 
+# Where nothing accepts connections at a starting service's port, its job's sockets are looked at: a
+# step on the cluster each time. Most services have loaded by then; each further look waits longer.
+SOCKETS_FIRST, SOCKETS_LONGEST, SOCKETS_GROWTH = 10.0, 240.0, 2.0
+SOCKETS_GAP = 5.0  # between two looks at one login, for whichever jobs
 
 CATALOGUE_RETRY = 1.0  # a catalogue that could not be taken up, such as with a full disk
 FILE_EVERY = 0.25  # services_config.json is looked at

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from service_management.lifecycle import moves, policy
-from service_management.lifecycle import states as st
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import (
     Adopted,
@@ -15,9 +14,10 @@ from service_management.lifecycle.events import (
     SubmitFailed,
     Submitted,
 )
-from service_management.lifecycle.job_views import JobEnd, JobPhase
+from service_management.lifecycle.failure_text import failure_of
+from service_management.lifecycle.job_views import JobPhase
 from service_management.lifecycle.record import Failure, Record
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.states import TEXT, Reason, State
 
 
 def _named(record: Record, job_id: str, context: Context) -> Record:
@@ -56,7 +56,7 @@ def _absent(record: Record, event: JobAbsent, context: Context) -> Record | None
     if job is None or job.name != event.job_name or job.job_id:
         return record
     if policy.absence_is_final(record, context.now):
-        lost = SubmitFailed(job.name, Reason.SUBMIT_LOST, st.TEXT[Reason.SUBMIT_LOST])
+        lost = SubmitFailed(job.name, Reason.SUBMIT_LOST, TEXT[Reason.SUBMIT_LOST])
         return _submit_failed(record, lost, context)
     settled = context.now - job.intended_at >= policy.SUBMIT_SETTLED
     return record.with_job(absent_since=context.now) if settled and not job.absent_since else record
@@ -115,7 +115,7 @@ def _running(before: Record, noted: Record, context: Context) -> Record:
         started = noted.to(
             State.STARTING, Reason.LOADING, context.now, strikes=0, startup_used=0.0, again=False
         )
-        return started.with_job(started_at=context.now)
+        return started.with_job(started_at=context.now, finding=None, found_at=None)
     return noted
 
 
@@ -156,7 +156,7 @@ def _ended(record: Record, event: JobOver, context: Context) -> Record | None:
     """It ended by itself. One that served for a while is simply gone; any other failed."""
     served = record.ready_since is not None
     reason = Reason.ENDED if served else Reason.ENDED_AT_START
-    failure = _failure(record, event, reason, context)
+    failure = failure_of(record, event, reason, context.now)
     if not policy.served_long(record, context.now):
         return moves.fail(record, failure, context)
     gone = replace(moves.cold(record, Reason.ENDED, context), last_failure=failure)
@@ -167,7 +167,7 @@ def _blamed(record: Record, event: JobOver, context: Context) -> Record:
     """Draining because its start took too long: the job's last output belongs to the failure."""
     if record.after is not State.FAILED:
         return record
-    return replace(record, last_failure=_failure(record, event, record.reason, context))
+    return replace(record, last_failure=failure_of(record, event, record.reason, context.now))
 
 
 def _drained(record: Record, context: Context) -> Record | None:
@@ -183,39 +183,6 @@ def _drained(record: Record, context: Context) -> Record | None:
         record = moves.forgive(record)
     gone = moves.cold(record, record.reason, context)
     return moves.submit(gone, context) if record.again else gone
-
-
-def _failure(record: Record, event: JobOver, reason: Reason, context: Context) -> Failure:
-    end = event.end
-    return Failure(
-        at=context.now,
-        reason=reason,
-        text=sentence(end, reason),
-        job_id=end.job_id,
-        slurm_state=end.state,
-        exit_code=end.exit_code,
-        signal=end.signal,
-        node=end.node or (record.job.node if record.job else ""),
-        output=end.output,
-        output_file=end.output_file,
-        command=event.command,
-    )
-
-
-# Slurm's reasons that repeat the state, the signal or the exit code.
-_SAID_BY_STATE = {"None", "NonZeroExitCode", "OutOfMemory", "RaisedSignal", "TimeLimit"}
-
-
-def sentence(end: JobEnd, reason: Reason) -> str:
-    """One line for people: which job, how it ended, and Slurm's own reason where there is one."""
-    how = f"Slurm says {end.state}"
-    if end.signal:
-        how += f", killed by signal {end.signal}"
-    elif end.exit_code is not None:
-        how += f", exit code {end.exit_code}"
-    if end.reason and end.reason not in _SAID_BY_STATE:
-        how += f" ({end.reason})"
-    return f"{st.TEXT[reason]}: job {end.job_id}: {how}"
 
 
 JOB_OVER = dict.fromkeys((State.QUEUED, State.STARTING, State.READY, State.DRAINING), _over)

@@ -43,3 +43,9 @@ class JobEnd:
     output: tuple[str, ...] = ()  # the last lines it wrote, where they could be read
     output_file: str = ""
     error_file: str = ""  # where stderr has a file of its own
+    backgrounded: bool = False  # its batch script starts something with & and does not wait
+
+    @property
+    def in_order(self) -> bool:
+        """Nothing went wrong, as far as Slurm can tell: the batch script ran to its end."""
+        return self.state == "COMPLETED" and self.exit_code == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from service_management.lifecycle.findings import EARLY, Finding, sentence
 from service_management.lifecycle.states import Reason, State
 
 
@@ -32,6 +33,12 @@ class Job:
     # In its environment, and to be shown by its health answers (verify: "token").
     token: str = field(default="", repr=False)
     absent_since: float | None = None  # when Slurm first said that it has no job of this name
+    finding: Finding | None = None  # what the last health check saw; None: none yet, or all is well
+    found_at: float | None = None  # when that was
+
+    def last_check(self, age: float = EARLY) -> str:
+        """What the last health check saw, as a clause; empty if nothing, or if all was well."""
+        return sentence(self.finding, self.node, self.port, age) if self.finding else ""
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Record:
 
 
 _RECORD_TIMES = ("since", "last_demand", "last_activity", "ready_since", "retry_at")
-_JOB_TIMES = ("intended_at", "submitted_at", "started_at", "absent_since")
+_JOB_TIMES = ("intended_at", "submitted_at", "started_at", "absent_since", "found_at")
 _T = TypeVar("_T")
 
 

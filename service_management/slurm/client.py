@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from service_management.lifecycle.findings import Listening
 from service_management.lifecycle.job_views import JobEnd, JobView
 from service_management.slurm.ask import Answer
+from service_management.slurm.batch_script import leaves_in_background
 from service_management.slurm.outcomes import (
     Accepted,
     NotSubmitted,
@@ -35,7 +37,13 @@ from service_management.slurm.squeue import (
     parse_queue,
     queue_script,
 )
-from service_management.slurm.srun import Listeners, PortOwners
+from service_management.slurm.srun import (
+    STEP_SECONDS,
+    Listeners,
+    PortOwners,
+    parse_sockets,
+    sockets_script,
+)
 from service_management.slurm.turns import Turns
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.connection import Connection, Result
@@ -45,6 +53,7 @@ TIMEOUT = 25.0  # for one call; Slurm's own MessageTimeout is 10 s by default
 REPLY_TIME = 3.0  # kept back of it, so that a time limit that was hit there can still be reported
 SQUEUE_INTERVAL = 1.0  # seconds between two calls of squeue at least
 END_LINES = 30  # of the output of a job that has ended
+SCRIPT_LINES = 400  # of a batch script
 NODE_MEMORY = 300.0  # seconds for which a node's address is kept
 
 
@@ -116,6 +125,12 @@ class SlurmClient:
         that can tell."""
         return self._port_owners.ask(job_id, node, port)
 
+    def job_sockets(self, job_id: str, node: str, port: int) -> tuple[Listening, ...] | Unknown:
+        """On which addresses and ports the job listens. Unknown as above. A step is started on the
+        cluster each time: to be asked rarely."""
+        script = sockets_script(job_id, node, STEP_SECONDS)
+        return self._ask("sockets", script, lambda result: parse_sockets(result, port))
+
     def post_mortem(self, job_id: str) -> JobEnd | StillThere | Unknown:
         """How the job ended, by Slurm's word alone: see `with_output` for what it wrote."""
         mark = secrets.token_hex(8)
@@ -124,11 +139,19 @@ class SlurmClient:
             "post_mortem", script, lambda result: parse_post_mortem(result, job_id, mark)
         )
 
-    def with_output(self, end: JobEnd) -> JobEnd:
-        """With the last lines that the job wrote, if they can be read in time."""
+    def with_output(self, end: JobEnd, bash_file: str) -> JobEnd:
+        """With the last lines that the job wrote, if they can be read in time; and where it ended
+        although nothing failed, with what its batch script tells of the reason."""
         files = [file for file in (end.output_file, end.error_file) if file]
         lines = self._output.read(files, END_LINES)
-        return end if isinstance(lines, Unknown) else replace(end, output=lines)
+        if not isinstance(lines, Unknown):
+            end = replace(end, output=lines)
+        return replace(end, backgrounded=self._backgrounded(bash_file)) if end.in_order else end
+
+    def _backgrounded(self, bash_file: str) -> bool:
+        # The shell at the login node begins in the home directory.
+        script = self._output.read([bash_file.removeprefix("~/")], SCRIPT_LINES)
+        return not isinstance(script, Unknown) and leaves_in_background(script)
 
     def output(self, job_id: str, lines: int) -> tuple[str, ...] | Unknown:
         """The last lines that the job has written so far."""

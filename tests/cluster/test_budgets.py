@@ -171,10 +171,12 @@ def test_startup_timeout_cancels_with_reason_and_output(stack: Stack, route: str
         error = info["last_error"]
         assert (error["reason"], error["slurm_state"]) == ("startup_timeout", "CANCELLED")
         assert "startup_timeout" in error["text"]
+        assert error["text"].endswith(f"Job {error['job_id']} was cancelled by the gateway")
         assert "sbatch --parsable" in stack.details(name)["last_error"]["command"]
         wait_for("the job is gone", lambda name=name: not stack.jobs(name))
-    output = stack.details(f"{route}sick")["last_error"]["output"]
-    assert any("listening" in line for line in output)
+    sick = stack.details(f"{route}sick")["last_error"]
+    assert "GET /health answers 503: still loading?" in sick["text"]
+    assert "listening" in sick["output"][-1]  # and not what Slurm says of the cancellation
 
 
 # -- idle ---------------------------------------------------------------------------------

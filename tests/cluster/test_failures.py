@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -71,6 +72,50 @@ def test_a_crash_at_start_is_explained_and_can_be_repaired(
     for event in failures:  # each attempt, also those before the last
         for part in ("FAILED, exit code 1", str(model), "sbatch --parsable", "fatal: cannot load"):
             assert part in event["text"]
+
+
+MISTAKES: dict[str, dict[str, Any]] = {
+    "the service listens on 127.0.0.1:{port} only": {"env": {"LISTEN_ON_LOOPBACK": "1"}},
+    "the job listens on port 8000, not on {port}": {"env": {"LISTEN_ON_PORT": "8000"}},
+    "GET /healthz answers 404: is check_health_path right?": {"check_health_path": "/healthz"},
+    "GET /health answers 503: still loading?": {"env": {"HEALTH_DELAY": "600"}},
+    "{node}:{port} accepts connections, but does not": {"check_health_path": "/hang"},
+}
+
+
+def test_a_start_says_what_is_wrong_with_the_service(stack: Stack, route: str) -> None:
+    wrong = {f"{route}{number}": text for number, text in enumerate(MISTAKES)}
+    stack.configure(*(stack.entry(name, **MISTAKES[text]) for name, text in wrong.items()))
+    for name in wrong:
+        stack.client.get(f"/{name}/echo", headers={"Prefer": "wait=0"})
+
+    for name, text in wrong.items():
+        seen = str(wait_for(text, partial(_seen, stack, name, text), 60))
+        answer = stack.client.get(f"/{name}/echo", headers={"Prefer": "wait=0"})
+        assert (answer.status_code, answer.json()["state"]) == (503, "starting")
+        assert seen in answer.json()["detail"]
+        assert seen in stack.orchestrator("status", name).stdout
+        events = [event["text"] for event in stack.info(name)["events"]]
+        assert sum(event.startswith(seen) for event in events) == 1
+
+
+def _seen(stack: Stack, route: str, expected: str) -> str | None:
+    """The sentence, once it begins as expected."""
+    info = stack.info(route)
+    if info["probe"] is None:
+        return None
+    text, where = str(info["probe"]["text"]), info["replicas"][0]
+    return text if text.startswith(expected.format(**where)) else None
+
+
+def test_a_server_in_the_background_is_recognized(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    answer, _ = ask(stack, service(bash_file="background.sh", env={"START_DELAY": "30"}))
+
+    problem = answer.json()
+    assert (problem["state"], problem["failure"]["exit_code"]) == ("failed", 0)
+    assert "its server was in the background: end it with `wait`" in problem["detail"]
 
 
 def test_held_requests_are_answered_as_soon_as_a_crash_is_known(

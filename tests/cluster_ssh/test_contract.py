@@ -6,9 +6,9 @@ import base64
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,26 +47,31 @@ def ed448_key() -> str:
 
 
 @contextmanager
-def greeter(words: bytes) -> Iterator[int]:
-    """A TCP server that says the same to everyone."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+def server(serve: Callable[[socket.socket], object]) -> Iterator[int]:
+    """A TCP server on the cluster; `serve` gets one connection after the other."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve() -> None:
+        def accept() -> None:
             while True:
                 try:
-                    peer, _ = server.accept()
+                    peer, _ = listener.accept()
                 except OSError:
                     return
                 with peer:
-                    peer.sendall(words)
+                    serve(peer)
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=accept)
         thread.start()
         try:
-            yield server.getsockname()[1]
+            yield listener.getsockname()[1]
         finally:
-            server.shutdown(socket.SHUT_RDWR)
+            listener.shutdown(socket.SHUT_RDWR)
             thread.join(5)
+
+
+def greeter(words: bytes) -> AbstractContextManager[int]:
+    """Says the same to everyone."""
+    return server(lambda peer: peer.sendall(words))
 
 
 def bytes_received_through(path: Path) -> bytes:

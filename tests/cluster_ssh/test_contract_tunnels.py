@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from service_management.controller.health_check import probe
+from service_management.lifecycle.findings import Finding, Saw
 from service_management.ssh.connection import Forward
 from service_management.ssh.errors import SshError, SshProblem
 from tests.cluster_ssh.conftest import logged_in
 from tests.cluster_ssh.sshd import Sshd, wait_until
-from tests.cluster_ssh.test_contract import bytes_received_through, greeter
+from tests.cluster_ssh.test_contract import bytes_received_through, greeter, server
 
 
 def test_a_tunnel_leads_to_the_port_until_it_is_closed(backend, sshd: Sshd, short_dir) -> None:
@@ -143,3 +147,52 @@ def test_tunnels_of_a_lost_connection_can_be_reopened(backend, sshd: Sshd, short
         assert not connection.tunnel_alive(path)
         connection.open_tunnel(path, "127.0.0.1", port)
         assert bytes_received_through(path) == b"hello"
+
+
+@contextmanager
+def nobody_listens() -> Iterator[int]:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+@contextmanager
+def packets_are_dropped() -> Iterator[int]:
+    """As behind a firewall: the queue of a listener that never accepts is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.socket() as first:
+        first.connect(server.getsockname())
+        yield server.getsockname()[1]
+
+
+def stay_silent(peer: socket.socket) -> None:
+    while peer.recv(65536):
+        pass
+
+
+FAR_ENDS: dict[Saw, Callable[[], AbstractContextManager[int]]] = {
+    Saw.REFUSED: nobody_listens,
+    Saw.UNREACHED: packets_are_dropped,
+    Saw.SILENT: lambda: server(stay_silent),
+    Saw.CLOSED: lambda: server(lambda peer: peer.recv(65536)),
+    Saw.NOT_HTTP: lambda: greeter(b"220 mail.example.org\r\n"),
+}
+
+
+def test_a_check_tells_how_a_tunnels_far_end_fails(backend, sshd: Sshd, short_dir: Path) -> None:
+    """ssh does not say; the state of its socket does."""
+    connection, path = backend.connection(sshd.login()), short_dir / "a.sock"
+    for saw, far_end in FAR_ENDS.items():
+        with far_end() as port:
+            connection.open_tunnel(path, "127.0.0.1", port)
+            for _ in range(1 if saw in (Saw.UNREACHED, Saw.SILENT) else 5):
+                assert probe(path, "/health", patience=0.5).finding == Finding(saw, "/health")
+
+
+def test_a_login_that_forbids_forwarding_looks_like_a_refusal(
+    backend, make_sshd, short_dir: Path
+) -> None:
+    connection = backend.connection(make_sshd("PermitOpen 127.0.0.1:9").login())
+    with greeter(b"hello") as port:
+        connection.open_tunnel(short_dir / "a.sock", "127.0.0.1", port)
+        finding = probe(short_dir / "a.sock", "/health").finding
+    assert finding == Finding(Saw.REFUSED, "/health")

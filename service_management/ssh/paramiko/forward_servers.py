@@ -79,6 +79,11 @@ class _Server(sshtunnel._ThreadingStreamForwardServer):  # type: ignore[misc]
         super().server_bind()
         Path(self.server_address).chmod(self.mode)
 
+    def shutdown_request(self, request: Any) -> None:
+        """Without a shutdown before it, which a client would take for the end of an answer: the
+        health check recognizes a refused connection by the reset (health_check.py)."""
+        self.close_request(request)
+
     def handle_error(self, _request: Any, _client_address: Any) -> None:
         _log.debug("tunnel %s to %s", self.server_address, self.remote_address, exc_info=True)
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from service_management.api.info import service
 from service_management.api.status_text import explain, explain_alone, upcoming
+from service_management.lifecycle.findings import Finding, Saw
 from service_management.lifecycle.states import TEXT, Reason, State
 
 from .samples import FAILURE, JOB, NOW, PENDING, view
@@ -51,6 +53,40 @@ def test_every_state_has_a_sentence_for_every_reason(state: State) -> None:
 )
 def test_the_sentence_is(state: State, expected: str) -> None:
     assert explain(view(state), NOW) == expected
+
+
+SEEN = Finding(Saw.ANSWER, "/healthz", 404)
+
+
+def test_a_start_says_what_the_last_health_check_saw() -> None:
+    starting = view(State.STARTING, job=replace(JOB, finding=SEEN, found_at=NOW - 1))
+    expected = "GET /healthz answers 404: is check_health_path right?"
+    assert explain(starting, NOW) == f"Job 7 has been running on n1 for 60 s; {expected}"
+    assert service(starting, NOW)["probe"] == {"text": expected, "at": NOW - 1}
+    assert service(view(State.STARTING), NOW)["probe"] is None
+
+
+def test_an_answer_of_a_stranger_says_who_and_where() -> None:
+    job = replace(JOB, finding=Finding(Saw.STRANGER, "/health"))
+    text = explain(view(State.STARTING, job=job, reason=Reason.UNVERIFIED), NOW)
+    assert text.endswith("(verify): another user listens on n1:8080.")
+    gone = replace(JOB, finding=SEEN)
+    assert "(verify)" not in explain(view(State.STARTING, job=gone, reason=Reason.UNVERIFIED), NOW)
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.STARTING])
+def test_an_attempt_after_a_failed_one_says_why_that_failed(state: State) -> None:
+    fourth = view(state, failures=3, last_failure=FAILURE)
+    assert explain(fourth, NOW).endswith(
+        " This is attempt 4; the last one failed: the job ended before the service became healthy."
+    )
+    assert service(fourth, NOW)["attempt"] == 4
+    assert "attempt" not in explain(view(state, last_failure=FAILURE), NOW)
+
+
+def test_without_a_job_under_way_there_is_no_attempt() -> None:
+    for state in (State.COLD, State.READY, State.FAILED):
+        assert service(view(state, failures=3), NOW)["attempt"] is None
 
 
 def test_before_slurm_has_named_the_job_it_is_being_submitted() -> None:

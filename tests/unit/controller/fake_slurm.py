@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from service_management.lifecycle.findings import Listening
 from service_management.lifecycle.job_views import JobEnd, JobView
 from service_management.slurm import outcomes
 from service_management.slurm.sbatch import SubmitSpec
@@ -30,6 +31,7 @@ class FakeSlurm:
     lines: tuple[str, ...] = ()
     port: int | outcomes.Unknown | None = UNKNOWN
     owners: Listeners | outcomes.Unknown = UNKNOWN
+    listening: tuple[Listening, ...] | outcomes.Unknown = UNKNOWN
     calls: list[tuple[object, ...]] = field(default_factory=list)
     go: threading.Event = field(default_factory=threading.Event)  # calls wait for it
 
@@ -56,7 +58,7 @@ class FakeSlurm:
         self._call("post_mortem", job_id)
         return self.end
 
-    def with_output(self, end: JobEnd) -> JobEnd:
+    def with_output(self, end: JobEnd, bash_file: str) -> JobEnd:
         return replace(end, output=self.lines)
 
     def output(self, job_id: str, lines: int) -> tuple[str, ...] | outcomes.Unknown:
@@ -74,6 +76,12 @@ class FakeSlurm:
     def listeners(self, job_id: str, node: str, port: int) -> Listeners | outcomes.Unknown:
         self._call("listeners", job_id, node, port)
         return self.owners
+
+    def job_sockets(
+        self, job_id: str, node: str, port: int
+    ) -> tuple[Listening, ...] | outcomes.Unknown:
+        self._call("job_sockets", job_id, node, port)
+        return self.listening
 
     def _call(self, *call: object) -> None:
         self.calls.append(call)

@@ -11,6 +11,7 @@ from service_management.controller.job_spec import spec_of
 from service_management.controller.records import Records
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Find, Submit, required_actions
+from service_management.lifecycle.findings import Finding, Saw
 from service_management.lifecycle.intervals import SOFT_SAVE
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.lifecycle.policy import DEMAND_COVERS
@@ -338,3 +339,26 @@ def test_a_service_that_is_kept_running_has_no_idle_budget(state: State) -> None
     keys = {"timeout": 100, "queue_timeout": 100}
     assert ended_after(state, 100, **keys)
     assert not ended_after(state, 100, min_replicas=1, **keys)
+
+
+def test_a_finding_is_an_event_once_however_often_it_returns() -> None:
+    kept = given({"digits": with_job("digits", State.STARTING, NOW)})
+    loading, wrong = Finding(Saw.ANSWER, "/health", 503), Finding(Saw.ANSWER, "/health", 404)
+    for finding in (Finding(Saw.REFUSED, "/health"), loading, loading, wrong, loading, wrong):
+        name = kept.get("digits").job.name
+        kept.apply("digits", ev.Probed(name, ev.Health.UNHEALTHY, 0.1, finding), NOW)
+    assert [entry.text for entry in kept.take_changes().entries] == [
+        "GET /health answers 503: still loading? (job 7 on n1)",
+        "GET /health answers 404: is check_health_path right? (job 7 on n1)",
+    ]
+
+
+def test_a_repeated_finding_is_saved_now_and_then_only() -> None:
+    kept = given({"digits": with_job("digits", State.STARTING, NOW)})
+    saved = []
+    for tenth in range(int(SOFT_SAVE * 20)):
+        name, finding = kept.get("digits").job.name, Finding(Saw.REFUSED, "/health")
+        probed = ev.Probed(name, ev.Health.UNHEALTHY, 0.1, finding)
+        kept.apply("digits", probed, NOW + tenth / 10)
+        saved += kept.take_changes().durable
+    assert len(saved) == 2

@@ -178,14 +178,14 @@ ENDED = JobEnd("5", "FAILED", output_file="/home/a/slurm-5.out")
 
 def test_an_end_without_readable_output_is_an_end() -> None:
     client = SlurmClient(Scripted([Result(0, "", "")]))
-    assert client.with_output(ENDED) == ENDED
+    assert client.with_output(ENDED, "run.sh") == ENDED
 
 
 def test_after_a_reader_that_hangs_none_is_started_for_a_while() -> None:
     connection = Scripted([Result(0, "", "")])
     client = SlurmClient(connection)
     for _ in range(5):
-        client.with_output(ENDED)
+        client.with_output(ENDED, "run.sh")
     assert len(connection.scripts) == 1
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service_management.lifecycle.findings import Listening
 from service_management.lifecycle.job_views import JobPhase
 from service_management.slurm.job_names import JobName, job_name, parse_job_name
 from service_management.slurm.job_states import phase_of
@@ -13,7 +14,7 @@ from service_management.slurm.outcomes import Unknown
 from service_management.slurm.reasons import PENDING, explain_pending
 from service_management.slurm.scancel import parse_cancel
 from service_management.slurm.scontrol import parse_node
-from service_management.slurm.srun import Listeners, PortOwners, parse_listeners
+from service_management.slurm.srun import Listeners, PortOwners, parse_listeners, parse_sockets
 from service_management.ssh.connection import Result
 
 NODE = """\
@@ -163,8 +164,36 @@ def test_only_another_user_than_the_jobs_and_root_is_a_stranger(other, strangers
         Result(0, "", ""),
     ],
 )
-def test_without_a_usable_srun_the_owner_is_unknown(result: Result) -> None:
+def test_without_a_usable_srun_nothing_is_known(result: Result) -> None:
     assert isinstance(parse_listeners(result), Unknown)
+    assert isinstance(parse_sockets(result, 8000), Unknown)
+
+
+SOCKETS = """\
+1000
+own 562
+own 563
+   0: 0100007F:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 562 1 0
+   1: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 99 1 0
+   2: 00000000:1F41 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 77 1 0
+   0: 00000000000000000000000001000000:1F42 00000000000000000000000000000000:0000 0A \
+00000000:00000000 00:00000000 00000000  1000        0 563 1 0
+   1: 0000000000000000FFFF00000100007F:1F43 00000000000000000000000000000000:0000 0A \
+00000000:00000000 00:00000000 00000000  1000        0 563 1 0
+nonsense of a profile
+"""
+
+
+def test_the_sockets_of_a_job_are_those_of_its_processes() -> None:
+    own = [Listening("127.0.0.1", 8000), Listening("::1", 8002), Listening("127.0.0.1", 8003)]
+    assert parse_sockets(Result(0, SOCKETS, ""), 9000) == tuple(own)
+
+
+def test_the_jobs_user_on_the_jobs_port_counts_as_the_job() -> None:
+    """A container may have cleared the environment by which its processes are known."""
+    found = parse_sockets(Result(0, SOCKETS, ""), 8001)
+    assert isinstance(found, tuple)
+    assert Listening("0.0.0.0", 8001) in found
 
 
 def test_a_site_without_usable_srun_is_not_asked_at_every_start() -> None:

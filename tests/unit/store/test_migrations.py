@@ -52,7 +52,9 @@ def test_what_a_released_version_wrote_is_all_there(dump: Path, file: Path) -> N
             "off": "disabled",
         }
         assert FULL.job is not None
-        earlier = replace(FULL, startup_used=0.0, job=replace(FULL.job, token=""))
+        earlier = replace(
+            FULL, startup_used=0.0, job=replace(FULL.job, token="", finding=None, found_at=None)
+        )
         assert records["digits"] == earlier
         assert [entry.reason for entry in store.events("digits")] == ["ended_at_start", "healthy"]
         assert list(last_catalogue(store).services) == ["digits", "textgen"]

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from service_management.lifecycle.findings import Finding, Listening, Saw
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import Reason, State
 from service_management.store import EVENTS_KEPT, LogEntry, Store
@@ -35,6 +36,8 @@ JOB = Job(
     cancelled=True,
     token="t0k3n",
     absent_since=5.5,
+    finding=Finding(Saw.REFUSED, "/health", 503, (Listening("127.0.0.1", 8000),)),
+    found_at=5.75,
 )
 FAILURE = Failure(
     at=6.5,

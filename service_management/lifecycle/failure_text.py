@@ -1,0 +1,71 @@
+"""Why an attempt failed, in words: from what Slurm says of the job's end, and from what the last
+health check saw."""
+
+from __future__ import annotations
+
+from service_management.lifecycle.events import JobOver
+from service_management.lifecycle.job_views import JobEnd
+from service_management.lifecycle.record import Failure, Job, Record
+from service_management.lifecycle.states import TEXT, Reason
+
+BACKGROUNDED = (
+    "the batch script ended while its server was in the background: "
+    "end it with `wait`, or start the server in the foreground"
+)
+
+
+# Slurm's reasons that repeat the state, the signal or the exit code.
+_SAID_BY_STATE = {"None", "NonZeroExitCode", "OutOfMemory", "RaisedSignal", "TimeLimit"}
+
+
+def failure_of(record: Record, event: JobOver, reason: Reason, now: float) -> Failure:
+    end, job = event.end, record.job
+    given_up = job if job and job.cancelled else None
+    return Failure(
+        at=now,
+        reason=reason,
+        text=_given_up(given_up, reason) if given_up else how_it_ended(end, reason),
+        job_id=end.job_id,
+        slurm_state=end.state,
+        exit_code=end.exit_code,
+        signal=end.signal,
+        node=end.node or (job.node if job else ""),
+        output=_own_lines(end.output) if given_up else end.output,
+        output_file=end.output_file,
+        command=event.command,
+    )
+
+
+def how_it_ended(end: JobEnd, reason: Reason) -> str:
+    """One line for people: which job, how it ended, and Slurm's own reason where there is one."""
+    how = f"Slurm says {end.state}"
+    if end.signal:
+        how += f", killed by signal {end.signal}"
+    elif end.exit_code is not None:
+        how += f", exit code {end.exit_code}"
+    if end.reason and end.reason not in _SAID_BY_STATE:
+        how += f" ({end.reason})"
+    why = BACKGROUNDED if end.backgrounded else TEXT[reason]
+    return f"{why}: job {end.job_id}: {how}"
+
+
+def _given_up(job: Job, reason: Reason) -> str:
+    """What Slurm says of the end would be about the gateway's own scancel."""
+    seen = job.last_check()
+    text = TEXT[reason] + (f": {seen}" if seen else "")
+    stop = "" if text.endswith("?") else "."
+    return f"{text}{stop} Job {job.job_id} was cancelled by the gateway"
+
+
+def _own_lines(output: tuple[str, ...]) -> tuple[str, ...]:
+    """Without what slurmstepd, srun and the shell say of a scancel, which hides the service's own
+    last words."""
+    return tuple(line for line in output if not _is_about_the_cancelling(line))
+
+
+def _is_about_the_cancelling(line: str) -> bool:
+    if "CANCELLED AT" in line and ("*** JOB" in line or "*** STEP" in line):
+        return "DUE TO" not in line  # a time limit, say, is not the gateway's doing
+    if line.startswith("srun: "):
+        return line.endswith((": Terminated", ": Killed")) or "Job step aborted" in line
+    return "/slurm_script: line " in line and ("Terminated" in line or "Killed" in line)
