@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
-
-import requests
 
 from service_management.host import loopback
 from service_management.settings import Settings
@@ -50,36 +49,35 @@ class Gateway:
             raise self._stranger()
         return found
 
-    def _ask(self, method: str, path: str) -> requests.Response:
+    def _ask(self, method: str, path: str) -> loopback.Answer:
         try:
-            url = self._gateway.url + path
-            answer = self._gateway.session.request(method, url, timeout=60)
+            answer = self._gateway.ask(method, path, timeout=60)
         except loopback.StrangerListens as error:
             raise GatewayError(str(error)) from None
-        except requests.RequestException as error:
+        except loopback.NoAnswer as error:
             raise self._silence(error) from None
         if not answer.ok:
             raise self._refusal(answer)
         return answer
 
-    def _silence(self, error: requests.RequestException) -> GatewayError:
+    def _silence(self, error: loopback.NoAnswer) -> GatewayError:
         if self._gateway.url != self._url:
             return GatewayError(
                 "the control plane does not answer: it may be restarting; its log is control.log "
-                f"in STATE_DIR/log ({type(error).__name__})"
+                f"in STATE_DIR/log ({error})"
             )
         return GatewayError(
             f"no gateway answers at {self._url}: is it running (./start.cmd), and is "
-            f"NGINX_PORT right? ({type(error).__name__})"
+            f"NGINX_PORT right? ({error})"
         )
 
-    def _refusal(self, answer: requests.Response) -> GatewayError:
+    def _refusal(self, answer: loopback.Answer) -> GatewayError:
         try:
             problem = answer.json()
             title, detail = problem["title"], problem["detail"]
         except (ValueError, KeyError, TypeError):
             return self._stranger()
-        if answer.status_code == requests.codes.unauthorized:
+        if answer.status == HTTPStatus.UNAUTHORIZED:
             return GatewayError(
                 "the gateway does not accept this ADMIN_TOKEN: use the one in its .env, and "
                 "restart it (./start.cmd update) if that has changed since it was started"

@@ -30,7 +30,7 @@ from service_management.ssh.login import Login
 
 
 def up() -> None:
-    """Run nginx and the control plane on this machine, under a supervisor."""
+    """Run nginx and the control plane, under a supervisor."""
     env_file = ROOT / ".env"
     for change in make_secrets(env_file, ROOT / ".env_template", os.environ):
         say(f".env: {change}")
@@ -43,10 +43,11 @@ def up() -> None:
 
 def run(
     also: Annotated[
-        Path | None, typer.Option(help="A supervisord configuration file with further programs.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Further programs, as supervisord's configuration."),
     ] = None,
 ) -> None:
-    """Like `up`, but in the foreground: for containers and systemd."""
+    """Like `up`, but in the foreground. Containers and systemd use it."""
     env_file = (ROOT / ".env").resolve()
     changes = make_secrets(env_file, ROOT / ".env_template", os.environ)
     chosen = _settings()
@@ -66,20 +67,20 @@ def down(
         bool, typer.Option("--keep-jobs", help="Leave jobs running; the next `up` adopts them.")
     ] = False,
 ) -> None:
-    """Cancel all jobs, then stop nginx, the control plane and its SSH connections."""
+    """Cancel all jobs, then stop the gateway. Its SSH connections end too."""
     chosen = _as_owner("down", *(["--keep-jobs"] if keep_jobs else []))
     Native(chosen, say).down(keep_jobs=keep_jobs)
     say("stopped")
 
 
 def upgrade() -> None:
-    """Restart the control plane with the installed code; requests, tunnels and jobs continue."""
+    """Restart the control plane with the installed code. Requests, tunnels and jobs continue."""
     Native(_as_owner("upgrade"), say).upgrade()
     say(f"the control plane is version {__version__}")
 
 
 def reload() -> None:
-    """Have nginx load a renewed certificate; requests continue."""
+    """Have nginx load a renewed certificate. Requests continue."""
     Native(_as_owner("reload"), say).reload()
     say("nginx has reloaded its certificate")
 

@@ -7,7 +7,11 @@ import secrets
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from service_management import settings
 from service_management.catalogue_source import read_catalogue
 from service_management.config import Catalogue
 from service_management.config.config_problem import nearest
@@ -27,7 +31,25 @@ class NotPossible(Exception):
     """There is no command to print; the text says why."""
 
 
-def sbatch(chosen: Settings, route: str) -> str:
+Route = Annotated[str, typer.Argument(help="The service's route_name.")]
+
+
+def sbatch(route: Route) -> None:
+    """Print the sbatch command of a start; submit nothing."""
+    print(sbatch_line(settings.read(), route))
+
+
+def ssh(route: Route) -> None:
+    """Print ssh commands for the gateway's connection to a cluster."""
+    lines = ssh_lines(settings.read(), route)
+    print(f"# A shell, or one command, through the gateway's own connection:\n{lines['use']}")
+    print(f"# Is the connection open?\n{lines['check']}")
+    print(
+        f"# Open it by hand, if the login asks for a password or a second factor:\n{lines['login']}"
+    )
+
+
+def sbatch_line(chosen: Settings, route: str) -> str:
     """The command that the next start would run on the login node. With the values of `env`: the
     reader can read the configuration file anyway."""
     spec = _spec(chosen, route)
@@ -38,7 +60,7 @@ def sbatch(chosen: Settings, route: str) -> str:
     return " ".join([*(["env", *env] if env else []), command])
 
 
-def ssh(chosen: Settings, route: str) -> dict[str, str]:
+def ssh_lines(chosen: Settings, route: str) -> dict[str, str]:
     """Three command lines: to use the gateway's connection, to open it, to check it."""
     config = _config_file(chosen, _spec(chosen, route).login)
     base = f"ssh -F {shlex.quote(str(config))}"

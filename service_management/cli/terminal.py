@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+from typing import NoReturn
+
 from rich.console import Console
 from rich.text import Text
 
@@ -18,3 +22,13 @@ def show(text: str) -> None:
 
 def say(text: str) -> None:
     out.print(Text("• ", style="cyan").append(text, style="default"), soft_wrap=True)
+
+
+def complain(lines: Iterable[str]) -> None:
+    for line in lines:
+        err.print(Text(line), soft_wrap=True)
+
+
+def fail(text: str) -> NoReturn:
+    err.print(Text("error: ", style="red").append(text, style="default"), soft_wrap=True)
+    sys.exit(1)

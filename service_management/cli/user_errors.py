@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from service_management.cli.gateway_client import GatewayError
-from service_management.cli.printed_commands import NotPossible
-from service_management.gateway.render import GatewayRefused
-from service_management.host.lock import Locked
-from service_management.native.waiting import NativeError
-from service_management.settings import SettingsError
-from service_management.ssh.errors import ClusterError
-from service_management.store import StoreRefused
-
-_SENTENCES = (
-    NotPossible,
-    ClusterError,
-    GatewayRefused,
-    Locked,
-    NativeError,
-    GatewayError,
-    SettingsError,
-    StoreRefused,
-)
-EXPECTED = (*_SENTENCES, SQLAlchemyError, ModuleNotFoundError, UnicodeError, OSError)
+# This project's own exceptions, and SQLAlchemy's, by the module that defines them: where that was
+# not loaded it raised nothing, and a refusal in one line need not wait for it either.
+_SENTENCES = {
+    "service_management.cli.gateway_client": "GatewayError",
+    "service_management.cli.printed_commands": "NotPossible",
+    "service_management.gateway.render": "GatewayRefused",
+    "service_management.host.lock": "Locked",
+    "service_management.native.waiting": "NativeError",
+    "service_management.settings": "SettingsError",
+    "service_management.ssh.errors": "ClusterError",
+    "service_management.store": "StoreRefused",
+}
+_STORE = {"sqlalchemy.exc": "SQLAlchemyError"}
 
 
-def sentence(error: Exception) -> str:
-    """This project's own exceptions say what to do. Others get the place where to look."""
-    if isinstance(error, _SENTENCES):
+def sentence(error: Exception) -> str | None:
+    """This project's own exceptions say what to do. Others get the place where to look. None for
+    what is not expected."""
+    if isinstance(error, _loaded(_SENTENCES)):
         return str(error)
     if isinstance(error, OSError):
         return _os_error(error)
@@ -41,7 +34,14 @@ def sentence(error: Exception) -> str:
         return f"a file is not UTF-8 text: {error}"
     if isinstance(error, ModuleNotFoundError):
         return f"DATABASE_URL needs a driver that is not installed: {error.name}"
-    return f"the store cannot be used; check DATABASE_URL and STATE_DIR: {_first_line(error)}"
+    if isinstance(error, _loaded(_STORE)):
+        return f"the store cannot be used; check DATABASE_URL and STATE_DIR: {_first_line(error)}"
+    return None
+
+
+def _loaded(classes: dict[str, str]) -> tuple[type[Exception], ...]:
+    found = (getattr(sys.modules.get(module), name, None) for module, name in classes.items())
+    return tuple(filter(None, found))
 
 
 def _os_error(error: OSError) -> str:

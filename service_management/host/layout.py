@@ -9,9 +9,12 @@ import pwd
 import shutil
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from service_management.gateway.gateway_settings import GatewaySettings, default_listen
 from service_management.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from service_management.gateway.gateway_settings import GatewaySettings
 
 OWNER_ONLY, OWNER_AND_GROUP = 0o177, 0o117  # masks for sockets
 SPOOLS = ("body", "proxy", "fastcgi", "uwsgi", "scgi")  # nginx's names
@@ -86,6 +89,12 @@ def control_socket(chosen: Settings) -> Path:
 
 
 def gateway_settings(chosen: Settings) -> GatewaySettings:
+    # It loads Jinja, and a command that only needs `control_socket` does not wait for that.
+    from service_management.gateway.gateway_settings import (  # noqa: PLC0415
+        GatewaySettings,
+        default_listen,
+    )
+
     try:
         return GatewaySettings(
             run_dir=chosen.run_dir,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from service_management.config import Problem, file_rule
@@ -44,11 +43,6 @@ def warning(chosen: Settings) -> str:
         f"TLS_CERT = {chosen.tls_cert}: the certificate {when} UTC, so clients refuse it: "
         "replace it, then run `orchestrator reload`"
     )
-
-
-def fingerprint(certificate: Path) -> str:
-    """SHA-256, as HTTP clients compare it."""
-    return _certificate(certificate).fingerprint(SHA256()).hex()
 
 
 def _certificate(path: Path) -> x509.Certificate:

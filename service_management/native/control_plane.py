@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import requests
-
 from service_management.host import loopback
+from service_management.host.loopback import Endpoint, NoAnswer
 from service_management.native import supervisor
 from service_management.native.waiting import NativeError, Say, wait
 from service_management.settings import Settings
@@ -33,21 +32,21 @@ def _alive(chosen: Settings) -> dict[str, Any] | None:
     nginx, control = loopback.through_nginx(chosen), loopback.control_plane(chosen)
     try:
         paths = ("/healthz", "/healthz/nginx")
-        alive = all(nginx.session.get(nginx.url + path, timeout=2).ok for path in paths)
-    except requests.RequestException:
+        alive = all(nginx.ask("GET", path, timeout=2).ok for path in paths)
+    except NoAnswer:
         return None
-    found = info(control.session, control.url) if alive else None
+    found = info(control) if alive else None
     if found and found["config_error"]:
-        found |= info(control.session, control.url, "/admin/config") or {}
+        found |= info(control, "/admin/config") or {}
     return found if found and (found["config_version"] or found["config_error"]) else None
 
 
-def info(session: requests.Session, url: str, path: str = "/info") -> dict[str, Any] | None:
+def info(control: Endpoint, path: str = "/info") -> dict[str, Any] | None:
     """None if nothing answers, or if the answer is an error."""
     try:
-        answer = session.get(f"{url}{path}", timeout=5)
+        answer = control.ask("GET", path, timeout=5)
         found: dict[str, Any] = answer.json()
-    except (requests.RequestException, ValueError):
+    except (NoAnswer, ValueError):
         return None
     return found if answer.ok else None
 
@@ -56,30 +55,29 @@ def cancel_jobs(chosen: Settings, say: Say) -> None:
     """Have the controller cancel every job. Requests may submit new ones meanwhile: those are
     cancelled by `orphan_jobs`, once the controller has ended."""
     control = loopback.control_plane(chosen)
-    session, url = control.session, control.url
-    jobs = known_jobs(session, url)
+    jobs = known_jobs(control)
     for name, route in jobs.items():
         say(f"cancelling the job of {route}" + (f" ({name})" if name else ""))
-        _stop_service(session, f"{url}/admin/services/{route}/stop?now=1")
+        _stop_service(control, f"/admin/services/{route}/stop?now=1")
     wait(
-        lambda: not jobs.keys() & known_jobs(session, url).keys(),
+        lambda: not jobs.keys() & known_jobs(control).keys(),
         CANCEL_SECONDS,
         "Slurm to end the jobs",
         say,
     )
 
 
-def known_jobs(session: requests.Session, url: str) -> dict[str, str]:
+def known_jobs(control: Endpoint) -> dict[str, str]:
     """Job name → route; empty if the control plane does not answer."""
-    found = info(session, url)
+    found = info(control)
     services = found["services"] if found else []
     return {r["job_name"]: s["route_name"] for s in services for r in s["replicas"]}
 
 
-def _stop_service(session: requests.Session, url: str) -> None:
+def _stop_service(control: Endpoint, path: str) -> None:
     try:
-        session.post(url, timeout=10)
-    except requests.RequestException:
+        control.ask("POST", path, timeout=10)
+    except NoAnswer:
         return  # the control plane has just died; `orphan_jobs` cancels the job
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 
 from service_management import settings
 from service_management.host import loopback
@@ -59,13 +58,13 @@ def test_a_strangers_program_at_the_port_is_not_sent_the_token(
 ) -> None:
     user, port = listener
     endpoint = loopback.control_plane(settings_for(tmp_path, port))
-    assert endpoint.session.get(f"{endpoint.url}/info", timeout=5).text == "None"
+    assert endpoint.ask("GET", "/info", timeout=5).text == "None"
     if user == "root":
-        answer = endpoint.session.get(f"{endpoint.url}/admin/config", timeout=5)
+        answer = endpoint.ask("GET", "/admin/config", timeout=5)
         assert answer.text == "Bearer canary-4711-abcdef"
         return
     with pytest.raises(loopback.StrangerListens, match="the admin token was not sent"):
-        endpoint.session.get(f"{endpoint.url}/admin/config", timeout=5)
+        endpoint.ask("GET", "/admin/config", timeout=5)
 
 
 def test_where_the_socket_is_nothing_else_is_asked(tmp_path: Path) -> None:
@@ -74,6 +73,6 @@ def test_where_the_socket_is_nothing_else_is_asked(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(place))  # and does not listen
         endpoint = loopback.control_plane(settings_for(tmp_path, 1))
-        with pytest.raises(requests.ConnectionError):
-            endpoint.session.get(f"{endpoint.url}/admin/config", timeout=5)
+        with pytest.raises(loopback.NoAnswer):
+            endpoint.ask("GET", "/admin/config", timeout=5)
     assert endpoint.url == "http://control_plane"

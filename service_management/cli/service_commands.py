@@ -1,0 +1,97 @@
+"""The commands about services: they ask the running gateway."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from service_management import settings
+from service_management.cli import status_display
+from service_management.cli.gateway_client import Gateway
+from service_management.cli.terminal import err, out, say, show, silent
+from service_management.cli.wait_for_state import Goal, watch
+
+Route = Annotated[str, typer.Argument(help="The service's route_name.")]
+Now = Annotated[bool, typer.Option("--now", help="Do not wait for requests in flight.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is done; print each new state.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def status(
+    route: Annotated[
+        str | None, typer.Argument(help="Only this service, with its job, error and events.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what every service is doing, why, and what is next."""
+    info = _gateway().info(route or "")
+    if as_json:
+        print(json.dumps(info, indent=2))
+    elif route:
+        status_display.one(info, out, time.time())
+    else:
+        status_display.everything(info, out, time.time())
+        status_display.config_error(info, err)
+
+
+def start(route: Route, *, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Start a service now. It waits neither for a request nor for the back-off after a failure."""
+    _change(route, "start", Goal.READY if wait else None, as_json=as_json)
+
+
+def stop(route: Route, *, now: Now = False, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Stop a service; the next request starts it again. To keep it off, use `disable`."""
+    _change(route, "stop", Goal.STOPPED if wait else None, now=now, as_json=as_json)
+
+
+def restart(route: Route, *, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Stop a service, then start it again. Requests in flight end first."""
+    _change(route, "restart", Goal.READY if wait else None, as_json=as_json)
+
+
+def enable(route: Route, *, as_json: AsJson = False) -> None:
+    """Let requests start a service again."""
+    _change(route, "enable", as_json=as_json)
+
+
+def disable(route: Route, *, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Stop a service and refuse its requests. It stays so until it is enabled."""
+    _change(route, "disable", Goal.STOPPED if wait else None, as_json=as_json)
+
+
+def logs(
+    route: Route,
+    *,
+    lines: Annotated[
+        int,
+        typer.Option(
+            "--lines", "-n", metavar="N", min=1, max=1000, help="How many, 1 to 1000; default 100."
+        ),
+    ] = 100,
+) -> None:
+    """Print the last lines that a service's job wrote."""
+    sys.stdout.write(_gateway().logs(route, lines))
+
+
+def _gateway() -> Gateway:
+    return Gateway(settings.read())
+
+
+def _change(
+    route: str, verb: str, goal: Goal | None = None, *, now: bool = False, as_json: bool = False
+) -> None:
+    gateway = _gateway()
+    answer = gateway.change(route, verb, now=now)
+    if goal is not None:
+        reached = watch(lambda: gateway.info(route), goal, silent if as_json else say)
+        answer = {"service": route, "state": reached}
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        show(f"{route}: {answer['state'] or 'removed'}")
+    raise typer.Exit(0 if goal is None or goal.reached(answer["state"]) else 1)
