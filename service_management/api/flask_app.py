@@ -120,6 +120,7 @@ def _pages(app: Flask, parts: Parts) -> None:
         view = parts.snapshot.of(route)
         if view is None:
             return problems.unknown_service(parts.snapshot, route)
+        hold.note_waiting_page(parts.snapshot, view, request)
         return jsonify(info.details(view, parts.store.events(route), time.time()))
 
     @app.get("/healthz")

@@ -18,6 +18,7 @@ class Held:
     request_id: str
     ready: str = ""  # nginx's named location that sends it again
     client: str = ""  # its address
+    at_gateway: bool = False  # not at the address of the service's own
 
     @property
     def sent(self) -> bool:
@@ -41,6 +42,7 @@ def read(request: Request) -> Held:
         request_id=request.headers.get("X-Request-ID", ""),
         ready=request.headers.get("X-Hold-Ready", ""),
         client=request.headers.get("X-Real-IP", ""),
+        at_gateway="X-Hold-Prefix" in request.headers,
     )
 
 

@@ -27,7 +27,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from flask import Response, render_template
+from flask import Request, Response, render_template
 
 from service_management.api import problems
 from service_management.api.held_request import Held
@@ -60,6 +60,10 @@ _NOT_EXECUTED = (
 )
 TUNNEL_CHECK = 0.2  # seconds between attempts to reach the tunnel of a ready service
 CLIENT_CHECK = 2.0  # seconds between checks that the client is still connected
+# An open waiting page is demand until it says that it will look again, but no longer than this:
+# browsers let a hidden tab look once a minute.
+WATCHED_AT_MOST = 90
+_UNDER_WAY = (State.QUEUED, State.STARTING, State.DRAINING)
 
 
 def settled(record: Record | None) -> bool:
@@ -142,7 +146,7 @@ class Hold:
                 return _without_tunnel(view)
             return self._replay(route, held, waited)
         if held.html and held.method == "GET":
-            return waiting_page(view, now)
+            return waiting_page(view, held, now)
         return problems.not_served(view, now)
 
     def _replay(self, route: str, held: Held, waited: float) -> Response:
@@ -200,18 +204,31 @@ def _unknown(route: str) -> Response:
     return problem(problems.UNKNOWN_SERVICE, text, service=route)
 
 
-def waiting_page(view: ServiceSnapshot, now: float) -> Response:
+def note_waiting_page(snapshot: Snapshot, view: ServiceSnapshot, request: Request) -> None:
+    """`/info/<route>?waiting=N`: a waiting page is open, and looks again within N seconds. One that
+    reads that the service is ready does not: it sends its request."""
+    seconds = request.args.get("waiting", 0, type=int)
+    if seconds > 0 and view.record.state is not State.READY:
+        snapshot.watch(view.record.route, min(seconds, WATCHED_AT_MOST))
+
+
+def waiting_page(view: ServiceSnapshot, held: Held, now: float) -> Response:
     """Status 503, so that no cache and no script takes it for the service's answer."""
-    html = render_template("waiting.html", **_waiting(view, now))
+    html = render_template("waiting.html", **_waiting(view, held, now))
     response = Response(html, status=503, content_type="text/html; charset=utf-8")
     return problems.with_retry(response, problems.retry_after(view, now))
 
 
-def _waiting(view: ServiceSnapshot, now: float) -> dict[str, object]:
+def _waiting(view: ServiceSnapshot, held: Held, now: float) -> dict[str, object]:
+    state = view.record.state
     return {
         "name": view.service.name,
-        "route": view.record.route,
-        "state": view.record.state.value,
+        "state": state.value,
         "text": explain(view, now),
-        "info_url": f"/info/{view.record.route}",
+        "request_id": held.request_id,
+        "under_way": state in _UNDER_WAY,
+        "refreshes": state in _UNDER_WAY and not view.record.failures,
+        "can_try": state in (State.FAILED, State.COLD),
+        # At the service's own address /info is the service's.
+        "info_url": f"/info/{view.record.route}" if held.at_gateway else None,
     }

@@ -10,6 +10,7 @@ from service_management.api.problems import last_failure, last_failure_in_full
 from service_management.api.status_text import attempt, explain, last_check, upcoming
 from service_management.config import Problem
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
+from service_management.lifecycle.start_phases import usual
 from service_management.lifecycle.states import State
 from service_management.store import LogEntry
 
@@ -67,6 +68,7 @@ def service(view: ServiceSnapshot, now: float) -> dict[str, Any]:
         "idle_seconds": max(0.0, now - record.last_activity) if ready and not busy else None,
         "estimated_start": estimated_start(view),
         "last_error": last_failure(view),
+        "usual": usual(record),
         "failures": record.failures,
         "retry_at": record.retry_at if record.state is State.FAILED else None,
         "cluster_trouble": view.trouble or None,
@@ -106,6 +108,7 @@ def replicas(view: ServiceSnapshot) -> list[dict[str, Any]]:
             "port": job.port,
             "slurm_state": job.slurm_state or None,
             "slurm_reason": job.slurm_reason or None,
+            "submitted_at": job.submitted_at,
             "estimated_start": job.estimated_start,
             "started_at": job.started_at,
             "end_time": job.end_time,

@@ -232,9 +232,10 @@ class Controller:
         return min(service.max_ssh_connections, self._uses.most_connections) if service else 1
 
     def _ticked(self, record: Record) -> ev.Ticked:
-        held = self._snapshot.waiters.held(record.route)
-        last_request = self._uses.last_request(record.route, self._began)
-        return ev.Ticked(self._in_flight(record), held, last_request)
+        waiters, route = self._snapshot.waiters, record.route
+        last_request = self._uses.last_request(route, self._began)
+        watched = waiters.watched(route, self._clock())
+        return ev.Ticked(self._in_flight(record), waiters.held(route), last_request, watched)
 
     def _due(self, fresh: bool) -> list[Record]:
         """Ready and draining services change only with a new sample of the requests in flight: one

@@ -85,6 +85,10 @@ class Snapshot:
             if old is None or new is None or old.state is not new.state:
                 self.waiters.wake(route)
 
+    def watch(self, route: str, seconds: float) -> None:
+        """A waiting page is open; it counts for so long, unless it looks again."""
+        self.waiters.watch(route, self._clock.now() + seconds)
+
     def wait(self, route: str, settled: Callable[[Record | None], bool], timeout: float) -> bool:
         """Wait until the record is as wanted."""
         return self.waiters.wait(route, lambda: settled(self._record(route)), timeout)

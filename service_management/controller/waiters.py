@@ -1,4 +1,5 @@
-"""Requests that wait for a service: how many for which, and waking them when its state changes."""
+"""Who waits for a service: held requests, which are woken when its state changes, and open waiting
+pages, which look again by themselves."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 class _Place:
     changed: threading.Condition = field(default_factory=threading.Condition)
     held: int = 0
+    watched_until: float = 0.0
 
 
 class Waiters:
@@ -26,8 +28,18 @@ class Waiters:
         place = self._places.get(route)
         return place.held if place else 0
 
+    def watch(self, route: str, until: float) -> None:
+        """A waiting page is open, and will look again before then."""
+        place = self._place(route)
+        with place.changed:
+            place.watched_until = max(place.watched_until, until)
+
+    def watched(self, route: str, now: float) -> bool:
+        place = self._places.get(route)
+        return place is not None and now < place.watched_until
+
     def routes(self) -> list[str]:
-        """Those that a request waits for."""
+        """Those that a held request waits for."""
         return [route for route, place in list(self._places.items()) if place.held]
 
     def wake(self, route: str) -> None:

@@ -31,12 +31,19 @@ class Ticked:
     """Time passed. `inflight` is None where it could not be counted: then nothing is idle.
 
     `last_request` is when the last request ended, from nginx's log; None until the part of the log
-    from before this control plane began has been read: then nothing is idle either.
+    from before this control plane began has been read: then nothing is idle either. `watched`: a
+    waiting page is open. It keeps what is under way, as a held request does, but starts nothing.
     """
 
     inflight: int | None
     held: int = 0
     last_request: float | None = 0.0
+    watched: bool = False
+
+    @property
+    def awaited(self) -> bool:
+        """A client waits for the job that is under way."""
+        return self.held > 0 or self.watched
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from service_management.lifecycle import moves, policy
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Health, Probed
 from service_management.lifecycle.record import Record
+from service_management.lifecycle.start_phases import remembered
 from service_management.lifecycle.states import Reason, State
 
 
@@ -33,10 +34,11 @@ def _probed_starting(record: Record, event: Probed, context: Context) -> Record:
         record = replace(record, reason=Reason.UNVERIFIED)
     if event.health is not Health.HEALTHY:
         return replace(record, startup_used=record.startup_used + event.watched)
-    now = context.now
-    return record.to(
+    now, is_first = context.now, record.ready_since is None
+    ready = record.to(
         State.READY, Reason.HEALTHY, now, ready_since=now, last_activity=now, strikes=0
     )
+    return remembered(ready) if is_first else ready
 
 
 def _probed_ready(record: Record, event: Probed, context: Context) -> Record:

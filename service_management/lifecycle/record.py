@@ -59,6 +59,14 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class StartTimes:
+    """How long a start took that succeeded, in seconds."""
+
+    queue: float  # from the job's submission until it ran
+    load: float  # from then until the service was healthy
+
+
+@dataclass(frozen=True)
 class Record:
     route: str
     state: State = State.COLD
@@ -74,6 +82,7 @@ class Record:
     failures: int = 0  # attempts failed in a row
     retry_at: float = 0.0
     last_failure: Failure | None = None
+    starts: tuple[StartTimes, ...] = ()  # the last that succeeded, oldest first
     # Where draining leads, and whether the service is started again from there.
     after: State | None = State.COLD  # None: the record is forgotten
     again: bool = False

@@ -13,7 +13,8 @@ from service_management.lifecycle.states import Reason, State
 
 
 def _cold(record: Record, event: Ticked, context: Context) -> Record:
-    """A held request counts as demand, also when the event that announced it was lost."""
+    """A held request counts as demand, also when the event that announced it was lost. An open
+    waiting page does not: a forgotten tab would start a broken service for ever."""
     wanted = event.held > 0 or context.policy.always_on
     if not wanted or context.now < record.retry_at:
         return record
@@ -21,7 +22,7 @@ def _cold(record: Record, event: Ticked, context: Context) -> Record:
 
 
 def _queued(record: Record, event: Ticked, context: Context) -> Record:
-    if event.held > 0:
+    if event.awaited:
         return replace(record, last_demand=context.now)
     if event.last_request is None:
         return record
@@ -34,7 +35,7 @@ def _queued(record: Record, event: Ticked, context: Context) -> Record:
 def _starting(record: Record, event: Ticked, context: Context) -> Record:
     if policy.startup_over(record, context.policy):
         return moves.drain(record, Reason.STARTUP_TIMEOUT, context, after=State.FAILED)
-    return replace(record, last_demand=context.now) if event.held > 0 else record
+    return replace(record, last_demand=context.now) if event.awaited else record
 
 
 def _ready(record: Record, event: Ticked, context: Context) -> Record:
@@ -48,7 +49,8 @@ def _ready(record: Record, event: Ticked, context: Context) -> Record:
         return record
     # Requests that were not reported, because the control plane was down, are in nginx's log.
     asked = replace(record, last_activity=max(record.last_activity, event.last_request))
-    if policy.idle(asked, context.policy, context.now):
+    # A hidden tab learns late that the service is ready: its request is still to come.
+    if policy.idle(asked, context.policy, context.now) and not event.watched:
         return moves.drain(moves.forgive(asked), Reason.IDLE, context)
     return asked
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.record import Record
+from service_management.lifecycle.start_phases import phases
 from service_management.lifecycle.states import Reason
 from service_management.usage.histogram import PHASE_SECONDS, Histogram
 
@@ -57,28 +58,3 @@ class StartCounters:
 
 def _job_name(record: Record) -> str:
     return record.job.name if record.job else ""
-
-
-SLURM_UNIT = 1.0  # squeue prints whole seconds, rounded down
-
-
-def phases(record: Record) -> dict[str, float]:
-    """From one time to the next: wanted, accepted by Slurm, running, healthy. Empty for an adopted
-    job: when it was wanted is not known."""
-    job, ready = record.job, record.ready_since
-    if job is None or ready is None or job.submitted_at is None:
-        return {}
-    running = _running_since(job, job.submitted_at, ready)
-    return {
-        "submit": max(0.0, job.submitted_at - job.intended_at),
-        "queue": running - job.submitted_at,
-        "load": max(0.0, ready - running),
-    }
-
-
-def _running_since(job: Job, submitted: float, ready: float) -> float:
-    """Slurm's start time, unless the job was seen running before that second was over. Never before
-    it was submitted: the cluster's clock may be behind."""
-    seen = ready if job.started_at is None else job.started_at
-    latest = seen if job.estimated_start is None else job.estimated_start + SLURM_UNIT
-    return max(submitted, min(seen, latest))

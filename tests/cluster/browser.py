@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,8 +40,15 @@ class Browser:
         """The script's return value, in the page that is open now."""
         return self._post("execute/sync", script=script, args=[])
 
+    def click(self, selector: str) -> None:
+        self.run(f"document.querySelector({selector!r}).click()")
+
     def text(self, selector: str = "body") -> str:
         return str(self.run(f"return document.querySelector({selector!r})?.innerText ?? ''"))
+
+    def shows(self, selector: str) -> bool:
+        """Whether there is such an element, and it is not hidden."""
+        return bool(self.run(f"return document.querySelector({selector!r})?.offsetHeight"))
 
     def screenshot(self, file: Path) -> None:
         image = self._driver.get(f"/session/{self._session}/screenshot").json()["value"]
@@ -56,7 +64,10 @@ class Browser:
 def chromium(profile: Path) -> Iterator[Browser]:
     """A browser with an empty profile; it ends with the `with`."""
     port = free_port()
-    process = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL)
+    abroad = {**os.environ, "TZ": "Asia/Tokyo"}  # not the gateway's time zone
+    process = subprocess.Popen(
+        ["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, env=abroad
+    )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as driver:
             wait_for("chromedriver listens", lambda: _listens(driver))

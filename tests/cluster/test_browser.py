@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.browser import Browser, chromium
 from tests.stack.stack import Stack
-from tests.stack.waiting import wait_for
+from tests.stack.waiting import wait_for, watch
 
 HOSTILE_NAME = """<script>document.title='pwned'</script>"><img src=x onerror=alert(1)> & 'é'"""
 
@@ -28,28 +28,54 @@ def picture(browser: Browser, name: str) -> None:
         browser.screenshot(Path(directory) / f"{name}.png")
 
 
+def job_ids(stack: Stack, route: str) -> list[str]:
+    return [job["id"] for job in stack.jobs(route)]
+
+
 def test_waiting_page_leads_a_browser_to_the_service(
     stack: Stack, browser: Browser, route: str
 ) -> None:
     entry = stack.entry(route, name="Digits & <b>friends</b>", env={"START_DELAY": "10"})
     stack.configure(entry)
+    url = f"{stack.url}/{route}/echo?page=1"
 
-    browser.open(f"{stack.url}/{route}/echo?page=1")
+    browser.open(url)
 
     assert browser.text("h1") == "Digits & <b>friends</b>"
     assert browser.text("#state") in ("queued", "starting")
-    wait_for("Slurm's word", lambda: "Job " in browser.text("#text"), 5)
-    wait_for("it starts", lambda: browser.text("#state") == "starting", 10)
+    request = browser.text("#request")
+    assert request in stack.info(route)["events"][0]["text"]
+    wait_for("it starts", lambda: browser.text("#state") == "starting", 20)
+    [job] = stack.info(route)["replicas"]
+    wait_for("its step", lambda: "so far" in browser.text("#steps .now"), 5)
+    steps = browser.text("#steps")
+    assert all(word in steps for word in (f"job {job['job_id']}", job["node"]))
     picture(browser, "waiting")
+    began = browser.run("return began")
+    browser.run("location.reload()")
+    wait_for("the reloaded page", lambda: browser.text("#request") not in ("", request), 10)
+    assert browser.run("return began") == began
     wait_for("the service's answer", lambda: '"request_line"' in browser.text(), 40)
     assert "GET /echo?page=1 HTTP/1.1" in browser.text()
-    assert browser.run("return location.href") == f"{stack.url}/{route}/echo?page=1"
+    assert browser.run("return location.href") == url
+    assert browser.run("return sessionStorage.length") == 0  # the next wait begins at 0
     assert stack.submissions(route) == 1
 
+    stack.admin(route, "stop")
+    stack.wait_for_state(route, "cold")
+    browser.open(url)
+    wait_for("it starts again", lambda: browser.text("#state") == "starting", 20)
+    load = stack.info(route)["usual"]["load"]
+    assert load >= 10
+    wait_for("the usual time", lambda: "usually " in browser.text("#steps .now"), 5)
+    wait_for("the bar moves", lambda: browser.run("return bar.ariaValueNow") not in (None, "0"), 5)
+    picture(browser, "waiting-again")
 
-def test_waiting_page_shows_a_failure_and_goes_on_after_repair(
+
+def test_waiting_page_makes_one_attempt_of_a_broken_service(
     stack: Stack, browser: Browser, route: str
 ) -> None:
+    """A forgotten tab must not hold a GPU again and again. Whether to try again is the reader's."""
     model = stack.cluster.home / f"browser-{route}"
     stack.configure(stack.entry(route, env={"CRASH_UNLESS_FILE": str(model)}))
 
@@ -58,9 +84,59 @@ def test_waiting_page_shows_a_failure_and_goes_on_after_repair(
     wait_for("the failure", lambda: browser.text("#state") == "failed", 20)
     wait_for("its reason", lambda: "exit code 1" in browser.text(), 5)
     assert "cannot load" not in browser.text()  # its output is for operators
+    wait_for("the back-off is over", lambda: browser.shows("#again"), 10)
     picture(browser, "failed")
+    watch("nothing is started", lambda: stack.state(route) == "failed", 4)
+    assert stack.submissions(route) == 1
     model.write_text("weights")
+    browser.click("#again")
     wait_for("the service's answer", lambda: '"request_line"' in browser.text(), 60)
+    assert stack.submissions(route) == 2
+
+
+def test_waiting_page_keeps_the_place_in_the_queue(
+    stack: Stack, browser: Browser, route: str
+) -> None:
+    """It is watched for longer than queue_timeout, also while the control plane restarts."""
+    later = ["--begin=now+1hour"]
+    stack.configure(stack.entry(route, queue_timeout=3, sbatch_args=later))
+    browser.open(f"{stack.url}/{route}/echo")
+    [first] = wait_for("the job", lambda: job_ids(stack, route))
+    estimate = wait_for("its estimate", lambda: stack.info(route)["estimated_start"])
+    moment = browser.run(f"return local({estimate})")
+    wait_for("it in local time", lambda: moment in browser.text("#steps .now"), 5)
+    assert " UTC" not in browser.text()
+    picture(browser, "queued")
+    watch("the same job", lambda: job_ids(stack, route) == [first], 7)
+
+    stack.admin(route, "stop")
+    wait_for("the button", lambda: browser.shows("#again"), 20)
+    picture(browser, "stopped")
+    watch("nothing is started", lambda: stack.state(route) == "cold", 3)
+    browser.click("#again")
+    [second] = wait_for("the next job", lambda: job_ids(stack, route))
+
+    stack.kill_control_plane()
+    stack.wait_until_alive()
+    watch("the same job", lambda: job_ids(stack, route) == [second], 7)
+    browser.open("about:blank")
+    wait_for("the job is gone", lambda: not stack.jobs(route), 30)
+    assert stack.submissions(route) == 2
+
+
+def test_waiting_page_of_a_disabled_service_promises_nothing(
+    stack: Stack, browser: Browser, service: Callable[..., str]
+) -> None:
+    route = service()
+    stack.admin(route, "disable")
+    browser.open(f"{stack.url}/{route}/echo")
+    wait_for("the script has run", lambda: browser.run("return info !== null"))
+    assert browser.text("#state") == "disabled"
+    assert "disabled this service" in browser.text("#text")
+    for part in ("#bar", "#steps", "#again", "#waited"):
+        assert not browser.shows(part)
+    assert "by itself" not in browser.text()
+    picture(browser, "disabled")
 
 
 def test_browser_asking_with_post_or_prefer_gets_no_page(

@@ -66,6 +66,7 @@ def test_a_hold_is_asked_with_what_it_needs_and_no_more(gateway: Gateway) -> Non
     assert asked.get("X-Request-ID") == answer.one("X-Request-ID")
     assert asked.get("X-Hold-Sent") == "0"
     assert asked.get("X-Hold-Ready") == "@ready_180000_600000"
+    assert asked.get("X-Hold-Prefix") == "/exact"
     assert asked.get("Cookie") is None
     assert asked.get("Content-Length") is None
     assert asked.get("Transfer-Encoding") is None

@@ -43,6 +43,8 @@ def test_a_cold_request_is_held_and_replayed(gateway: Gateway) -> None:
     gateway.control.hold = lambda asked: gateway.warm("own") and ready(asked)
     answer = call(gateway.local_port, "/files/a%2Fb?c", "PUT", body=b"x")
     assert (answer.status, answer.one("X-Cold-Start")) == (200, "1.5")
+    (asked,) = gateway.control.of("hold")
+    assert asked.get("X-Hold-Prefix") is None
     assert gateway.warm("own").paths() == ["/files/a%2Fb?c"]
 
 

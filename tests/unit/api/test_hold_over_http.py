@@ -187,6 +187,43 @@ def test_a_browser_gets_the_waiting_page_at_once(nginx: Nginx) -> None:
     assert answer.headers["Retry-After"] == "5"
 
 
+REFRESH = '<meta http-equiv="refresh" content="5">'
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.STARTING, State.DRAINING])
+def test_the_page_goes_on_while_a_job_is_under_way(nginx: Nginx, state: State) -> None:
+    nginx.show(RECORDS[state])
+    page = nginx.ask(Accept="text/html", X_Hold_Prefix="/digits", X_Request_ID="id-7").text
+    assert f"<noscript>{REFRESH}</noscript>" in page
+    assert 'data-info="/info/digits"' in page
+    assert '<a href="/">' in page
+    assert "id-7" in page
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.COLD, State.DISABLED])
+def test_the_page_of_a_stopped_service_does_not_refresh(nginx: Nginx, state: State) -> None:
+    """Each refresh is a request: a forgotten tab would start the service for ever."""
+    nginx.show(replace(RECORDS[state], retry_at=1e12))
+    page = nginx.ask(Accept="text/html", X_Hold_Prefix="/digits").text
+    assert REFRESH not in page
+    assert page.count('href="" hidden') == (state is State.DISABLED)
+
+
+def test_without_a_script_a_second_attempt_is_not_refreshed(nginx: Nginx) -> None:
+    nginx.show(replace(RECORDS[State.QUEUED], failures=1))
+    page = nginx.ask(Accept="text/html", X_Hold_Prefix="/digits").text
+    assert REFRESH not in page
+    assert "Reload this page" in page
+
+
+def test_the_page_at_a_services_own_address_has_no_script(nginx: Nginx) -> None:
+    """There /info is the service's, and asking for it would start the service."""
+    nginx.show(RECORDS[State.QUEUED])
+    page = nginx.ask(Accept="text/html").text
+    assert REFRESH in page
+    assert not any(part in page for part in ("<noscript>", "<script", "/info", 'href="/"'))
+
+
 def test_without_a_decision_it_is_busy(nginx: Nginx) -> None:
     nginx.controls.decides = False
     answer = nginx.ask()

@@ -70,6 +70,7 @@ ticks = some.builds(
     some.sampled_from([0, 0, 0, 1, None]),
     some.sampled_from([0, 0, 1]),
     some.sampled_from([0.0, 0.0, 0.0, None]),
+    some.sampled_from([False, False, True]),
 )
 answers: some.SearchStrategy[Callable[[str, str], ev.Event]] = some.one_of(
     some.just(ev.Submitted),

@@ -205,6 +205,27 @@ def test_a_queued_job_is_kept_while_anyone_asks() -> None:
     assert after(asked, ev.Ticked(0), now=NOW + 5000 + POLICY.queue_timeout - 1) == asked
 
 
+def test_an_open_waiting_page_keeps_the_queued_job() -> None:
+    """As long as it is open, and queue_timeout beyond that."""
+    watched = after(QUEUED, ev.Ticked(0, watched=True), now=NOW + 5000)
+    assert watched.state is State.QUEUED
+    end = NOW + 5000 + POLICY.queue_timeout
+    assert after(watched, ev.Ticked(0), now=end - 1) == watched
+    assert after(watched, ev.Ticked(0), now=end).state is State.DRAINING
+
+
+@pytest.mark.parametrize("record", [COLD, replace(FAILED, retry_at=0.0), DISABLED, DRAINING])
+def test_an_open_waiting_page_starts_nothing(record) -> None:
+    assert after(record, ev.Ticked(0, watched=True)) == after(record, ev.Ticked(0))
+
+
+def test_an_idle_service_is_kept_until_a_hidden_tab_looks() -> None:
+    """But the tab is no activity: the idle timer is not reset."""
+    idle = READY.last_activity + POLICY.timeout
+    assert after(READY, ev.Ticked(0, watched=True), now=idle + 70) == READY
+    assert after(READY, ev.Ticked(0), now=idle + 70).reason is Reason.IDLE
+
+
 def test_a_queued_job_ends_queue_timeout_after_the_last_demand() -> None:
     given_up = after(QUEUED, ev.Ticked(0), now=QUEUED.last_demand + POLICY.queue_timeout)
     assert (given_up.state, given_up.reason) == (State.DRAINING, Reason.QUEUE_TIMEOUT)

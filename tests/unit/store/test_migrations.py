@@ -52,9 +52,8 @@ def test_what_a_released_version_wrote_is_all_there(dump: Path, file: Path) -> N
             "off": "disabled",
         }
         assert FULL.job is not None
-        earlier = replace(
-            FULL, startup_used=0.0, job=replace(FULL.job, token="", finding=None, found_at=None)
-        )
+        job = replace(FULL.job, token="", finding=None, found_at=None)
+        earlier = replace(FULL, startup_used=0.0, starts=(), job=job)
         assert records["digits"] == earlier
         assert [entry.reason for entry in store.events("digits")] == ["ended_at_start", "healthy"]
         assert list(last_catalogue(store).services) == ["digits", "textgen"]

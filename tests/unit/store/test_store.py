@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from service_management.lifecycle.findings import Finding, Listening, Saw
-from service_management.lifecycle.record import Failure, Job, Record
+from service_management.lifecycle.record import Failure, Job, Record, StartTimes
 from service_management.lifecycle.states import Reason, State
 from service_management.store import EVENTS_KEPT, LogEntry, Store
 
@@ -69,6 +69,7 @@ FULL = Record(
     again=True,
     hurry=True,
     startup_used=12.5,
+    starts=(StartTimes(queue=13.5, load=14.5),),
     busy=True,
 )
 

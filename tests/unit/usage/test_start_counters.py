@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from service_management.lifecycle.record import Failure, Job, Record
 from service_management.lifecycle.states import Reason, State
-from service_management.usage.start_counters import StartCounters, phases
+from service_management.usage.start_counters import StartCounters
 
 COLD = Record("a")
 QUEUED = COLD.to(State.QUEUED, Reason.SUBMITTING, 1.0, job=Job("io.a.0.1.n", 1, 1.0))
@@ -57,26 +55,3 @@ def test_a_successful_start_has_each_phase_once() -> None:
         ("a", "queue"): (1, 10.5),
         ("a", "load"): (1, 9.0),
     }
-
-
-@pytest.mark.parametrize(
-    ("start", "seen", "running"),
-    [
-        (20.0, 20.3, 20.3),  # within the second that Slurm names
-        (20.0, 25.0, 21.0),  # seen late: Slurm knows better
-        (None, 25.0, 25.0),
-        (5.0, 25.0, 10.5),  # the cluster's clock is behind
-        (99.0, 25.0, 25.0),  # or ahead
-    ],
-)
-def test_when_a_job_began_to_run(start: float | None, seen: float, running: float) -> None:
-    job = replace(STARTED, estimated_start=start, started_at=seen)
-    assert phases(replace(READY, job=job)) == {
-        "submit": 0.5,
-        "queue": running - 10.5,
-        "load": 30.0 - running,
-    }
-
-
-def test_an_adopted_job_has_no_phases() -> None:
-    assert phases(replace(READY, job=replace(STARTED, submitted_at=None))) == {}
