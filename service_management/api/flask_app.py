@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import structlog
-from flask import Flask, Response, g, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service_management import __version__
-from service_management.api import admin, held_request, hold, info, problems
+from service_management.api import admin, held_request, hold, info, not_found, pages, problems
 from service_management.api.access import Access
 from service_management.api.metrics import service_metrics
 from service_management.api.problems import problem
@@ -46,12 +46,14 @@ class Parts:
     spool: SpoolGuard | None = None
     # Whether a tunnel of the route takes connections.
     reachable: Callable[[str], bool] = lambda _route: True
+    now: Callable[[], float] = time.time  # by the wall clock
 
 
 def create_app(parts: Parts) -> Flask:
     app = Flask(__name__, static_folder=None)
+    pages.prepare(app)
     _inner(app, parts)
-    _pages(app, parts)
+    _public(app, parts)
     app.before_request(Access(parts.admin_token).check)
     app.context_processor(_page_values)
     app.after_request(_for_browsers)
@@ -103,25 +105,28 @@ def _inner(app: Flask, parts: Parts) -> None:
         view = parts.snapshot.of(route)
         if view is None:
             return problem(problems.UNKNOWN_SERVICE, "No such service.", service=route)
-        return problems.not_served(view, time.time())
+        return problems.not_served(view, parts.now())
+
+    @app.get("/_not_found")
+    def path_not_found() -> Response:
+        asked, html = not_found.NotFound.read(request), pages.wants_page(request)
+        return not_found.answer(asked, parts.snapshot, html=html)
 
 
-def _pages(app: Flask, parts: Parts) -> None:
+def _public(app: Flask, parts: Parts) -> None:
     @app.get("/")
-    def status_page() -> str:
-        return render_template("status.html")
+    def status_page() -> Response:
+        return pages.status(parts.snapshot, parts.now())
 
     @app.get("/info")
     def info_all() -> Response:
-        return jsonify(info.everything(parts.snapshot, time.time()))
+        return jsonify(info.everything(parts.snapshot, parts.now()))
 
     @app.get("/info/<path:route>")  # so that any wrong name gets the same answer
     def info_one(route: str) -> Response:
-        view = parts.snapshot.of(route)
-        if view is None:
-            return problems.unknown_service(parts.snapshot, route)
-        hold.note_waiting_page(parts.snapshot, view, request)
-        return jsonify(info.details(view, parts.store.events(route), time.time()))
+        response = _one(parts, route, html=pages.wants_page(request))
+        response.headers["Vary"] = "Accept"
+        return response
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -140,6 +145,18 @@ def _pages(app: Flask, parts: Parts) -> None:
             ),
             content_type=service_metrics.CONTENT_TYPE,
         )
+
+
+def _one(parts: Parts, route: str, *, html: bool) -> Response:
+    view = parts.snapshot.of(route)
+    if view is None:
+        unknown = not_found.service_page if html else problems.unknown_service
+        return unknown(parts.snapshot, route)
+    hold.note_waiting_page(parts.snapshot, view, request)
+    events = parts.store.events(route)
+    if html:
+        return pages.service(view, events, parts.now())
+    return jsonify(info.details(view, events, parts.now()))
 
 
 def _errors(app: Flask) -> None:

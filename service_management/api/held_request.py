@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from flask import Request
 
+from service_management.api.pages import wants_page
+
 
 @dataclass(frozen=True)
 class Held:
@@ -32,13 +34,11 @@ class Held:
 
 
 def read(request: Request) -> Held:
-    accept = request.accept_mimetypes
     return Held(
         method=request.headers.get("X-Original-Method", "GET"),
         attempts=_attempts(request.headers.get("X-Hold-Sent", "")),
         patience=_patience(request.headers.get("Prefer", "")),
-        html=accept.best_match(["application/json", "text/html"]) == "text/html"
-        and "text/html" in accept.values(),
+        html=wants_page(request),
         request_id=request.headers.get("X-Request-ID", ""),
         ready=request.headers.get("X-Hold-Ready", ""),
         client=request.headers.get("X-Real-IP", ""),

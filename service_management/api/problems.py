@@ -72,19 +72,17 @@ _OF_STATE = {State.FAILED: FAILED, State.DISABLED: DISABLED}
 def problem(
     kind: Kind, detail: str, *, retry_after: float | None = None, **members: Any
 ) -> Response:
-    body = {
-        "type": PREFIX + kind.name,
-        "title": kind.title,
-        "status": kind.status,
-        "detail": detail,
-        **members,
-    }
-    response = Response(
+    response = document(PREFIX + kind.name, kind.title, kind.status, detail, **members)
+    return with_retry(response, retry_after)
+
+
+def document(kind: str, title: str, status: int, detail: str, **members: Any) -> Response:
+    body = {"type": kind, "title": title, "status": status, "detail": detail, **members}
+    return Response(
         json.dumps(body, ensure_ascii=False) + "\n",
-        status=kind.status,
+        status=status,
         content_type="application/problem+json",
     )
-    return with_retry(response, retry_after)
 
 
 def with_retry(response: Response, seconds: float | None) -> Response:

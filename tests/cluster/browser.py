@@ -43,6 +43,19 @@ class Browser:
     def click(self, selector: str) -> None:
         self.run(f"document.querySelector({selector!r}).click()")
 
+    def run_async(self, script: str, *arguments: Any) -> Any:
+        """What the script gives to its last argument, a function."""
+        return self._post("execute/async", script=script, args=list(arguments))
+
+    def devtools(self, command: str, **parameters: Any) -> Any:
+        """A command of Chromium's own protocol, for what WebDriver lacks."""
+        return self._post("goog/cdp/execute", cmd=command, params=parameters)
+
+    def press(self, *keys: str) -> None:
+        """On the keyboard, one after the other, where the focus is."""
+        strokes = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self._post("actions", actions=[{"type": "key", "id": "keyboard", "actions": strokes}])
+
     def text(self, selector: str = "body") -> str:
         return str(self.run(f"return document.querySelector({selector!r})?.innerText ?? ''"))
 

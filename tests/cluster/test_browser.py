@@ -163,18 +163,18 @@ def test_status_page_shows_every_service_and_updates_itself(
 
     browser.open(stack.url)
 
-    wait_for("both", lambda: browser.run("return services.rows.length") == 2, 10)
+    wait_for("both", lambda: browser.run("return services.children.length") == 2, 10)
     assert HOSTILE_NAME in browser.text()
     assert "Second service" in browser.text()
     assert browser.run("return document.title") == "Inference Orchestrator"
     stack.client.get(f"/{route}/echo")
-    wait_for("ready is shown", lambda: browser.text(".state").startswith("ready"), 10)
+    wait_for("ready is shown", lambda: "ready" in browser.text(f"#service-{route}"), 10)
     job = stack.jobs(route)[0]
     assert job["id"] in browser.text()
     picture(browser, "status")
     stack.write([first, {**first, "route_name": "info"}])
-    wait_for("the error", lambda: "route_name" in browser.text("#error"), 10)
+    wait_for("the error", lambda: "route_name" in browser.text("#config-error"), 10)
     picture(browser, "status-error")
     stack.write([first])
-    wait_for("one service", lambda: browser.run("return services.rows.length") == 1, 10)
-    wait_for("no error", lambda: browser.run("return error.hidden"), 5)
+    wait_for("one service", lambda: browser.run("return services.children.length") == 1, 10)
+    wait_for("no error", lambda: not browser.text("#config-error"), 5)

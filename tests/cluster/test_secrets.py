@@ -17,6 +17,8 @@ def public(stack: Stack, route: str) -> str:
     """Everything that is shown without a token: answers, pages, metrics; and the logs."""
     client = stack.client
     texts = [client.get(path).text for path in ("/", "/info", f"/info/{route}", "/metrics")]
+    for path in (f"/info/{route}", f"/{route}/nothing-here"):
+        texts.append(client.get(path, headers=HTML).text)
     for headers in ({}, HTML, {"Prefer": "wait=0"}):
         texts.append(client.get(f"/{route}/echo", headers=headers).text)
     logs = (stack.directory / "var" / "log", stack.run_dir / "log")

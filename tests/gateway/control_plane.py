@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -48,6 +49,13 @@ def refuse(_asked: Asked) -> Reply:
     return Reply(503, (JSON, ("Retry-After", "7")), b'{"title":"still cold"}')
 
 
+def named(asked: Asked) -> dict[str, Any]:
+    """What nginx said of a path that it does not serve."""
+    service = asked.get("X-Original-Service")
+    said = {"uri": asked.get("X-Original-URI"), "prefix": asked.get("X-Original-Prefix")}
+    return {"status": 404, "asked": said, **({"service": service} if service else {})}
+
+
 @dataclass
 class ControlPlane:
     """`hold` decides about each held request; set it to something that waits to hold."""
@@ -87,6 +95,8 @@ class ControlPlane:
             return self.hold(asked)
         if asked.path.startswith("/_quiet/"):
             return Reply(503, (JSON,), b'{"title":"asleep"}')
+        if asked.path == "/_not_found":
+            return Reply(404, (JSON,), json.dumps(named(asked)).encode())
         return Reply(200, (("Content-Type", "text/plain"),), f"control {asked.path}".encode())
 
     def stop(self) -> None:

@@ -121,6 +121,29 @@ def test_a_404_names_the_service_where_there_is_one(gateway: Gateway) -> None:
     assert "service" not in gateway.call("/nope/nope").json()
 
 
+def test_the_control_plane_words_a_404(gateway: Gateway) -> None:
+    for target, service, prefix in (
+        ("/exact/nope%20x?y", "exact", "/exact"),
+        ("/exact", "exact", "/exact"),
+        ("/nope/nope", None, None),
+        ("/exact/" + "x" * 3000, "exact", "/exact"),
+    ):
+        answer = gateway.call(target, headers=[("Accept", "text/html")])
+        assert answer.status == 404
+        uri = target if len(target) < 2000 else None
+        assert answer.json()["asked"] == {"uri": uri, "prefix": prefix}
+        assert answer.json().get("service") == service
+        assert gateway.control.about(answer)[0].get("Accept") == "text/html"
+    small = gateway.call("/exact/nope", "POST", body=b"x" * 1000)
+    assert small.json()["asked"]["uri"] == "/exact/nope"
+
+
+def test_a_flood_of_404s_does_not_reach_the_control_plane(gateway: Gateway) -> None:
+    answers = [gateway.call("/nope") for _ in range(300)]
+    assert {answer.status for answer in answers} == {404}
+    assert 0 < sum("asked" in answer.json() for answer in answers) < 300
+
+
 def test_a_route_is_not_the_prefix_of_another(gateway: Gateway) -> None:
     one, two = gateway.warm("classifier"), gateway.warm("classifier2")
     assert gateway.call("/classifier2/y").status == 200

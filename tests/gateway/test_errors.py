@@ -88,6 +88,12 @@ def test_without_a_control_plane_the_answer_has_retry_after(make_gateway, target
     assert answer.one("Retry-After") == "2"
 
 
+def test_without_a_control_plane_a_404_is_still_a_problem(make_gateway) -> None:
+    gateway = make_gateway(service("exact", "/predict"), flask=f"127.0.0.1:{free_port()}")
+    assert "does not offer" in _problem(gateway.call("/exact/nope"), 404)
+    assert "no such service" in _problem(gateway.call("/nope"), 404)
+
+
 def test_without_a_control_plane_a_warm_request_is_served(make_gateway) -> None:
     gateway = make_gateway(service("whole"), flask=f"127.0.0.1:{free_port()}")
     gateway.warm("whole")

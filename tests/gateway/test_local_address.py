@@ -30,7 +30,9 @@ def test_other_paths_are_404(gateway: Gateway, target: str) -> None:
     gateway.warm("own")
     answer = call(gateway.local_port, target)
     assert (answer.status, answer.one("Content-Type")) == (404, "application/problem+json")
-    assert gateway.control.about(answer) == []
+    assert [asked.path for asked in gateway.control.about(answer)] == ["/_not_found"]
+    assert answer.json().get("service", "own") == "own"  # none for /_demand
+    assert answer.json()["asked"] == {"uri": target, "prefix": None}
 
 
 @pytest.mark.parametrize("target", ["/files/../files/x", "/%66iles/x", "/files/..%2fx/../files/y"])

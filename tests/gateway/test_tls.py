@@ -71,6 +71,10 @@ def test_a_request_passes_unchanged(gateway: Gateway, http: httpx.Client) -> Non
 def test_what_is_not_offered_is_404_with_a_problem(http: httpx.Client) -> None:
     answer = http.get("/mirrored/other")
     assert (answer.status_code, answer.json()["service"]) == (404, "mirrored")
+    assert "asked" in answer.json()
+    unannounced = http.post("/mirrored/other", content=iter([b"x" * 100_000] * 20))
+    assert (unannounced.status_code, unannounced.json()["service"]) == (404, "mirrored")
+    assert "asked" not in unannounced.json()
 
 
 def test_a_stream_arrives_as_it_is_written(gateway: Gateway, http: httpx.Client) -> None:

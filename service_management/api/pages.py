@@ -1,0 +1,107 @@
+"""The pages for people: all services at `/`, one at `/info/<route>`, and what is not there.
+
+They show what `/info` has. `templates/live.js` keeps an open page up to date.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any
+
+from flask import Flask, Request, Response, render_template
+
+from service_management import __version__
+from service_management.api import info
+from service_management.api.snippets import snippets
+from service_management.controller.snapshot import ServiceSnapshot, Snapshot
+from service_management.lifecycle.states import State
+from service_management.store import LogEntry
+from service_management.time_text import at_most, duration
+
+# Failures first, then what changes, then what works, last what is not used.
+ORDER = (
+    State.FAILED,
+    State.STARTING,
+    State.QUEUED,
+    State.DRAINING,
+    State.READY,
+    State.COLD,
+    State.DISABLED,
+)
+
+
+def prepare(app: Flask) -> None:
+    """What the templates use."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters |= {"duration": duration, "at_most": at_most, "utc": utc, "iso": iso}
+
+
+def wants_page(request: Request) -> bool:
+    """A browser says that it takes HTML, and prefers it; `*/*` alone is a program."""
+    accept = request.accept_mimetypes
+    best = accept.best_match(["application/json", "text/html"])
+    return best == "text/html" and "text/html" in accept.values()
+
+
+def status(snapshot: Snapshot, now: float) -> Response:
+    everything = info.everything(snapshot, now)
+    services = sorted(everything["services"], key=_urgency)
+    counts = Counter(service["state"] for service in services)
+    return page(
+        "status.html",
+        services=services,
+        config_error=everything["config_error"],
+        summary=_summary(counts),
+        failed=counts[State.FAILED.value],
+        now=now,
+    )
+
+
+def service(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> Response:
+    details = info.details(view, entries, now)
+    return page(
+        "service.html",
+        service=details,
+        job=next(iter(details["replicas"]), None),
+        error=details["last_error"] and error_text(details),
+        snippets=snippets(details["url"], details["api_paths"]),
+        now=now,
+    )
+
+
+def page(template: str, status: int = 200, **values: Any) -> Response:
+    html = render_template(template, version=__version__, **values)
+    response = Response(html, status=status, content_type="text/html; charset=utf-8")
+    # Without it the Back button would show an old state, or the JSON of the same address.
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def error_text(service: dict[str, Any]) -> str:
+    """The last error as one text, to be sent to an operator."""
+    error = service["last_error"]
+    place = f", on {error['node']}" if error["node"] else ""
+    when = f"{utc(error['at'])}, {error['reason']}{place}"
+    return f"{service['route_name']}: {error['text']}\n{when}"
+
+
+def utc(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+
+
+def iso(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+def _urgency(service: dict[str, Any]) -> tuple[bool, int]:
+    """A service that is being tried again after a failure, or whose cluster does not answer, comes
+    before those where all is well. Otherwise the order of the file stays."""
+    state = State(service["state"])
+    trouble = state is State.FAILED or service["failures"] or service["cluster_trouble"]
+    return not trouble, ORDER.index(state)
+
+
+def _summary(counts: Counter[str]) -> str:
+    words = [f"{counts[state]} {state.value}" for state in ORDER if counts[state]]
+    return ", ".join(words) or "No services are configured."

@@ -1,0 +1,1 @@
+"""The pages for people, from the real application with fixed data, in a real Chromium."""

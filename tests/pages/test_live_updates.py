@@ -1,0 +1,110 @@
+"""An open page follows what happens, without disturbing who reads it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from service_management.lifecycle.states import Reason, State
+from tests.cluster.browser import Browser
+from tests.pages.site import FAILURE, NOW, RECORDS, Site
+from tests.stack.waiting import wait_for
+
+TAB, ENTER = "\ue004", "\ue007"
+RECORD = {record.route: record for record in RECORDS}
+FAILED = replace(
+    RECORD["digits"], state=State.FAILED, reason=Reason.ENDED, job=None, last_failure=FAILURE
+)
+FOCUSED = (
+    "return document.activeElement.closest('[id]')?.id + ' ' + document.activeElement.innerText"
+)
+SELECT = """
+window.kept = document.querySelector("#service-embed .soft code").firstChild;
+getSelection().setBaseAndExtent(kept, 1, kept, 4);
+"""
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(shown: tuple[Site, str]) -> None:
+    shown[0].reset()
+
+
+def first(browser: Browser) -> str:
+    return str(browser.run("return document.querySelector('#services > li').id"))
+
+
+def press_until(browser: Browser, key: str, focused: str) -> None:
+    for _ in range(40):
+        browser.press(key)
+        if str(browser.run(FOCUSED)).startswith(focused):
+            return
+    raise AssertionError(f"{focused} cannot be reached with the keyboard")
+
+
+def test_focus_and_selection_stay_while_cards_change_places(
+    browser: Browser, shown: tuple[Site, str]
+) -> None:
+    site, address = shown
+    browser.open(address)
+    press_until(browser, TAB, "service-digits")
+    browser.run(SELECT)
+    assert first(browser) == "service-whisper"
+
+    site.show(
+        replace(FAILED, retry_at=NOW + 30), replace(RECORD["whisper"], state=State.COLD, failures=0)
+    )
+
+    wait_for("it is first", lambda: first(browser) == "service-digits", 10)
+    assert browser.run(FOCUSED) == "service-digits Digits"
+    assert browser.run("return getSelection().toString()") == "emb"
+    assert browser.run("return kept.isConnected")
+    assert browser.text("#summary").startswith("1 failed")
+    assert browser.run("return document.title").startswith("(1 failed)")
+
+
+def test_a_filter_stays_while_the_page_is_updated(
+    browser: Browser, shown: tuple[Site, str]
+) -> None:
+    site, address = shown
+    browser.open(address)
+    press_until(browser, TAB, "filter")
+    browser.press(*"starting")
+    visible = "return [...services.children].filter((card) => !card.hidden).map((card) => card.id)"
+    assert browser.run(visible) == ["service-llama"]
+
+    site.show(replace(RECORD["embed"], state=State.STARTING, job=RECORD["llama"].job))
+
+    both = ["service-llama", "service-embed"]
+    wait_for("both", lambda: browser.run(visible) == both, 10)
+    assert browser.run("return document.activeElement.value") == "starting"
+
+
+def test_the_last_error_is_copied_with_the_keyboard(
+    browser: Browser, shown: tuple[Site, str]
+) -> None:
+    browser.open(f"{shown[1]}/info/whisper")
+    browser.run(
+        "document.addEventListener('copy', () => { window.copied = String(getSelection()) })"
+    )
+    press_until(browser, TAB, "last-error")
+    browser.press(ENTER)
+    copied = wait_for("it is copied", lambda: browser.run("return window.copied"), 5)
+    assert copied.startswith("whisper: the job ended before the service became healthy: job 4711")
+    assert copied.rstrip().endswith("2026-11-26 08:57:50 UTC, ended_at_start, on gpu07")
+    assert browser.text("#copying") == "Copied"
+
+
+def test_the_snippets_have_the_address_of_the_gateway(
+    browser: Browser, shown: tuple[Site, str]
+) -> None:
+    browser.open(f"{shown[1]}/info/llama")
+    for place in (1, 2):
+        assert f"{shown[1]}/llama/v1" in browser.text(f"#snippet-text-{place}")
+
+
+def test_a_control_plane_that_is_away_is_noticed(browser: Browser, shown: tuple[Site, str]) -> None:
+    browser.open(shown[1])
+    browser.run("window.fetch = () => Promise.reject(new Error('away'))")
+    wait_for("it is said", lambda: "does not answer" in browser.text("#seen"), 10)
+    assert "Digits" in browser.text("#services")

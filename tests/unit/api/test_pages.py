@@ -1,0 +1,105 @@
+"""The pages for people, and who gets them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+
+from service_management.api.snippets import snippets
+from service_management.lifecycle.states import State
+from tests.pages.site import NOW, RECORDS, Site
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+def client(site: Site) -> FlaskClient:
+    return site.application().test_client()
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json, text/html"])
+def test_a_program_gets_a_service_as_json(client: FlaskClient, accept: str | None) -> None:
+    answer = client.get("/info/digits", headers={"Accept": accept} if accept else {})
+    assert answer.get_json()["route_name"] == "digits"
+    assert answer.headers["Vary"] == "Accept"
+
+
+def test_a_browser_gets_a_service_as_a_page(client: FlaskClient) -> None:
+    answer = client.get("/info/digits", headers=BROWSER)
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    assert (answer.headers["Vary"], answer.headers["Cache-Control"]) == ("Accept", "no-store")
+    assert "<h1>Digits</h1>" in answer.text
+
+
+def test_failures_come_first_then_what_changes(client: FlaskClient) -> None:
+    shown = re.findall(r'id="service-(\w+)', client.get("/").text)
+    assert shown[:6] == ["whisper", "llama", "diffusion", "segment", "digits", "embed"]
+    assert shown[-1] == "old"
+
+
+def test_trouble_of_any_kind_comes_before_all_is_well(site: Site, client: FlaskClient) -> None:
+    records = {record.route: record for record in RECORDS}
+    site.show(replace(records["whisper"], state=State.READY, failures=0))
+    site.show(replace(records["digits"], failures=1))
+    site.snapshot.trouble = {"old": "login.example: no route to host"}
+    shown = re.findall(r'id="service-(\w+)', client.get("/").text)
+    assert shown[:2] == ["digits", "old"]
+
+
+@pytest.mark.parametrize("path", ["/", "/info/whisper"])
+def test_a_page_shows_no_output_and_no_path(client: FlaskClient, path: str) -> None:
+    page = client.get(path, headers=BROWSER).text
+    assert "exit code 3" in page
+    for private in ("secret", "run_model.sh", "login.cluster.example.org", "id_cluster"):
+        assert private not in page
+
+
+@pytest.mark.parametrize("path", ["/", "/info/digits", "/info/<b>x", "/nothing"])
+def test_names_and_paths_are_text(site: Site, client: FlaskClient, path: str) -> None:
+    digits = site.snapshot.services["digits"]
+    name = "<script>alert(1)</script>"
+    site.snapshot.services = {"digits": digits.model_copy(update={"name": name})}
+    page = client.get(path, headers=BROWSER).text
+    assert "<script>alert" not in page
+    assert "<b>x" not in page
+
+
+def test_a_service_that_is_not_there_has_a_page(client: FlaskClient) -> None:
+    answer = client.get("/info/whispr", headers=BROWSER)
+    assert (answer.status_code, answer.headers["Vary"]) == (404, "Accept")
+    assert 'href="/info/whisper"' in answer.text
+
+
+def test_an_event_is_dated_by_its_age(client: FlaskClient) -> None:
+    page = client.get("/info/whisper", headers=BROWSER).text
+    assert re.search(r'<time datetime="2026-11-26T08:\d\d:50Z"[^>]*>2 min 10 s</time> ago', page)
+    assert NOW == 1_795_683_600
+
+
+@pytest.mark.parametrize(
+    ("paths", "curl", "python"),
+    [
+        (["/v1/*"], "/x/v1/chat/completions \\\n", "client.chat.completions.create"),
+        (["/health", "/v1/embeddings"], "/x/v1/embeddings", "client.embeddings.create"),
+        (["/v1/audio/*"], "/x/v1/audio/transcriptions", "client.audio.transcriptions.create"),
+        (["/v1/predict"], "/x/v1/predict", 'requests.get("http://gateway:8090/x/v1/predict"'),
+        (["/predict", "/explain"], "/x/predict", 'requests.get("http://gateway:8090/x/predict"'),
+        (["/"], "/x/", 'requests.get("http://gateway:8090/x/"'),
+        (["/items/*"], "/x/items/", 'requests.get("http://gateway:8090/x/items/"'),
+    ],
+)
+def test_the_snippets_call_what_is_offered(paths: list[str], curl: str, python: str) -> None:
+    shell, code = (
+        made.before + "http://gateway:8090" + made.after for made in snippets("/x/", paths)
+    )
+    assert shell.startswith(f"curl --retry 10 http://gateway:8090{curl}")
+    assert python in code
+    compile(code, "snippet", "exec")
