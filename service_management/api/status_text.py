@@ -108,10 +108,13 @@ def attempt(view: ServiceSnapshot) -> int | None:
 
 
 def _earlier_attempt(view: ServiceSnapshot) -> str:
-    number, failure = attempt(view), view.record.last_failure
+    number, failure, job = attempt(view), view.record.last_failure, view.record.job
     if number is None or number == 1 or failure is None:
         return ""
-    return full_stop(f" This is attempt {number}; the last one failed: {failure.text}")
+    seen = job.last_check() if job else ""
+    same = bool(seen) and seen in failure.text
+    why = " in the same way" if same else f": {failure.text}"
+    return full_stop(f" This is attempt {number}; the last one failed{why}")
 
 
 def full_stop(text: str) -> str:

@@ -45,8 +45,9 @@ def how_it_ended(end: JobEnd, reason: Reason) -> str:
         how += f", exit code {end.exit_code}"
     if end.reason and end.reason not in _SAID_BY_STATE:
         how += f" ({end.reason})"
-    why = BACKGROUNDED if end.backgrounded else TEXT[reason]
-    return f"{why}: job {end.job_id}: {how}"
+    if end.backgrounded:
+        return f"{BACKGROUNDED} (job {end.job_id}: {how})"
+    return f"{TEXT[reason]}: job {end.job_id}: {how}"
 
 
 def _given_up(job: Job, reason: Reason) -> str:

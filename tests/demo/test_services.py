@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -221,6 +222,27 @@ def test_it_binds_late_or_becomes_healthy_late_or_never_binds(launch, eventually
     with pytest.raises(subprocess.TimeoutExpired):
         deaf.process.wait(0.5)
     assert not answers(deaf)
+
+
+def test_it_makes_the_mistakes_of_a_first_service(launch, eventually):
+    hidden = launch("probe", ready=False, LISTEN_ON_LOOPBACK="1", DEMO_LOOPBACK="127.0.0.2")
+    elsewhere = f"http://127.0.0.2:{hidden.port}/health"
+    eventually(lambda: succeeds(elsewhere), 20)
+    assert not answers(hidden)
+    hidden.stop()
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        other = chosen.getsockname()[1]
+    moved = launch("probe", ready=False, LISTEN_ON_PORT=str(other))
+    eventually(lambda: succeeds(f"http://127.0.0.1:{other}/health"), 20)
+    assert not answers(moved)
+
+
+def succeeds(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
 
 
 def answers(service: Running) -> bool:

@@ -84,6 +84,14 @@ def test_an_attempt_after_a_failed_one_says_why_that_failed(state: State) -> Non
     assert "attempt" not in explain(view(state, last_failure=FAILURE), NOW)
 
 
+def test_an_attempt_that_shows_the_same_does_not_repeat_it() -> None:
+    failure = replace(FAILURE, text="GET /healthz answers 404: is check_health_path right?")
+    job = replace(JOB, finding=SEEN, found_at=NOW - 1)
+    second = explain(view(State.STARTING, failures=1, last_failure=failure, job=job), NOW)
+    assert second.count("404") == 1
+    assert second.endswith("This is attempt 2; the last one failed in the same way.")
+
+
 def test_without_a_job_under_way_there_is_no_attempt() -> None:
     for state in (State.COLD, State.READY, State.FAILED):
         assert service(view(state, failures=3), NOW)["attempt"] is None

@@ -160,5 +160,5 @@ def test_a_server_left_in_the_background_is_the_reason() -> None:
     assert failed.reason is Reason.ENDED_AT_START
     assert failed.last_failure.text == (
         "the batch script ended while its server was in the background: end it with `wait`, "
-        "or start the server in the foreground: job 7: Slurm says COMPLETED, exit code 0"
+        "or start the server in the foreground (job 7: Slurm says COMPLETED, exit code 0)"
     )
