@@ -83,8 +83,8 @@ def _write(draft: Draft, *, ask: bool) -> None:
     if ask and _typed(f"Add it to {file}?", "yes") not in ("y", "yes"):
         raise NativeError("nothing was written")
     draft.write()
-    route, path = entry["route_name"], entry["api_paths"][0].removesuffix("*")
-    say(f"added to {file}; a gateway that runs serves it within 2 s")
+    route, path = entry["route_name"], draft.api_paths[0].removesuffix("*")
+    say(f"added to {file}; a running gateway serves it within 2 s")
     say(f"next: orchestrator check {route}")
     say(f"then: curl -i {draft.chosen.gateway_url}/{route}{path}")
 
@@ -116,10 +116,13 @@ def _rule(problem: Problem) -> str:
 
 
 def _suggestion(problem: Problem, question: Question) -> str:
-    """As one would type it."""
+    """As one would type it; of several the nearest, which is the first."""
     if (problem.key,) != question.keys or not problem.suggestion:
         return ""
-    value = json.loads(problem.suggestion)
+    try:
+        value, _ = json.JSONDecoder().raw_decode(problem.suggestion)
+    except ValueError:  # a long one is cut
+        return ""
     return value if isinstance(value, str) else json.dumps(value)
 
 

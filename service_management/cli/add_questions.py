@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ QUESTIONS = (
     Question(
         "timeout",
         "Seconds without a request after which its job is cancelled",
-        lambda like, _own: f"{like.get('timeout', 600):g}",
+        lambda like, _own: json.dumps(like.get("timeout", 600)),
     ),
     Question(
         "partition",

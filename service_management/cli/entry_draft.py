@@ -43,6 +43,12 @@ class Draft:
     def entry(self) -> Entry:
         return entry_of(self.answers, self.further, self.others)
 
+    @property
+    def api_paths(self) -> list[str]:
+        """The entry has none where Defaults has the same."""
+        paths: list[str] = {**self.others.defaults, **self.entry}["api_paths"]
+        return paths
+
     def problems(self, keys: Sequence[str] = ()) -> list[Problem]:
         """What the new entry makes wrong with the file; only with these keys, if any are named."""
         found = parse_catalogue(self.chosen, append_entry(self.text, self.entry))

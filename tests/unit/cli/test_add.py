@@ -36,9 +36,10 @@ FIRST = {
 }
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("keys")
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    directory = tmp_path / "keys"
+    directory.mkdir()
     text = Ed25519PrivateKey.generate().private_bytes(
         Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()
     )
@@ -66,9 +67,12 @@ def services(file: Path) -> list[dict[str, Any]]:
     return found
 
 
-def test_each_answer_is_checked_until_it_is_valid(add: Run, file: Path) -> None:
-    lines = ["my model", "", "", "jo", "jo@login.example", "id_clutser", "", "run.sh", "", "", ""]
-    done = add(typed="\n".join([*lines, "10m", "60", "gpu", "a100:2", "y", ""]))
+def test_each_answer_is_checked_until_it_is_valid(add: Run, file: Path, keys: Path) -> None:
+    write_private(keys / "id_cluster2", (keys / "id_cluster").read_text())  # near as well
+    lines = ["my model", "", "", "jo", "jo@login.example", "id_clutser", "", "-" * 2000]
+    done = add(
+        typed="\n".join([*lines, "run.sh", "", "", "", "10m", "60", "gpu", "a100:2", "y", ""])
+    )
     assert done.exit_code == 0, done.output
     assert services(file) == [
         {
@@ -116,6 +120,15 @@ def test_the_other_entries_say_what_is_proposed(add: Run, file: Path, place: str
     other = add("--route-name=third", "--bash-file=b.sh", "--login=jo@elsewhere", "--yes")
     assert other.exit_code == 0, other.output
     assert "proxy_jump" not in services(file)[2]
+
+
+def test_what_is_inherited_may_be_any_valid_value(add: Run, file: Path) -> None:
+    defaults = {**CLUSTER, "timeout": 1_000_000, "api_paths": ["/v1/*"]}
+    file.write_text(json.dumps({"Defaults": defaults, "Services": []}))
+    done = add("--route-name=x", "--bash-file=b.sh", "--api-paths=/v1/*", "--yes")
+    assert done.exit_code == 0, done.output
+    assert not {"timeout", "api_paths"} & services(file)[0].keys()
+    assert "curl -i http://127.0.0.1:8090/x/v1/\n" in done.stdout
 
 
 @pytest.mark.parametrize(
