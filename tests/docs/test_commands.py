@@ -18,7 +18,7 @@ from tests.docs.pages import ROOT, fences, files, headings, read, rows, section,
 
 PAGE = "docs/commands.md"
 _BRIEF = 60  # seconds for one documented command; a busy machine takes some
-PROMPT = re.compile(r"^\$ (?:sudo )?(\S+)(?: (\S+))?", re.MULTILINE)
+TYPED = re.compile(r"(?:sudo )?(\S+)(?: (\S+))?")
 
 
 def commands(application: typer.Typer) -> dict[str, set[str]]:
@@ -89,19 +89,27 @@ def test_a_block_marked_as_a_test_runs(text: str, tmp_path: Path) -> None:
     subprocess.run(argv, cwd=ROOT, env=environment, timeout=_BRIEF, check=True)
 
 
+def commands_of(page: str) -> list[tuple[str, str]]:
+    """The program and the first word of every command that a page shows."""
+    lines = [
+        line.removeprefix("$ ")
+        for info, text in fences(page)
+        for line in text.splitlines()
+        if info == "shell" or line.startswith("$ ")
+    ]
+    return [found.groups("") for line in lines if (found := TYPED.match(line))]
+
+
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
 def test_commands_shown_on_a_page_exist(path: Path) -> None:
-    """Every `$ ...` line that runs something of this repository."""
-    for _info, text in fences(str(path.relative_to(ROOT))):
-        for program, word in PROMPT.findall(text):
-            if program.startswith("./"):
-                assert os.access(ROOT / program, os.X_OK), program
-            if program.rpartition("/")[2] == "orchestrator":
-                assert word in commands(app), word
+    """Every command that runs something of this repository."""
+    for program, word in commands_of(str(path.relative_to(ROOT))):
+        if program.startswith("./"):
+            assert os.access(ROOT / program, os.X_OK), program
+        if program.rpartition("/")[2] == "orchestrator":
+            assert word in commands(app), word
 
 
 def test_the_readme_starts_with_start_cmd_and_a_request() -> None:
-    typed = "".join(text for info, text in fences("README.md") if info == "console")
-    programs = [program for program, _word in PROMPT.findall(typed)]
-    assert "./start.cmd" in programs
-    assert "curl" in programs
+    programs = [program for program, _word in commands_of("README.md")]
+    assert programs[:3] == ["git", "./start.cmd", "curl"]

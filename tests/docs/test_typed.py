@@ -58,5 +58,5 @@ def test_what_is_not_run_says_why(page: str) -> None:
 def test_a_pages_commands_are_walked_or_all_marked_not_run() -> None:
     for file in files():
         page = str(file.relative_to(ROOT))
-        notes = [block.note for block in blocks(page) if block.info == "console"]
+        notes = [block.note for block in blocks(page) if block.info in ("console", "shell")]
         assert page in WALKED or all(note.startswith(NOT_RUN) for note in notes), page

@@ -11,7 +11,7 @@ from tests.docs.pages import blocks
 
 WALKED = ("docs/http.md", "README.md", "docs/clients.md", "docs/operator.md")
 NOT_RUN = "Not run by the tests: "  # in a comment before the block, with the reason
-RUN_KINDS = ("console", "python")
+RUN_KINDS = ("console", "shell", "python")
 
 
 @dataclass
@@ -49,6 +49,8 @@ def typed(page: str) -> Iterator[Command | Program | Saved]:
             continue
         if kind == "console":
             yield from commands(text)
+        elif kind == "shell":  # to be pasted: a command a line
+            yield from map(Command, text.splitlines())
         elif kind == "python":
             yield Program(text)
         elif name and Path(name).suffix:
