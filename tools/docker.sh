@@ -20,12 +20,14 @@ compose_program() {
 compose() { $(compose_program) -f docker-compose.yaml "$@"; }
 
 start_docker() {
+    local had_key=
     settings_docker
+    [ ! -e "$(setting ML_SERVICE_SSH_BIND_MOUNT ./ssh_bind_mnt)/demo_key" ] || had_key=yes
     docker inspect $GATEWAY >/dev/null 2>&1 || trap interrupted INT TERM
     say "building the images (minutes the first time, then seconds) and starting"
     build_and_start
     await_gateway
-    await_demo
+    [ -n "$had_key" ] || await_demo
     trap - INT TERM
 }
 
@@ -113,7 +115,7 @@ await_gateway() {
     done
 }
 
-# At its first start the demo cluster makes the key. The gateway serves no service before it is there.
+# At its first start the demo cluster makes the key, and the gateway serves no service before it is there.
 await_demo() {
     wants_demo || return 0
     local begun=$SECONDS told=
