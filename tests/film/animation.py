@@ -35,6 +35,7 @@ _STYLE = """\
   .paper { fill: var(--paper); }
   .pane, .chip { fill: var(--calm); stroke: var(--line); }
   .lit { fill: var(--calm); stroke: var(--busy); stroke-width: 2.5; }
+  .lit.cold { stroke: var(--quiet); }
   .lit.ready { stroke: var(--good); }
   .cursor { fill: var(--ink); }
   .prompt { fill: var(--blue); font-weight: 600; }
@@ -168,7 +169,7 @@ def _captions(film: Recording) -> Iterator[Span]:
     first, again = film.requests[0], film.requests[-1]
     at = {seen.text: seen.at for seen in film.states}  # of "cold": when it was cold again
     said = [
-        (0.0, "No job is running."),
+        (0.0, "The service has no job."),
         (at["queued"], "The request is held. Its job waits in Slurm's queue behind other work."),
         (at["starting"], "Slurm has started the job. The model loads."),
         (first.answered, f"Answered by the job after {first.took:.1f} s."),
