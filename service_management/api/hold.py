@@ -33,7 +33,7 @@ from service_management.api import problems
 from service_management.api.held_request import Held
 from service_management.api.hold_places import HoldPlaces
 from service_management.api.problems import problem
-from service_management.api.status_text import explain, trouble
+from service_management.api.status_text import explain, trouble, upcoming
 from service_management.controller.loop import Controller
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.events import Demanded
@@ -225,6 +225,7 @@ def _waiting(view: ServiceSnapshot, held: Held, now: float) -> dict[str, object]
         "name": view.service.name,
         "state": state.value,
         "text": explain(view, now),
+        "next": upcoming(view, now),
         "request_id": held.request_id,
         "under_way": state in _UNDER_WAY,
         "refreshes": state in _UNDER_WAY and not view.record.failures,
