@@ -59,15 +59,33 @@ def _one_of_two(entry: CheckedEntry) -> Iterator[Fault]:
 
 def warnings(services: Iterable[Service]) -> list[Problem]:
     """What is valid, and probably not meant."""
+    given = list(services)
+    return [*_never_started(given), *_shared_ports(given)]
+
+
+def _never_started(services: Iterable[Service]) -> Iterator[Problem]:
     rule = (
         "no request can start this service: each of these paths is quiet (quiet_paths; by default "
         "the health path and /metrics). Add a path, or set quiet_paths to []"
     )
-    return [
-        Problem(service.name, "api_paths", shown(service.api_paths), rule)
-        for service in services
-        if not service.started_by_requests and service.min_replicas == 0
-    ]
+    for service in services:
+        if not service.started_by_requests and service.min_replicas == 0:
+            yield Problem(service.name, "api_paths", shown(service.api_paths), rule)
+
+
+def _shared_ports(services: Iterable[Service]) -> Iterator[Problem]:
+    first: dict[tuple[str, int], Service] = {}
+    for service in services:
+        if service.remote_port == "auto":
+            continue
+        place = service.remote_host, int(service.remote_port)
+        other = first.setdefault(place, service)
+        if other is not service:
+            rule = (
+                f"{other.name} has the same port there: on one node only one of the two can run. "
+                'Choose another, or "auto" where the script uses the port in $1'
+            )
+            yield Problem(service.name, "remote_port", shown(service.remote_port), rule)
 
 
 def between(entries: list[CheckedEntry]) -> Iterator[Problem]:

@@ -173,9 +173,8 @@ class Executor:
         if isinstance(action, Submit):
             return self._run(target, Submit, Priority.SUBMIT, self._submit)
         if isinstance(action, Probe):
-            return worker.probe(
-                (job.name, Probe), partial(self._attempt, target, self._probes.check)
-            )
+            check = partial(self._probes.check, port_holder=action.port_holder)
+            return worker.probe((job.name, Probe), partial(self._attempt, target, check))
         if isinstance(action, Tunnel):
             self._tunnels.open(worker, job, urgent=record.state is State.READY)
         elif isinstance(action, Cancel):

@@ -44,14 +44,18 @@ class HealthProbes:
         self._looks.forget_jobs_except(names)
         self._suspected &= names
 
-    def check(self, target: Target) -> None:
+    def check(self, target: Target, port_holder: str = "") -> None:
         """Many services are ready, and nearly always well: their answers cause no pass each."""
         began, name = time.monotonic(), target.job.name
         token = target.job.token if target.spec.verify == "token" else ""
         suspected = name in self._suspected
         self._suspected.discard(name)
-        quiet = sockets(self.run_dir, target.job).quiet
-        found = probe(quiet, target.health_path, token, watch_closing=suspected)
+        if port_holder:  # another service would answer
+            finding = Finding(Saw.PORT_HELD, target.health_path, holder=port_holder)
+            found = Check(ev.Health.UNHEALTHY, connected=True, finding=finding)
+        else:
+            quiet = sockets(self.run_dir, target.job).quiet
+            found = probe(quiet, target.health_path, token, watch_closing=suspected)
         if found.closes_unannounced:
             self.put(ClosesUnannounced(target.route))
         when = Period(began, time.monotonic())

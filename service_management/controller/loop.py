@@ -31,6 +31,7 @@ from service_management.controller.inbox import (
 )
 from service_management.controller.isolation import Isolation
 from service_management.controller.polling import Polling
+from service_management.controller.port_conflicts import port_holders, without_tunnel
 from service_management.controller.publishing import RoutePublisher, Routes
 from service_management.controller.reconcile import Reconciler
 from service_management.controller.records import Changes, Records, RecordStore
@@ -316,9 +317,11 @@ class Controller:
             # A later event of the same pass may have replaced the job.
             if record and record.job and record.job.name == submission.job.name:
                 self._start(record, submission, now)
+        held = port_holders(self._records.active())
         for route in changes.touched:
             if record := self._records.get(route):
-                for action in required_actions(record):
+                actions = required_actions(record)
+                for action in without_tunnel(actions, held[route]) if route in held else actions:
                     self._start(record, action, now)
 
     def _start(self, record: Record, action: Action, now: float) -> None:

@@ -37,6 +37,7 @@ class Probe:
     """Request the health path through the tunnel."""
 
     job: Job
+    port_holder: str = ""  # the service whose job has this one's port: then nothing is requested
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class Saw(StrEnum):
     SILENT = "silent"  # connected, and no answer in time
     CLOSED = "closed"  # connected, and closed without an answer
     NOT_HTTP = "not_http"  # an answer that is not HTTP
+    PORT_HELD = "port_held"  # not asked: the job of another service has the port
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Finding:
     path: str  # the health path that was asked for
     status: int = 0
     listening: tuple[Listening, ...] | None = None  # None: the job's sockets could not be seen
+    holder: str = ""  # the service that has the port
 
     @property
     def expected(self) -> bool:
@@ -71,6 +73,8 @@ def sentence(finding: Finding, node: str, port: int, age: float = EARLY) -> str:
         Saw.SILENT: f"{place} accepts connections, but does not answer {ask}",
         Saw.CLOSED: f"{place} accepts connections, but closes them without an answer to {ask}",
         Saw.NOT_HTTP: f"{place} answers {ask}, but not in HTTP: HTTPS, or another protocol?",
+        Saw.PORT_HELD: f"{place} is the port of the service {finding.holder}, whose job is on "
+        'the same node: give one of the two another remote_port, or "auto"',
     }[finding.saw]
 
 

@@ -108,6 +108,21 @@ def _seen(stack: Stack, route: str, expected: str) -> str | None:
     return text if text.startswith(expected.format(**where)) else None
 
 
+def test_a_service_never_gets_the_port_of_another(stack: Stack, route: str) -> None:
+    """Both jobs run on one node, with one fixed port: only the first one can listen there."""
+    args = [f"--nodelist={stack.cluster.spec.nodes[0].name}", "--cpus-per-task=1"]
+    keys = {"remote_port": 19777, "sbatch_args": args}
+    first, late = f"{route}-first", f"{route}-late"
+    elsewhere = {"env": {"LISTEN_ON_PORT": "19778"}}  # so that it does not end at once
+    stack.configure(stack.entry(first, **keys), stack.entry(late, **keys, **elsewhere))
+    assert stack.client.post(f"/{first}/echo", content=b"x").status_code == 200
+    answer = stack.client.post(f"/{late}/echo", content=b"x", headers={"Prefer": "wait=8"})
+    assert answer.status_code == 503
+    said = f"is the port of the service {first}"
+    wait_for("the conflict is said", lambda: said in stack.info(late)["text"])
+    assert stack.client.post(f"/{first}/echo", content=b"x").status_code == 200
+
+
 def test_a_server_in_the_background_is_recognized(
     stack: Stack, service: Callable[..., str]
 ) -> None:

@@ -338,7 +338,10 @@ def test_an_event_that_cannot_be_applied_costs_only_its_service(tmp_path: Path) 
 
 
 def test_an_action_that_cannot_be_started_costs_only_itself(tmp_path: Path) -> None:
-    records = with_job("digits", State.STARTING, 0.0), with_job("text", State.STARTING, 0.0)
+    records = (
+        with_job("digits", State.STARTING, 0.0),
+        with_job("text", State.STARTING, 0.0).with_job(port=8081),
+    )
     services = [configured("digits"), configured("text", local_port=9002)]
     harness = Harness(tmp_path, *records, services=services).restore()
     harness.effects.fail_next = RuntimeError()

@@ -51,6 +51,11 @@ def refused(*listening: Listening) -> Finding:
         ),
         (Finding(Saw.STRANGER, "/health"), "another user listens on n1:8080"),
         (
+            Finding(Saw.PORT_HELD, "/health", holder="first"),
+            "n1:8080 is the port of the service first, whose job is on the same node: "
+            'give one of the two another remote_port, or "auto"',
+        ),
+        (
             Finding(Saw.SILENT, "/health"),
             "n1:8080 accepts connections, but does not answer GET /health",
         ),
