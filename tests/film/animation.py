@@ -63,7 +63,8 @@ def svg(film: Recording) -> str:
         for number, span in enumerate(spans)
     )
     return f"""\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">
+<svg xmlns="http://www.w3.org/2000/svg" role="img"
+     viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">
 <title>A request starts a job in Slurm and is answered by it; later the GPU is given back</title>
 <style>
 {_STYLE}
@@ -118,7 +119,7 @@ def _chip(state: str, box: str, word: str) -> str:
 
 
 def _terminal(film: Recording) -> Iterator[Span]:
-    row, free = 0, 0.3  # nobody types in the first moment
+    row, free = 0, 0.3  # a moment before the typing
     for request in film.requests:
         yield from _typing(request, row, free)
         yield Span(request.asked, film.ends, _typed(request.typed, row))
