@@ -23,11 +23,7 @@ case ${1:-} in
 esac
 
 [ "$(id -u)" = 0 ] || fail "the tests run a real Slurm in network namespaces: that needs root (sudo ./test.cmd). The pure ones do not: .venv/bin/pytest tests/unit"
-<<<<<<< HEAD
-packages $GATEWAY_PACKAGES $DEMO_PACKAGES tc=iproute2 wrk=wrk chromium=chromium chromedriver=chromium-driver bwrap=bubblewrap systemd-analyze=systemd shellcheck=shellcheck
-=======
-packages $GATEWAY_PACKAGES $DEMO_PACKAGES tc=iproute2 wrk=wrk jq=jq chromium=chromium chromedriver=chromium-driver bwrap=bubblewrap systemd-analyze=systemd
->>>>>>> 971026f (readme: the problem, a film, two commands and what else there is)
+packages $GATEWAY_PACKAGES $DEMO_PACKAGES tc=iproute2 wrk=wrk jq=jq chromium=chromium chromedriver=chromium-driver bwrap=bubblewrap systemd-analyze=systemd shellcheck=shellcheck
 environment requirements-dev.lock
 
 case ${1:-} in
