@@ -26,7 +26,8 @@ def explain_alone(view: ServiceSnapshot, now: float) -> str:
     sentence = explain(view, now)
     if view.record.state in (State.QUEUED, State.STARTING, State.READY, State.DISABLED):
         return sentence
-    return f"{sentence} Next: {upcoming(view, now)}."
+    following = upcoming(view, now)
+    return f"{sentence} {following[0].upper()}{following[1:]}."
 
 
 def trouble(view: ServiceSnapshot) -> str:
