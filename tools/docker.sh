@@ -119,7 +119,8 @@ await_gateway() {
 await_demo() {
     wants_demo || return 0
     local begun=$SECONDS told=
-    until docker exec $GATEWAY orchestrator status --json 2>/dev/null | grep -q '"config_error": null'; do
+    # Not grep -q, which ends at the first match: `docker exec` would fail on the broken pipe.
+    until docker exec $GATEWAY orchestrator status --json 2>/dev/null | grep '"config_error": null' >/dev/null; do
         # A mistake in the file is no reason to fail: the status page says what it is.
         [ $((SECONDS - begun)) -lt 30 ] || return 0
         [ -n "$told" ] || say "waiting for the demo cluster"
