@@ -29,6 +29,7 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     [
         (-5, "0 s", "1 s"),
         (0.4, "0 s", "1 s"),
+        (59.9, "59 s", "60 s"),
         (119.4, "119 s", "2 min"),
         (120, "2 min", "2 min"),
         (200.1, "3 min 20 s", "3 min 21 s"),
