@@ -244,3 +244,4 @@ def test_ssh_reads_back_the_paths_that_were_written(short_dir: Path, path: str) 
     assert words["identityfile"].replace("%%", "%") == path
     assert words["userknownhostsfile"].replace("%%", "%") == path + ".known"
     assert words["streamlocalbindmask"] == "0117"
+    assert words["identityagent"] == "none"

@@ -127,6 +127,8 @@ _COMMON = (
     "UpdateHostKeys no",
     "BatchMode yes",
     "IdentitiesOnly yes",
+    # Whose agent that would be depends on who started the gateway, and it ends with their session.
+    "IdentityAgent none",
     "PreferredAuthentications publickey",
     "ConnectTimeout 10",
     # 90 s: tunnels survive a network that pauses for a minute.
