@@ -30,6 +30,8 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("hold_timeout", 0, 0.0),
     ("sbatch_args", ["--partition=gpu", "-p", "gpu", "--gres", "gpu:1", "-HvN2"],
      ("--partition=gpu", "-p", "gpu", "--gres", "gpu:1", "-HvN2")),
+    ("sbatch_args", ["--comment=see --mem=1", "--export=A=x -B"],
+     ("--comment=see --mem=1", "--export=A=x -B")),
     ("sbatch_args", ["--wait-all-nodes=1", "--comment=a 'b' $(c)"],
      ("--wait-all-nodes=1", "--comment=a 'b' $(c)")),
     ("env", {"A_1": "two\nlines; $(x)", "_": ""}, {"A_1": "two\nlines; $(x)", "_": ""}),
