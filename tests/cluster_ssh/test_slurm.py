@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from demo.cluster import Cluster
+from service_management.lifecycle.findings import Listening
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.slurm.client import SlurmClient
 from service_management.slurm.outcomes import (
@@ -289,6 +290,9 @@ def test_a_port_of_a_job_is_known_and_who_listens_on_it(client, cluster) -> None
         return found.users
 
     wait_until(lambda: users() == {cluster.spec.uid}, 15)
+    listening = (Listening("0.0.0.0", port),)
+    assert client.job_sockets(seen.job_id, seen.node, port) == listening
+    assert client.job_sockets(seen.job_id, seen.node, port + 1) == listening  # by its processes
 
 
 def test_another_jobs_odd_name_is_parsed(client: SlurmClient, cluster: Cluster) -> None:
