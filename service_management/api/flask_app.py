@@ -73,22 +73,24 @@ def _for_browsers(response: Response) -> Response:
     response.headers["X-Frame-Options"] = "DENY"
     policy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     if response.mimetype == "text/html":
-        script = f"'nonce-{g.script_nonce}'" if "script_nonce" in g else "'none'"
-        policy += f"; script-src {script}; style-src 'unsafe-inline'"
+        script = style = f"'nonce-{g.nonce}'" if "nonce" in g else "'none'"
+        policy += f"; script-src {script}; style-src {style}"
         policy += "; img-src data:; connect-src 'self'"
     response.headers["Content-Security-Policy"] = policy
     return response
 
 
 def _page_values() -> dict[str, str]:
-    """For templates: only a script with this nonce runs."""
-    g.script_nonce = secrets.token_urlsafe(16)
-    return {"script_nonce": g.script_nonce, "icon": ICON}
+    """For templates: only a script or a style with this nonce has an effect."""
+    g.nonce = secrets.token_urlsafe(16)
+    return {"nonce": g.nonce, "icon": ICON}
 
 
 def _inner(app: Flask, parts: Parts) -> None:
     """For nginx only: it passes no client's path that begins with `/_`."""
-    holding = hold.Hold(parts.snapshot, parts.controller, parts.most_held, parts.reachable)
+    holding = hold.Hold(
+        parts.snapshot, parts.controller, parts.most_held, parts.reachable, parts.now
+    )
 
     @app.get("/_demand/<route>")
     def demand_service(route: str) -> Response:

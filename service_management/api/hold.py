@@ -82,8 +82,10 @@ class Hold:
         controller: Controller,
         most: int,
         reachable: Callable[[str], bool] = lambda _route: True,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._snapshot, self._controller, self._reachable = snapshot, controller, reachable
+        self._now = now
         self._places = HoldPlaces(most)  # gunicorn has a few more threads than this
 
     def demand(self, route: str, request_id: str) -> None:
@@ -138,7 +140,7 @@ class Hold:
         self._snapshot.wait(route, _not_ready, random.uniform(pause / 2, pause))  # noqa: S311
 
     def _answer(self, route: str, held: Held, waited: float) -> Response:
-        view, now = self._snapshot.of(route), time.time()
+        view, now = self._snapshot.of(route), self._now()
         if view is None:
             return _unknown(route)
         if view.record.state is State.READY:

@@ -11,13 +11,15 @@ from typing import Any, cast
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask
+from werkzeug.http import http_date
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from service_management.api.flask_app import Parts, create_app
 from service_management.config import Problem
 from service_management.controller.snapshot import Snapshot
 from service_management.host.steady_clock import SteadyClock
-from service_management.lifecycle.record import Failure, Job, Record
+from service_management.lifecycle.findings import Finding, Saw
+from service_management.lifecycle.record import Failure, Job, Record, StartTimes
 from service_management.lifecycle.states import TEXT, Reason, State
 from service_management.store import LogEntry
 from tests.unit.config.samples import service
@@ -62,7 +64,14 @@ NAMES = {
     ),
 }
 RECORDS = [
-    Record("llama", State.STARTING, NOW - 95, Reason.LOADING, running("4720", "gpu03", 95)),
+    Record(
+        "llama",
+        State.STARTING,
+        NOW - 95,
+        Reason.LOADING,
+        running("4720", "gpu03", 95, finding=Finding(Saw.ANSWER, "/health", 503), found_at=NOW - 1),
+        starts=(StartTimes(queue=240, load=180),),
+    ),
     Record(
         "whisper",
         State.FAILED,
@@ -88,6 +97,7 @@ RECORDS = [
         Reason.WAITING,
         job("4719", **PENDING),
         last_demand=NOW - 12,
+        starts=(StartTimes(queue=1800, load=75),),
     ),
     Record("segment", State.DRAINING, NOW - 6, Reason.IDLE, running("4702", "gpu01", 4000)),
     Record("old", State.DISABLED, NOW - 3 * 86400, Reason.DISABLED),
@@ -174,7 +184,7 @@ def as_nginx_asks(app: Callable[..., Any], connection: socket.socket) -> Callabl
     own = ("/", "/info", "/metrics", "/healthz")
 
     def call(environ: WSGIEnvironment, start: StartResponse) -> Any:
-        path = environ["PATH_INFO"]
+        path, start = environ["PATH_INFO"], dated(start)
         route, _, below = path.lstrip("/").partition("/")
         if path in own or path.startswith(("/info/", "/static/")):
             return app(environ, start)
@@ -186,8 +196,18 @@ def as_nginx_asks(app: Callable[..., Any], connection: socket.socket) -> Callabl
             "HTTP_X_ORIGINAL_URI": path,
             "HTTP_X_ORIGINAL_SERVICE": route if route in NAMES else "",
             "HTTP_X_ORIGINAL_PREFIX": f"/{route}" if route in NAMES else "",
+            "HTTP_X_HOLD_PREFIX": f"/{route}",
             "HTTP_X_REQUEST_ID": "1795683600.121-2434-46-1",
         }
         return app(environ, start)
 
     return call
+
+
+def dated(start: StartResponse) -> StartResponse:
+    """Scripts in the pages read the gateway's clock from its answers."""
+
+    def begin(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        return start(status, [*headers, ("Date", http_date(NOW))], *more)
+
+    return begin
