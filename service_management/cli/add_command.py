@@ -111,8 +111,8 @@ def _answer(draft: Draft, question: Question, given: str | None, *, ask: bool) -
 
 
 def _rule(problem: Problem) -> str:
-    """Without the service: it has just been named."""
-    return str(replace(problem, service=""))
+    """Without the service and the place in the file: there is none yet."""
+    return str(replace(problem, service="", line=None))
 
 
 def _suggestion(problem: Problem, question: Question) -> str:

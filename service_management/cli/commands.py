@@ -21,6 +21,7 @@ from service_management.native.waiting import handle_interruptions
 COMMANDS = {
     "Services": {
         "status": ("service_commands", "Show what every service is doing, why, and what is next"),
+        "check": ("check_command", "Try a cold start step by step, and say what is wrong"),
         "start": ("service_commands", "Start a service now"),
         "stop": ("service_commands", "Stop a service; the next request starts it again"),
         "restart": ("service_commands", "Stop a service, then start it again"),

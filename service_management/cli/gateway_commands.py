@@ -68,20 +68,20 @@ def down(
     ] = False,
 ) -> None:
     """Cancel all jobs, then stop the gateway. Its SSH connections end too."""
-    chosen = _as_owner("down", *(["--keep-jobs"] if keep_jobs else []))
+    chosen = as_owner("down", *(["--keep-jobs"] if keep_jobs else []))
     Native(chosen, say).down(keep_jobs=keep_jobs)
     say("stopped")
 
 
 def upgrade() -> None:
     """Restart the control plane with the installed code. Requests, tunnels and jobs continue."""
-    Native(_as_owner("upgrade"), say).upgrade()
+    Native(as_owner("upgrade"), say).upgrade()
     say(f"the control plane is version {__version__}")
 
 
 def reload() -> None:
     """Have nginx load a renewed certificate. Requests continue."""
-    Native(_as_owner("reload"), say).reload()
+    Native(as_owner("reload"), say).reload()
     say("nginx has reloaded its certificate")
 
 
@@ -114,7 +114,7 @@ def _files_needed(chosen: Settings) -> list[Path]:
     return [*keys, *(file for file in (chosen.tls_cert, chosen.tls_key) if file)]
 
 
-def _as_owner(*words: str) -> Settings:
+def as_owner(*words: str) -> Settings:
     """Root's command continues as the user whose gateway it is."""
     chosen = _settings()
     running = supervisor.running_pid(chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from service_management.clean_text import prose
 from service_management.slurm.outcomes import (
@@ -24,9 +24,11 @@ from service_management.slurm.shell import (
 )
 from service_management.ssh.connection import Result
 
+NEVER = 1 << 62  # a deadline
 TOO_LATE = 75  # sysexits' EX_TEMPFAIL: the deadline had passed, and nothing was done
 SECRET_LENGTH = 6
 NO_HOME = 76
+HOME_CLOSED = "The account's home directory cannot be entered on the login node."
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Variables that a shell sets itself or protects: dash and bash refuse to export some of them with
@@ -109,6 +111,20 @@ limit=$(command -v timeout) && set -- "$limit" -k 5 {whole_seconds(seconds)} "$@
 exec "$@\""""
 
 
+def trial_script(spec: SubmitSpec, seconds: float) -> str:
+    """The same command, which only says whether and when Slurm would start the job."""
+    trial = replace(spec, sbatch_args=("--test-only", *spec.sbatch_args))
+    return submit_script(trial, NEVER, seconds)
+
+
+def parse_trial(result: Result) -> str | Rejected | Unknown:
+    """When and where the job would start, in Slurm's words, without an id that no job gets."""
+    if result.exit_code == 0:
+        return re.sub(r"^Job \d+ to start", "it would start", _said(result))
+    outcome = parse_submit(result)
+    return outcome if isinstance(outcome, Rejected) else Unknown(_said(result), "slurm")
+
+
 def parse_submit(result: Result) -> SubmitOutcome:
     said = _said(result)
     found = _JOB_ID.search(result.stdout)
@@ -141,7 +157,7 @@ def _said(result: Result) -> str:
 
 def _cannot(code: int) -> str:
     if code == NO_HOME:
-        return "The account's home directory cannot be entered on the login node."
+        return HOME_CLOSED
     return (
         "sbatch is not on the PATH of non-interactive logins: set PATH in ~/.bashrc (before its "
         "check for interactive shells) or ask the cluster's admin."

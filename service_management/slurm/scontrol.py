@@ -69,6 +69,11 @@ def parse_submitted_port(result: Result, mark: str) -> int | Unknown | None:
     return int(command[1]) if command else None
 
 
+def shorten_script(job_id: str, minutes: int, seconds: float) -> str:
+    job = quote(f"JobId={job_id}")
+    return f"{ask_slurm(seconds)}\nlimited scontrol update {job} TimeLimit={minutes}"
+
+
 def node_script(node: str, seconds: float) -> str:
     return f"""{ask_slurm(seconds)}
 for name in "$(hostname 2>/dev/null)" "$(hostname -s 2>/dev/null)" "$(hostname -f 2>/dev/null)"; do

@@ -28,7 +28,7 @@ from tests.stack.stack import ROOT, Stack
 from tests.stack.waiting import median_within, wait_for
 
 Done = subprocess.CompletedProcess[str]
-ROUTES = ("start", "stop", "restart", "enable", "disable", "logs", "sbatch", "ssh")
+ROUTES = ("check", "start", "stop", "restart", "enable", "disable", "logs", "sbatch", "ssh")
 OTHERS = ("add", "validate", "schema", "status", "up", "down")
 
 

@@ -42,8 +42,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"time_text"},
     "app": {"api", "catalogue_source", "config", "controller", "gateway", "host", "lifecycle"}
     | {"settings", "ssh", "store", "usage"},
-    "cli": {"api", "atomic_files", "catalogue_source", "config", "controller", "gateway", "host"}
-    | {"lifecycle", "native", "settings", "ssh", "slurm", "store", "time_text"},
+    "cli": {"api", "atomic_files", "catalogue_source", "clean_text", "config", "controller"}
+    | {"gateway", "host", "lifecycle", "native", "settings", "ssh", "slurm", "store", "time_text"},
     "gunicorn_conf": {"host", "settings"},
 }
 ENTRANCES = {"app", "cli", "gunicorn_conf"}  # no module imports these
