@@ -13,8 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typer.testing import CliRunner
 
+from service_management import settings
 from service_management.atomic_files import write_private
 from service_management.cli.commands import app
+from service_management.cli.entry_draft import Draft
+from service_management.native.waiting import NativeError
 
 Run = Callable[..., Result]
 CLUSTER = {
@@ -173,3 +176,20 @@ def test_nothing_is_written_unasked(
         assert json.loads(done.stdout)["route_name"] == "second"
     else:
         assert "nothing was written" in str(done.exception)
+
+
+def test_a_default_that_does_not_fit_is_named(add: Run, file: Path) -> None:
+    """No question is about its key."""
+    file.write_text(json.dumps({"Defaults": {**CLUSTER, "min_replicas": 2}, "Services": []}))
+    done = add("--route-name=x", "--bash-file=b.sh", "--yes")
+    assert "min_replicas = 2: must not be more than max_replicas" in str(done.exception)
+    assert services(file) == []
+
+
+def test_a_file_that_was_edited_meanwhile_is_left(file: Path) -> None:
+    file.write_text('{"Services": []}')
+    draft = Draft.of(settings.read({"SERVICES_CONFIG": str(file)}), {})
+    file.write_text('{"Services": [ ]}')
+    with pytest.raises(NativeError, match="was changed meanwhile"):
+        draft.write()
+    assert file.read_text() == '{"Services": [ ]}'

@@ -16,6 +16,7 @@ HERE = "▸"  # marks the place in a file below, and is taken out
 
 PLACES = [
     ("a wrong value", '{"Services": [{"name": "a", ▸"timeout": "10m"}]}', "timeout"),
+    ("an escaped key", r'{"Services": [{"name": "a", ▸"\u0074imeout": "10m"}]}', "timeout"),
     ("an unknown key", '{"Services": [{\n  "name": "a",\n  ▸"tiemout": 1\n}]}', "tiemout"),
     ("an option", '{"Services": [{"name": "a",\n\n▸"gpus": 1}]}', "gpus"),
     ("a missing key", '{\n"Services": [\n  {}, ▸{"name": "ü\\"{,"}]}', "timeout"),
