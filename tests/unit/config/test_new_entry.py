@@ -54,6 +54,5 @@ def test_the_entry_is_the_last_one_and_nothing_else_changes(text: str) -> None:
     before, after = (json.loads(each.removeprefix("\ufeff")) for each in (text, made))
     assert after.pop("Services") == [*before.pop("Services"), ENTRY]
     assert after == before
-    rest = made.replace("\r\n", "") if "\r\n" in text else made
-    assert "\r" not in rest
+    assert not set("\r\n") & set(made.replace("\r\n" if "\r\n" in text else "\n", ""))
     assert made.startswith(text[: text.index("[")])
