@@ -27,6 +27,11 @@ def test_undeclared_path_is_404_without_waking(stack: Stack, service: Callable[.
     for path in undeclared:
         problem = refused(stack.client.post(f"/{route}{path}", content=b"x"), 404)
         assert problem["service"] == route
+    near = refused(stack.client.get(f"/{route}/ecko"), 404)
+    assert str(near["detail"]).endswith(f"Did you mean /{route}/echo?")
+    page = stack.client.get(f"/{route}x/echo", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert f'href="/{route}/echo"' in page.text
     assert stack.state(route) == "cold"
     assert stack.submissions(route) == 0
 
