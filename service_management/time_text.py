@@ -42,11 +42,20 @@ def age(seconds: float) -> str:
 def moment(at: float, now: float) -> str:
     """The hour in this machine's time zone and, where that differs, in UTC; the day if it is not
     today: `22:40 CET (21:40 UTC)`."""
-    here, utc = time.localtime(at), time.strftime("%H:%M UTC", time.gmtime(at))
+    return _local(at, now, "%H:%M")
+
+
+def clock(at: float, now: float) -> str:
+    """The same with seconds, for what has happened."""
+    return _local(at, now, "%H:%M:%S")
+
+
+def _local(at: float, now: float, pattern: str) -> str:
+    here, utc = time.localtime(at), f"{time.strftime(pattern, time.gmtime(at))} UTC"
     day = "" if here[:3] == time.localtime(now)[:3] else time.strftime("%Y-%m-%d ", here)
     if here.tm_gmtoff == 0:
         return f"{day}{utc}"
-    return f"{day}{time.strftime('%H:%M', here)} {here.tm_zone} ({utc})"
+    return f"{day}{time.strftime(pattern, here)} {here.tm_zone} ({utc})"
 
 
 def _units_for(seconds: int) -> tuple[int, int]:

@@ -63,12 +63,17 @@ def blueprint(
         view = snapshot.of(route)
         if view is None:
             return problems.unknown_service(snapshot, route)
-        lines = request.args.get("lines", default=100, type=int)
+        lines, after = request.args.get("lines", default=100, type=int), request.args.get("after")
         try:
-            text = outputs.last_lines(view.record, max(1, min(lines, MOST_LINES)))
+            if after is None:
+                written = outputs.last_lines(view.record, max(1, min(lines, MOST_LINES)))
+            else:
+                written = outputs.after(view.record, after)
         except ClusterError as error:
             return problem(problems.CLUSTER, error.text, **problems.about(view))
-        return Response(text, content_type="text/plain; charset=utf-8")
+        response = Response(written.text, content_type="text/plain; charset=utf-8")
+        response.headers["X-Log-Position"] = written.position
+        return response
 
     return admin
 

@@ -109,11 +109,11 @@ class JobFollower:
         sockets = self.client.job_sockets(job.job_id, job.node, job.port)
         if finding.saw is Saw.REFUSED and not isinstance(sockets, Unknown):
             finding = replace(finding, listening=sockets)
-        lines = self.client.output(job.job_id, 30)
+        written = self.client.output(job.job_id, 30)
         self.report.fail(
             START,
             f"it was not healthy within startup_timeout: {sentence(finding, job.node, job.port)}",
-            output=() if isinstance(lines, Unknown) else lines,
+            output=() if isinstance(written, Unknown) else tuple(written.text.splitlines()),
         )
 
     def _report_end(self, end: JobEnd) -> None:

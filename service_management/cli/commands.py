@@ -27,7 +27,7 @@ COMMANDS = {
         "restart": ("service_commands", "Stop a service, then start it again"),
         "enable": ("service_commands", "Let requests start a service again"),
         "disable": ("service_commands", "Stop a service and refuse its requests"),
-        "logs": ("service_commands", "Print the last lines that a service's job wrote"),
+        "logs": ("service_commands", "Print the last lines that a service's job wrote, or follow"),
     },
     "Configuration": {
         "add": ("add_command", "Add a service: ask for what is not given, and write its entry"),

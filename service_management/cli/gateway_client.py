@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from service_management.host import loopback
@@ -12,6 +12,15 @@ from service_management.settings import Settings
 
 class GatewayError(Exception):
     """The gateway refused, or did not answer; the text says what to do."""
+
+
+class Unanswered(GatewayError):
+    """It may answer soon: it restarts, or its cluster is silent."""
+
+
+class JobLogs(NamedTuple):
+    text: str
+    position: str | None  # None: an older control plane, which cannot follow
 
 
 class Gateway:
@@ -29,8 +38,16 @@ class Gateway:
     def change(self, route: str, verb: str, *, now: bool = False) -> dict[str, Any]:
         return self._json("POST", _admin(route, verb) + ("?now=1" if now else ""))
 
-    def logs(self, route: str, lines: int) -> str:
-        return self._ask("GET", f"{_admin(route, 'logs')}?lines={lines}").text
+    def logs(self, route: str, lines: int) -> JobLogs:
+        return self._logs(route, f"lines={lines}")
+
+    def logs_after(self, route: str, position: str) -> JobLogs:
+        """What was written since, in parts of bounded size."""
+        return self._logs(route, f"after={quote(position, safe='')}")
+
+    def _logs(self, route: str, query: str) -> JobLogs:
+        answer = self._ask("GET", f"{_admin(route, 'logs')}?{query}")
+        return JobLogs(answer.text, answer.headers.get("X-Log-Position"))
 
     def _details(self, path: str) -> dict[str, Any] | None:
         """None: no token, a wrong one, or an older control plane, which has no such path."""
@@ -60,13 +77,13 @@ class Gateway:
             raise self._refusal(answer)
         return answer
 
-    def _silence(self, error: loopback.NoAnswer) -> GatewayError:
+    def _silence(self, error: loopback.NoAnswer) -> Unanswered:
         if self._gateway.url != self._url:
-            return GatewayError(
+            return Unanswered(
                 "the control plane does not answer: it may be restarting; its log is control.log "
                 f"in STATE_DIR/log ({error})"
             )
-        return GatewayError(
+        return Unanswered(
             f"no gateway answers at {self._url}: is it running (./start.cmd), and is "
             f"NGINX_PORT right? ({error})"
         )
@@ -82,7 +99,8 @@ class Gateway:
                 "the gateway does not accept this ADMIN_TOKEN: use the one in its .env, and "
                 "restart it (./start.cmd update) if that has changed since it was started"
             )
-        return GatewayError(f"{title}: {detail}")
+        soon = answer.status in (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE)
+        return (Unanswered if soon else GatewayError)(f"{title}: {detail}")
 
     def _stranger(self) -> GatewayError:
         return GatewayError(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from service_management import settings
-from service_management.cli import status_display
+from service_management.cli import follow_logs, status_display, wait_for_state, watch_status
 from service_management.cli.gateway_client import Gateway
 from service_management.cli.terminal import err, out, say, show, silent
-from service_management.cli.wait_for_state import Goal, watch
+from service_management.cli.wait_for_state import Goal
 
 Route = Annotated[str, typer.Argument(help="The service's route_name.")]
 Now = Annotated[bool, typer.Option("--now", help="Do not wait for requests in flight.")]
@@ -26,17 +29,31 @@ def status(
         str | None, typer.Argument(help="Only this service, with its job, error and events.")
     ] = None,
     *,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show every change, until Ctrl-C.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what every service is doing, why, and what is next."""
-    info = _gateway().info(route or "")
+    if watch and as_json:
+        raise typer.BadParameter("--watch and --json exclude each other")
+    gateway = _gateway()
+    if watch:
+        watch_status.watch(lambda: gateway.info(route or ""), _draw)
+    info = gateway.info(route or "")
     if as_json:
         print(json.dumps(info, indent=2))
-    elif route:
-        status_display.one(info, out, time.time())
-    else:
-        status_display.everything(info, out, time.time())
-        status_display.config_error(info, err)
+        return
+    status_display.print_lines(_draw(info, time.time()), out)
+    status_display.print_lines(status_display.config_error(info), err)
+
+
+def _draw(info: dict[str, Any], now: float) -> Iterator[Text]:
+    """All services or one. Lines that another program reads are not cut."""
+    if "services" not in info:
+        return status_display.one(info, now)
+    limited = out.is_terminal or "COLUMNS" in os.environ
+    return status_display.everything(info, now, out.width if limited else None)
 
 
 def start(route: Route, *, wait: Wait = False, as_json: AsJson = False) -> None:
@@ -73,9 +90,15 @@ def logs(
             "--lines", "-n", metavar="N", min=1, max=1000, help="How many, 1 to 1000; default 100."
         ),
     ] = 100,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Print what it writes, and its next jobs.")
+    ] = False,
 ) -> None:
-    """Print the last lines that a service's job wrote."""
-    sys.stdout.write(_gateway().logs(route, lines))
+    """Print the last lines that a service's job wrote, or follow. Ctrl-C ends `--follow`."""
+    if follow:
+        follow_logs.follow(_gateway(), route, lines)
+    else:
+        sys.stdout.write(_gateway().logs(route, lines).text)
 
 
 def _gateway() -> Gateway:
@@ -88,7 +111,9 @@ def _change(
     gateway = _gateway()
     answer = gateway.change(route, verb, now=now)
     if goal is not None:
-        reached = watch(lambda: gateway.info(route), goal, silent if as_json else say)
+        reached = wait_for_state.watch(
+            lambda: gateway.info(route), goal, silent if as_json else say
+        )
         answer = {"service": route, "state": reached}
     if as_json:
         print(json.dumps(answer))

@@ -1,15 +1,16 @@
-"""What `orchestrator status` prints."""
+"""What `orchestrator status` prints: a line per service, or all of one service."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from service_management.time_text import duration
+from service_management.lifecycle.states import TEXT
+from service_management.slurm.reasons import explain_pending
+from service_management.time_text import age, at_most, clock, duration, moment
 
 STYLES = {
     "ready": "green",
@@ -19,98 +20,142 @@ STYLES = {
     "failed": "red",
     "disabled": "dim",
 }
-_LABELS = {
-    "name": "name",
-    "state": "state",
-    "reason": "reason",
-    "text": "what",
-    "next": "next",
-    "inflight": "in flight",
-    "held": "held",
-}
+TITLES = ("ROUTE", "STATE", "AGE", "JOB", "NODE", "NEXT")
+NOTHING = "-"
+_GAP = "  "
 
 
-def everything(info: dict[str, Any], out: Console, now: float) -> None:
-    """One line per service where it fits; the sentence wraps where it does not."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title in ("ROUTE", "STATE", "FOR", "JOB"):
-        table.add_column(title, no_wrap=title != "ROUTE", overflow="fold")
-    table.add_column("WHAT", ratio=1, min_width=24, overflow="fold")
-    for service in info["services"]:
-        table.add_row(*_row(service, now))
-    out.print(table)
-    if not info["services"]:
-        out.print("No services are configured: add one to services_config.json.")
+def everything(info: dict[str, Any], now: float, width: int | None) -> Iterator[Text]:
+    """A header and one line per service, cut at the width; None: no line is cut."""
+    services = info["services"]
+    if not services:
+        yield Text("No services are configured: `orchestrator add` adds one.")
+        return
+    rows = [TITLES, *(_cells(service, now) for service in services)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    styles = ["bold", *(STYLES.get(service["state"], "") for service in services)]
+    for number, (cells, style) in enumerate(zip(rows, styles, strict=True)):
+        line = _row(cells, widths, style, whole=number == 0)
+        if width is not None:
+            line.truncate(width, overflow="ellipsis")
+        yield line
 
 
-def _row(service: dict[str, Any], now: float) -> list[Text]:
+def _row(cells: Sequence[str], widths: Sequence[int], style: str, *, whole: bool) -> Text:
+    """Only the state has the colour; the header is of one style."""
+    line = Text()
+    for number, (cell, wide) in enumerate(zip(cells, widths, strict=True)):
+        line.append(f"{cell:{wide}}{_GAP}", style if whole or number == 1 else "")
+    line.rstrip()
+    return line
+
+
+def _cells(service: dict[str, Any], now: float) -> tuple[str, ...]:
+    job = service["replicas"][0] if service["replicas"] else {}
+    return (
+        service["route_name"],
+        service["state"],
+        age(now - service["since"]) if service["since"] else NOTHING,
+        job.get("job_id") or NOTHING,
+        job.get("node") or NOTHING,
+        _most_important(service, job, now),
+    )
+
+
+def _most_important(service: dict[str, Any], job: dict[str, Any], now: float) -> str:
+    """That the cluster is silent; else why it waits, ends or failed; else what is next."""
     state = service["state"]
-    words = [service["route_name"], state, _since(service, now), _job(service), _what(service)]
-    cells = [Text(word) for word in words]
-    cells[1].stylize(STYLES.get(state, ""))
-    return cells
+    if service["cluster_trouble"] and state != "disabled":
+        return str(service["cluster_trouble"])
+    if state == "queued":
+        return _queued(job, now)
+    if state == "ready" and service["inflight"] != 0:
+        return f"{_count(service['inflight'])} in flight"
+    if state == "failed" and service["last_error"]:
+        return _failure(service["last_error"])
+    if state == "draining":
+        return str(service["text"]).removeprefix("The service's job is ending: ")
+    return str(service["next"])
 
 
-def _since(service: dict[str, Any], now: float) -> str:
-    return duration(now - service["since"]) if service["since"] else "–"
+def _failure(error: dict[str, Any]) -> str:
+    """Without what the state says too: that it failed, and in which phase."""
+    text = str(error["text"])
+    for known in (*TEXT.values(), "Slurm refused the job"):
+        text = text.removeprefix(f"{known}: ")
+    return text
 
 
-def _job(service: dict[str, Any]) -> str:
-    job = service["replicas"][0] if service["replicas"] else None
-    if job is None:
-        return "–"
-    return f"{job['job_id'] or '…'}" + (f" {job['node']}" if job["node"] else "")
+def _queued(job: dict[str, Any], now: float) -> str:
+    if not job.get("job_id"):
+        return "being submitted to Slurm"
+    reason = explain_pending(job["slurm_reason"] or "") or "waiting in Slurm's queue"
+    start = job["estimated_start"]
+    return f"starts in {at_most(start - now)}: {reason}" if start else reason
 
 
-def _what(service: dict[str, Any]) -> str:
-    """If nothing is wrong, what happens next is enough."""
-    if service["state"] == "cold":
-        return str(service["next"])
-    if service["state"] == "ready":
-        counted = service["inflight"]
-        busy = "in flight: unknown; " if counted is None else f"{counted} in flight; "
-        trouble = service["cluster_trouble"]
-        return busy + str(service["next"]) + (f". {trouble}" if trouble else "")
-    return f"{service['text']} Next: {service['next']}."
+def _count(number: int | None) -> str:
+    return "an unknown number" if number is None else str(number)
 
 
-def one(service: dict[str, Any], out: Console, now: float) -> None:
-    for key, label in _LABELS.items():
-        if service[key] not in (None, ""):
-            _line(out, label, str(service[key]))
-    _line(out, "since", _since(service, now))
-    _line(out, "paths", " ".join(service["api_paths"]))
-    for replica in service["replicas"]:
-        _line(out, "job", _replica(replica))
-    if service["last_error"]:
-        _error(service["last_error"], out)
-    for event in service["events"]:
-        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"]))
-        _line(out, "event", f"{at} {event['state']:9} {event['text']}")
+def one(info: dict[str, Any], now: float) -> Iterator[Text]:
+    """Never wrapped: what is copied from the terminal must have no line breaks in it."""
+    yield _line("name", info["name"])
+    yield _line("state", info["state"], STYLES.get(info["state"], ""))
+    if info["since"]:
+        yield _line("since", _when(info["since"], now))
+    yield _line("what", info["text"])
+    yield _line("next", info["next"])
+    yield _line("requests", f"{_count(info['inflight'])} in flight, {info['held']} held")
+    yield _line("paths", " ".join(info["api_paths"]))
+    for job in info["replicas"]:
+        yield from _job(job, info["text"], now)
+    if info["last_error"]:
+        yield from _error(info["last_error"], info["text"], now)
+    for event in info["events"]:
+        text = event["text"].partition("\n")[0]  # the rest is below "last error"
+        yield _line("event", f"{clock(event['at'], now)}  {event['state']:9} {text}")
 
 
-def _replica(job: dict[str, Any]) -> str:
+def _when(at: float, now: float) -> str:
+    return f"{clock(at, now)}, {duration(now - at)} ago"
+
+
+def _job(job: dict[str, Any], said: str, now: float) -> Iterator[Text]:
     words = [job["job_id"] or "not submitted yet", job["slurm_state"], job["slurm_reason"]]
     place = [f"on {job['node']}, port {job['port']}" if job["node"] else f"port {job['port']}"]
-    return " ".join(word for word in [*words, *place, f"({job['job_name']})"] if word)
+    named = [*words, *place, f"({job['job_name']})"]
+    yield _line("job", " ".join(word for word in named if word))
+    end, start = job["end_time"], job["estimated_start"]
+    if end and job["node"]:
+        yield _line("walltime", f"ends in {at_most(end - now)}, at {moment(end, now)}")
+    elif start and moment(start, now) not in said:  # the gateway may be in another time zone
+        yield _line("start", f"expected at {moment(start, now)}")
 
 
-def _error(error: dict[str, Any], out: Console) -> None:
-    _line(out, "last error", error["text"])
+def _error(error: dict[str, Any], said: str, now: float) -> Iterator[Text]:
+    """Of a failed service, the error is what it is doing: it is not said again."""
+    yield _line("last error", _when(error["at"], now))
+    if error["text"].lower() not in said.lower():
+        yield _line("", error["text"])
     for line in error["output"]:
-        _line(out, "", f"| {line}")
+        yield _line("", f"| {line}")
     for key, label in (("output_file", "output in"), ("command", "command")):
         if error[key]:
-            _line(out, label, error[key])
+            yield _line(label, error[key])
 
 
-def _line(out: Console, label: str, text: str) -> None:
-    """Never wrapped here: what is copied from the terminal must have no line breaks in it."""
-    out.print(Text(f"{label:11} {text}"), soft_wrap=True)
+def _line(label: str, text: str, style: str = "") -> Text:
+    return Text(f"{label:11} ").append(text, style)
 
 
-def config_error(info: dict[str, Any], err: Console) -> None:
-    if info["config_error"]:
+def config_error(info: dict[str, Any]) -> Iterator[Text]:
+    if info.get("config_error"):
         head = "The configuration file is not valid; the last valid one is still in use:"
-        err.print(Text(head, style="red"), soft_wrap=True)
-        err.print(Text(info["config_error"]["text"]), soft_wrap=True)
+        yield Text(head, style="red")
+        yield Text(info["config_error"]["text"])
+
+
+def print_lines(lines: Iterable[Text], console: Console) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=True)

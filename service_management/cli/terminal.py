@@ -24,6 +24,11 @@ def say(text: str) -> None:
     out.print(Text("• ", style="cyan").append(text, style="default"), soft_wrap=True)
 
 
+def note(text: str) -> None:
+    """Beside a result, which stays free of it."""
+    err.print(Text("• ", style="cyan").append(text, style="default"), soft_wrap=True)
+
+
 def complain(lines: Iterable[str]) -> None:
     for line in lines:
         err.print(Text(line), soft_wrap=True)

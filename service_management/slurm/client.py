@@ -19,7 +19,7 @@ from service_management.slurm.outcomes import (
     SubmitOutcome,
     Unknown,
 )
-from service_management.slurm.output_file import OutputReader
+from service_management.slurm.output_file import OutputPart, OutputReader
 from service_management.slurm.sbatch import SubmitSpec, parse_submit, submit_script
 from service_management.slurm.scancel import cancel_script, parse_cancel
 from service_management.slurm.scontrol import (
@@ -55,6 +55,7 @@ SQUEUE_INTERVAL = 1.0  # seconds between two calls of squeue at least
 END_LINES = 30  # of the output of a job that has ended
 SCRIPT_LINES = 400  # of a batch script
 NODE_MEMORY = 300.0  # seconds for which a node's address is kept
+FILES_MEMORY = 60.0  # and the names of the files that a job writes to
 
 
 class SlurmClient:
@@ -75,6 +76,7 @@ class SlurmClient:
         self._lock = threading.Lock()
         self._clock_offset: float | None = None
         self._nodes: dict[str, tuple[float, str]] = {}
+        self._files: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._output = OutputReader(self._ask)
         self._port_owners = PortOwners(self._ask)
 
@@ -143,22 +145,46 @@ class SlurmClient:
         """With the last lines that the job wrote, if they can be read in time; and where it ended
         although nothing failed, with what its batch script tells of the reason."""
         files = [file for file in (end.output_file, end.error_file) if file]
-        lines = self._output.read(files, END_LINES)
-        if not isinstance(lines, Unknown):
-            end = replace(end, output=lines)
+        tail = self._output.read(files, END_LINES)
+        if not isinstance(tail, Unknown):
+            end = replace(end, output=tail.lines)
         return replace(end, backgrounded=self._backgrounded(bash_file)) if end.in_order else end
 
     def _backgrounded(self, bash_file: str) -> bool:
         # The shell at the login node begins in the home directory.
         script = self._output.read([bash_file.removeprefix("~/")], SCRIPT_LINES)
-        return not isinstance(script, Unknown) and leaves_in_background(script)
+        return not isinstance(script, Unknown) and leaves_in_background(script.lines)
 
-    def output(self, job_id: str, lines: int) -> tuple[str, ...] | Unknown:
+    def output(self, job_id: str, lines: int) -> OutputPart | Unknown:
         """The last lines that the job has written so far."""
+        files = self._output_files(job_id)
+        if isinstance(files, Unknown):
+            return files
+        tail = self._output.read(files, lines)
+        return tail if isinstance(tail, Unknown) else tail.last_lines(len(files))
+
+    def output_after(self, job_id: str, begins: Sequence[int]) -> OutputPart | Unknown:
+        """What the job has written after these offsets in its files, or the first part of it."""
+        files = self._output_files(job_id)
+        if isinstance(files, Unknown):
+            return files
+        offsets = [*begins, *(0 for _ in files)][: len(files)]
+        tail = self._output.read(files, 0, offsets)
+        return tail if isinstance(tail, Unknown) else tail.after(offsets)
+
+    def _output_files(self, job_id: str) -> tuple[str, ...] | Unknown:
+        """Kept for a minute, so that Slurm is not asked every second while a job is followed."""
+        now = time.monotonic()
+        kept_until, files = self._files.get(job_id, (0.0, ()))
+        if now < kept_until:
+            return files
         mark = secrets.token_hex(8)
         script = job_script(job_id, mark, self._remote_limit)
-        files = self._ask("output", script, lambda result: parse_output_files(result, mark))
-        return files if isinstance(files, Unknown) else self._output.read(files, lines)
+        found = self._ask("output", script, lambda result: parse_output_files(result, mark))
+        if isinstance(found, tuple) and found:
+            valid = {job: kept for job, kept in self._files.items() if now < kept[0]}
+            self._files = {**valid, job_id: (now + FILES_MEMORY, found)}
+        return found
 
     def node_address(self, node: str) -> str | Unknown:
         """The host that tunnels lead to, as seen from the login node."""

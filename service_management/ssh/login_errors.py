@@ -18,6 +18,7 @@ def login_error(login: Login, said: str) -> SshError:
         match = re.search(rf"^.*(?:{pattern}).*$", said, re.IGNORECASE | re.MULTILINE)
         if match:
             line = one_line(match[0], LONGEST_WORD).rstrip(".")
+            line = line.removeprefix(f"{login.username}@{login.host}: ")  # the sentence names it
             return SshError(problem, say(login, said, line))
     text = f"Logging in as {login} failed: {prose(said) or 'ssh gave no reason'}"
     return SshError(SshProblem.UNREACHABLE, text)

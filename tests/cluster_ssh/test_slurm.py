@@ -93,7 +93,12 @@ def ended(client: SlurmClient, job_id: str) -> JobEnd:
     wait_until(lambda: isinstance(client.post_mortem(job_id), JobEnd), 15)
     end = client.post_mortem(job_id)
     assert isinstance(end, JobEnd)
-    return client.with_output(end)
+    return client.with_output(end, "run.sh")
+
+
+def output(client: SlurmClient, job_id: str) -> str:
+    part = client.output(job_id, 5)
+    return "" if isinstance(part, Unknown) else part.text
 
 
 def found(client: SlurmClient, name: str) -> JobView | None:
@@ -111,7 +116,7 @@ def test_a_job_is_submitted_seen_running_and_cancelled(client: SlurmClient) -> N
     assert seen.estimated_start is not None
     assert seen.end_time == pytest.approx(seen.estimated_start + 3600)
     assert isinstance(client.post_mortem(job_id), StillThere)
-    wait_until(lambda: client.output(job_id, 5) == ("started on 8000",))
+    wait_until(lambda: output(client, job_id) == "started on 8000\n")
     assert client.cancel([job_id]) is True
     assert ended(client, job_id).state == "CANCELLED"
     assert client.cancel([job_id]) is True
@@ -217,7 +222,7 @@ def test_an_end_is_known_while_its_output_cannot_be_read(client, cluster) -> Non
         end = client.post_mortem(job_id)
         assert isinstance(end, JobEnd)
         assert (end.state, end.exit_code) == ("FAILED", 3)
-        assert [client.with_output(end).output for _ in range(20)] == [()] * 20
+        assert [client.with_output(end, "run.sh").output for _ in range(20)] == [()] * 20
         assert isinstance(client.output(job_id, 5), Unknown)
         readers = [command for command in process_list() if f"stalled/{job_id}.out" in command]
         assert len([command for command in readers if command.startswith("/bin/sh")]) == 1

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from service_management.time_text import age, at_most, duration, moment
+from service_management.time_text import age, at_most, clock, duration, moment
 
 NOON = 1_795_694_400.0  # 2026-11-26 12:00:00 UTC
 
@@ -69,4 +69,5 @@ def test_no_promise_is_shorter_than_what_is_left(seconds: float) -> None:
 @pytest.mark.usefixtures("berlin")
 def test_the_local_hour_has_utc_beside_it() -> None:
     assert moment(NOON, NOON) == "13:00 CET (12:00 UTC)"
+    assert clock(NOON + 5, NOON) == "13:00:05 CET (12:00:05 UTC)"
     assert moment(NOON + 86400, NOON) == "2026-11-27 13:00 CET (12:00 UTC)"

@@ -10,6 +10,7 @@ from pathlib import Path
 from service_management.lifecycle.findings import Listening
 from service_management.lifecycle.job_views import JobEnd, JobView
 from service_management.slurm import outcomes
+from service_management.slurm.output_file import OutputPart
 from service_management.slurm.sbatch import SubmitSpec
 from service_management.slurm.srun import Listeners
 from service_management.ssh.connection import Forward, Result
@@ -29,6 +30,7 @@ class FakeSlurm:
     cancelled: bool | outcomes.Unknown = UNKNOWN
     end: JobEnd | outcomes.StillThere | outcomes.Unknown = UNKNOWN
     lines: tuple[str, ...] = ()
+    written: dict[str, str] = field(default_factory=dict)  # by job
     port: int | outcomes.Unknown | None = UNKNOWN
     owners: Listeners | outcomes.Unknown = UNKNOWN
     listening: tuple[Listening, ...] | outcomes.Unknown = UNKNOWN
@@ -61,9 +63,14 @@ class FakeSlurm:
     def with_output(self, end: JobEnd, bash_file: str) -> JobEnd:
         return replace(end, output=self.lines)
 
-    def output(self, job_id: str, lines: int) -> tuple[str, ...] | outcomes.Unknown:
+    def output(self, job_id: str, lines: int) -> OutputPart | outcomes.Unknown:
         self._call("output", job_id, lines)
-        return self.lines
+        return OutputPart("".join(f"{line}\n" for line in self.lines), (0,))
+
+    def output_after(self, job_id: str, begins: Sequence[int]) -> OutputPart | outcomes.Unknown:
+        self._call("output_after", job_id, *begins)
+        text, begin = self.written.get(job_id, ""), [*begins, 0][0]
+        return OutputPart(text[begin:], (len(text),))
 
     def node_address(self, node: str) -> str | outcomes.Unknown:
         self._call("node_address", node)
