@@ -69,18 +69,18 @@ def _most_important(service: dict[str, Any], job: dict[str, Any], now: float) ->
         return str(service["cluster_trouble"])
     if state == "queued":
         return _queued(job, now)
-    if state == "ready" and service["inflight"] != 0:
-        return f"{_count(service['inflight'])} in flight"
-    if state == "failed" and service["last_error"]:
-        return _failure(service["last_error"])
-    if state == "draining":
-        return str(service["text"]).removeprefix("The service's job is ending: ")
-    return str(service["next"])
+    counted, probe, error = service["inflight"], service.get("probe"), service["last_error"]
+    known = {
+        "starting": probe["text"] if probe else "",
+        "ready": f"{_count(counted)} in flight" if counted != 0 else "",
+        "draining": service["text"].removeprefix("The service's job is ending: "),
+        "failed": _failure(error["text"]) if error else "",
+    }
+    return str(known.get(state) or service["next"])
 
 
-def _failure(error: dict[str, Any]) -> str:
+def _failure(text: str) -> str:
     """Without what the state says too: that it failed, and in which phase."""
-    text = str(error["text"])
     for known in (*TEXT.values(), "Slurm refused the job"):
         text = text.removeprefix(f"{known}: ")
     return text

@@ -11,8 +11,9 @@ import pytest
 from service_management.api import info
 from service_management.cli import status_display
 from service_management.cli.watch_status import watch
+from service_management.lifecycle.findings import Finding, Saw
 from service_management.lifecycle.states import State
-from tests.unit.api.samples import FAILURE, NOW, PENDING, view
+from tests.unit.api.samples import FAILURE, JOB, NOW, PENDING, view
 
 LONG = replace(FAILURE, text="Slurm refused the job: " + "it asks for too much; " * 9)
 
@@ -47,6 +48,10 @@ def test_a_service_is_one_line_of_80_columns(state: State) -> None:
         (
             view(State.QUEUED, job=replace(PENDING, estimated_start=NOW + 599)),
             "queued 60s 7 - starts in 9 min 59 s: other jobs are ahead",
+        ),
+        (
+            view(State.STARTING, job=replace(JOB, finding=Finding(Saw.ANSWER, "/h", 404))),
+            "starting 60s 7 n1 GET /h answers 404",
         ),
         (view(State.DRAINING), "draining 60s 7 n1 no request came within its timeout"),
         (view(State.DISABLED), "disabled 60s - - nothing, until an operator enables it"),
