@@ -16,10 +16,11 @@ from service_management.store import LogEntry
 
 
 def everything(snapshot: Snapshot, now: float) -> dict[str, Any]:
+    version = snapshot.version  # read first: it is set last, and then the error is known
     return {
         "services": [service(view, now) for view in snapshot.all()],
         "config_error": config_error(snapshot),
-        "config_version": snapshot.version,
+        "config_version": version,
     }
 
 

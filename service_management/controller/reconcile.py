@@ -146,6 +146,8 @@ class Reconciler:
         """At every pass: nginx serves the catalogue already, so it is tried until all is done."""
         if self._pending is None or now < self._retry_at:
             return
+        if self._pending.refused:  # before the version: `orchestrator up` waits for either of them
+            self._snapshot.config_error = self._pending.refused
         try:
             self._apply_catalogue(self._pending.catalogue, now)
         except Exception as error:
