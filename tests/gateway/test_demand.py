@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -76,6 +77,20 @@ def test_an_upload_is_demand_as_long_as_it_lasts(gateway: Gateway) -> None:
         assert {asked.get("X-Request-ID") for asked in gateway.control.of("demand")} == {"up-1"}
         connection.sendall(bytes(2_000_000))
         read_until(connection, b'"}')
+
+
+def test_many_uploads_report_no_more_demand_than_one(gateway: Gateway) -> None:
+    gateway.warm("classifier")
+    started = time.monotonic()
+    with ExitStack() as uploads:
+        for _ in range(20):
+            connection = uploads.enter_context(connect(gateway.port))
+            connection.sendall(
+                b"POST /classifier/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n"
+            )
+        until(lambda: gateway.control.demands()["classifier"] >= 5)
+        seconds = time.monotonic() - started
+        assert gateway.control.demands()["classifier"] <= 2 + 2 * seconds
 
 
 def test_an_upload_to_a_quiet_path_is_no_demand(gateway: Gateway) -> None:
