@@ -23,7 +23,7 @@ SCHEMES = ("light", "dark")
 ASKED = (
     "return performance.getEntriesByType('resource').some((entry) => entry.name.includes('info'))"
 )
-SCALE = 1 / 3  # recorded pictures are smaller than the page, but a person can still read them
+SCALE = 0.3  # recorded pictures are smaller than the page, but a person can still read them
 CELL = 16  # CSS pixels of the page in a cell of the grid
 SHIFT = 1  # rows
 
@@ -63,8 +63,7 @@ class Difference:
 
 # The pages' own scripts show the hour and how long something has lasted.
 FIXED_CLOCK = f"""
-const Real = Date;
-Date = class extends Real {{
+Date = class extends Date {{
   constructor(...given) {{ super(...(given.length ? given : [{NOW * 1000}])); }}
   static now() {{ return {NOW * 1000}; }}
 }};

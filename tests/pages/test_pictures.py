@@ -67,7 +67,7 @@ def test_a_broken_layout_is_noticed(style: str, browser: Browser, shown: tuple[S
 
 
 def differences(style: str, browser: Browser, shown: tuple[Site, str]) -> Iterator[bool]:
-    """With more style, whether anything can be noticed: in the page with the most in it."""
+    """With more style, whether anything can be noticed: in the two pages with the most in them."""
     camera = Camera(browser)
     for name in ("status", "service-failed"):
         camera.open(PICTURED[name], *shown)
