@@ -22,7 +22,7 @@ case ${1:-} in
     -h|--help) usage; exit 0 ;;
 esac
 
-[ "$(id -u)" = 0 ] || fail "the tests run a real Slurm in network namespaces: that needs root (sudo ./test.cmd). The pure ones do not: .venv/bin/pytest tests/unit"
+[ "$(id -u)" = 0 ] || fail "the tests run a real Slurm in network namespaces: that needs root (sudo ./test.cmd). The pure ones do not: ./dev.cmd"
 packages $GATEWAY_PACKAGES $DEMO_PACKAGES tc=iproute2 wrk=wrk jq=jq chromium=chromium chromedriver=chromium-driver bwrap=bubblewrap systemd-analyze=systemd shellcheck=shellcheck
 environment requirements-dev.lock
 

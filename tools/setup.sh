@@ -59,16 +59,18 @@ others_can_run() { # PROGRAM
         sh -c 'test -r "$1" && test -x "$1"' sh "$(readlink -f "$1")" 2>/dev/null
 }
 
-# environment LOCKFILE: .venv with exactly what the lock file says, and the command orchestrator.
+# environment LOCKFILE [OPTION of pip...]: .venv with exactly what the lock file says, and the command
+# orchestrator.
 environment() {
     local lock=$1 stamp=.venv/installed python
+    shift
     local wanted; wanted=$(cat "$lock" pyproject.toml | sha256sum | cut -d' ' -f1)
     if [ "$(cat "$stamp" 2>/dev/null)" = "$lock $wanted $PWD" ] && [ -x .venv/bin/orchestrator ]; then
         return 0
     fi
     # The larger set does for both: a start after the tests reinstalls nothing.
     if [ "$lock" = requirements.lock ] && [ "$(cut -d' ' -f1 "$stamp" 2>/dev/null)" = requirements-dev.lock ]; then
-        environment requirements-dev.lock
+        environment requirements-dev.lock "$@"
         return
     fi
     if ! find_python >/dev/null; then
@@ -79,10 +81,13 @@ environment() {
     say "installing Python packages into .venv (half a minute or so)"
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     rm -f "$stamp"
-    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock" \
+    local pip=(.venv/bin/python -m pip install -q --disable-pip-version-check)
+    "${pip[@]}" --require-hashes -r tools/pip.lock 2>/dev/null || true  # an older pip will do, slowly
+    "${pip[@]}" "$@" --require-hashes -r "$lock" \
         || fail "pip could not install $lock: see its message above"
     # Without isolation: pip would fetch a setuptools of its own choice for the build, unchecked.
-    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . \
+    # setuptools warns of editable installations, and newer versions of pip show it.
+    PYTHONWARNINGS=ignore "${pip[@]}" --no-deps --no-build-isolation -e . \
         || fail "pip could not install this checkout: see its message above"
     printf '%s %s %s' "$lock" "$wanted" "$PWD" > "$stamp"
 }

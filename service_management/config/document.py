@@ -39,34 +39,36 @@ def read(value: Any, positions: Positions) -> Document:
     if not isinstance(value, dict):
         fault = Fault((), shown(value), 'must be an object, as in {"Services": [ … ]}')
         return Document((file, {}), (), (file.problem(fault),))
-    misspelt = {key: _meant(key, value) for key in value if key not in TOP_LEVEL}
-    # The value of a misspelt key is checked too, so that one run shows all problems.
-    spelt = {misspelt.get(key) or key: key for key in value}
+    spelt = {_meant(key, value) or key: key for key in value}
     given = {meant: value[key] for meant, key in spelt.items()}
-    defaults = Section(DEFAULTS, positions, (spelt.get(DEFAULTS, DEFAULTS),))
-    entries = given.get(SERVICES, [])
-    entries = entries if isinstance(entries, list) else []
+    entries = given[SERVICES] if isinstance(given.get(SERVICES), list) else []
     services = [
-        Section(label, positions, (spelt[SERVICES], index))
-        for index, label in enumerate(_labels(entries))
+        (Section(label, positions, (spelt[SERVICES], index)), entry)
+        for index, (label, entry) in enumerate(zip(_labels(entries), entries, strict=True))
     ]
-    unknown = (Fault((key,), "", UNKNOWN_KEY, near) for key, near in misspelt.items())
+    defaults = Section(DEFAULTS, positions, (spelt.get(DEFAULTS, DEFAULTS),))
+    sections = [*(section for section, _ in services), defaults, file]
     return Document(
         (defaults, _object_or_empty(given.get(DEFAULTS))),
-        tuple(
-            (section, entry)
-            for section, entry in zip(services, entries, strict=True)
-            if isinstance(entry, dict)
-        ),
+        tuple((section, entry) for section, entry in services if isinstance(entry, dict)),
         (
-            *map(file.problem, (*unknown, *_wrong_types(given, spelt))),
-            *_not_objects(zip(services, entries, strict=True)),
-            *_repeated(value, [*services, defaults, file]),
+            *map(file.problem, (*_unknown(value), *_wrong_types(given, spelt))),
+            *_not_objects(services),
+            *_repeated(value, sections),
         ),
     )
 
 
+def _unknown(value: dict[str, Any]) -> Iterator[Fault]:
+    for key in value:
+        if key not in TOP_LEVEL:
+            yield Fault((key,), "", UNKNOWN_KEY, _meant(key, value))
+
+
 def _meant(key: str, value: dict[str, Any]) -> str:
+    """The value of a misspelt key is checked too, so that one run shows all problems."""
+    if key in TOP_LEVEL:
+        return key
     return nearest(key, [known for known in TOP_LEVEL if known not in value])
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,25 +119,28 @@ def _looks_private(content: bytes) -> bool:
 
 
 def _private_key_fault(path: Path, status: os.stat_result, content: bytes) -> FileFault | None:
-    quoted = shlex.quote(str(path))
     if not _looks_private(content):
         return _another_kind(path, content)
+    rules = "; ".join(_private_key_rules(path, status, content))
+    return FileFault(rules) if rules else None
+
+
+def _private_key_rules(path: Path, status: os.stat_result, content: bytes) -> Iterator[str]:
+    quoted = shlex.quote(str(path))
     # ssh ignores the mode of another user's file, as in a bind mount
     if status.st_uid == os.getuid() and status.st_mode & 0o077:
-        rule = f"must be readable by its owner only, or ssh refuses it: chmod 600 {quoted}"
-        return FileFault(rule)
+        yield f"must be readable by its owner only, or ssh refuses it: chmod 600 {quoted}"
     if _has_passphrase(content):
-        return FileFault(
+        yield (
             "must have no passphrase, since the gateway cannot type it: make a key for the gateway "
             f"alone (ssh-keygen -t ed25519 -N '' -f {shlex.quote(f'{path}_gateway')}), or take the "
             f"passphrase off (ssh-keygen -p -N '' -f {quoted}). An ssh-agent is not asked"
         )
     if b"BEGIN OPENSSH" in content and (b"\r" in content or not content.endswith(b"\n")):
-        return FileFault(
+        yield (
             "must have Unix line ends and a complete last line, or ssh cannot read it: "
             rf"sed -i -e 's/\r$//' -e '$a\' {quoted}"
         )
-    return None
 
 
 def _another_kind(path: Path, content: bytes) -> FileFault:

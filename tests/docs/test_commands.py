@@ -72,6 +72,17 @@ def test_start_cmds_commands_are_documented() -> None:
     assert documented == {*verbs[1].split("|"), *flags, "--help"}
 
 
+@pytest.mark.parametrize("name", ["test.cmd", "dev.cmd"])
+def test_the_words_of_a_script_are_documented_and_in_its_help(name: str) -> None:
+    script = read(name)
+    words = {*re.findall(r"^    (--[a-z]+)\)", script, re.MULTILINE), "--help"}
+    documented = {word for row in rows(section(PAGE, f"./{name}")) for word in ticked(row[0])}
+    assert {word for word in documented if re.fullmatch(r"--[a-z]+", word)} == words
+    helped = re.search(r"<<'(\w+)'\n(.*?)^\1$", script, re.MULTILINE | re.DOTALL)
+    assert helped
+    assert words <= set(re.findall(r"--[a-z]+", helped[2]))
+
+
 def marked_blocks() -> list[Any]:
     return [
         pytest.param(text, id=f"{path.name}: {text.strip()}")

@@ -33,10 +33,12 @@ WORDS = {
 PLACES = (
     "README.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     ".env_template",
     "Dockerfile",
     "benchmarks",
     "demo",
+    "dev.cmd",
     "docker",
     "docs",
     "examples",

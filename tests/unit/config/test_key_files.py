@@ -155,6 +155,8 @@ def test_a_key_with_a_passphrase_is_refused(tmp_path: Path, form: PrivateFormat)
     assert "must have no passphrase, since the gateway cannot type it" in found(tmp_path)
     assert f"ssh-keygen -t ed25519 -N '' -f {path}_gateway" in found(tmp_path)
     assert f"ssh-keygen -p -N '' -f {path}" in found(tmp_path)
+    path.chmod(0o644)
+    assert f"chmod 600 {path}; must have no passphrase" in found(tmp_path)
 
 
 def test_a_key_that_ssh_cannot_read_has_its_repair(key: Path) -> None:
