@@ -25,7 +25,6 @@ from service_management.cli.gateway_client import Gateway
 from service_management.cli.gateway_commands import as_owner
 from service_management.cli.terminal import show, silent
 from service_management.config import Catalogue, Service
-from service_management.config import warnings as config_warnings
 from service_management.config.config_problem import nearest
 from service_management.controller.job_spec import JobSpec
 from service_management.controller.socket_paths import nonce_of, sockets
@@ -119,8 +118,10 @@ class _Check:
             self.report.fail(ENTRY, f"{file} has no service with the route {self.route}", hint)
             return None
         self.report.ok(ENTRY, f"{file} is valid, and has the service")
-        for warning in config_warnings([found.services[self.route]]):
-            self.report.warn(ENTRY, str(warning))
+        name = found.services[self.route].name
+        for warning in found.warnings:
+            if warning.service == name or warning.service.startswith(f"{name} ("):
+                self.report.warn(ENTRY, str(warning))
         return found
 
     def _through_gateway(

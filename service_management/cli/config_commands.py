@@ -13,7 +13,6 @@ from service_management.catalogue_source import read_catalogue
 from service_management.cli.terminal import complain, show
 from service_management.config import Catalogue
 from service_management.config import schema as config_schema
-from service_management.config import warnings as config_warnings
 from service_management.host import tls
 
 
@@ -27,7 +26,7 @@ def validate(
     outcome, of_tls = read_catalogue(chosen, file), tls.problems(chosen)
     problems = [*(outcome if isinstance(outcome, list) else []), *of_tls]
     services = outcome.services if isinstance(outcome, Catalogue) else {}
-    warnings = list(map(str, config_warnings(services.values())))
+    warnings = list(map(str, outcome.warnings)) if isinstance(outcome, Catalogue) else []
     if not of_tls and (expired := tls.warning(chosen)):
         warnings.append(expired)
     if as_json:

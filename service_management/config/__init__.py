@@ -1,6 +1,6 @@
 """services_config.json: parsed once into frozen models; everything else imports those."""
 
-from .across import RESERVED_ROUTES, warnings
+from .across import RESERVED_ROUTES
 from .catalogue import Catalogue
 from .config_problem import Problem
 from .fields import MOST_CONNECTIONS
@@ -22,5 +22,4 @@ __all__ = [
     "parse",
     "resolve_key",
     "schema",
-    "warnings",
 ]

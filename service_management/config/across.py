@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -57,35 +57,37 @@ def _one_of_two(entry: CheckedEntry) -> Iterator[Fault]:
             yield Fault((lacking[0],), "", rule, near)
 
 
-def warnings(services: Iterable[Service]) -> list[Problem]:
+def warnings(entries: list[CheckedEntry]) -> Iterator[Problem]:
     """What is valid, and probably not meant."""
-    given = list(services)
-    return [*_never_started(given), *_shared_ports(given)]
+    yield from _never_started(entries)
+    yield from _shared_ports(entries)
 
 
-def _never_started(services: Iterable[Service]) -> Iterator[Problem]:
+def _never_started(entries: list[CheckedEntry]) -> Iterator[Problem]:
     rule = (
         "no request can start this service: each of these paths is quiet (quiet_paths; by default "
         "the health path and /metrics). Add a path, or set quiet_paths to []"
     )
-    for service in services:
+    for entry in entries:
+        service = entry.service
         if not service.started_by_requests and service.min_replicas == 0:
-            yield Problem(service.name, "api_paths", shown(service.api_paths), rule)
+            fault = Fault(("api_paths",), shown(service.api_paths), rule)
+            yield entry.section.problem(fault)
 
 
-def _shared_ports(services: Iterable[Service]) -> Iterator[Problem]:
-    first: dict[tuple[str, int], Service] = {}
-    for service in services:
-        if service.remote_port == "auto":
+def _shared_ports(entries: list[CheckedEntry]) -> Iterator[Problem]:
+    first: dict[tuple[str, int], CheckedEntry] = {}
+    for entry in entries:
+        port = entry.service.remote_port
+        if port == "auto":
             continue
-        place = service.remote_host, int(service.remote_port)
-        other = first.setdefault(place, service)
-        if other is not service:
+        other = first.setdefault((entry.service.remote_host, int(port)), entry)
+        if other is not entry:
             rule = (
-                f"{other.name} has the same port there: on one node only one of the two can run. "
-                'Choose another, or "auto" where the script uses the port in $1'
+                f"{other.section.label} has the same port there: on one node only one of the two "
+                'can run. Choose another, or "auto" where the script uses the port in $1'
             )
-            yield Problem(service.name, "remote_port", shown(service.remote_port), rule)
+            yield entry.section.problem(Fault(("remote_port",), shown(port), rule))
 
 
 def between(entries: list[CheckedEntry]) -> Iterator[Problem]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from .config_problem import Problem
 from .models import Service
 
 
@@ -17,11 +18,12 @@ class Catalogue:
 
     services: Mapping[str, Service]
     version: str
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
 
     @classmethod
-    def of(cls, services: Iterable[Service]) -> Catalogue:
+    def of(cls, services: Iterable[Service], warnings: Iterable[Problem] = ()) -> Catalogue:
         by_route = {service.route_name: service for service in services}
-        return cls(MappingProxyType(by_route), _version(by_route.values()))
+        return cls(MappingProxyType(by_route), _version(by_route.values()), tuple(warnings))
 
 
 def _version(services: Iterable[Service]) -> str:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from . import document, entries, jsontext
-from .across import between
+from .across import between, warnings
 from .catalogue import Catalogue
 from .checks import check_defaults
 from .config_problem import FILE, Problem
@@ -66,13 +66,15 @@ def _catalogue(found: document.Document, around: Surroundings) -> Catalogue | li
     section, given = found.defaults
     defaults = Defaults(section, check_defaults(given))
     read = [entries.read(section, given, defaults, around) for section, given in found.services]
+    checked = [entry for entry, _ in read]
     problems = [
         *found.problems,
         *map(section.problem, defaults.checked.faults),
         *(problem for _, own in read for problem in own),
-        *between([entry for entry, _ in read]),
+        *between(checked),
     ]
     if problems:
         # A faulty default is one problem, not one per service.
         return sorted(dict.fromkeys(problems), key=lambda each: (each.line or 0, each.column or 0))
-    return Catalogue.of(entries.resolved(entry.service, around.key_dir) for entry, _ in read)
+    services = (entries.resolved(entry.service, around.key_dir) for entry in checked)
+    return Catalogue.of(services, warnings(checked))

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from service_management.config import Service, warnings
-
-from .samples import service
+from .samples import catalogue, digits, file_of
 
 
 @pytest.mark.parametrize(
@@ -29,18 +27,20 @@ from .samples import service
 def test_a_service_that_no_request_can_start_is_warned_of(
     keys: dict[str, Any], warned: bool
 ) -> None:
-    found = warnings([service(**keys)])
-    assert bool(found) == warned
+    text = file_of(digits(**keys)).replace('"api_paths"', '\n"api_paths"')
+    found = catalogue(text).warnings
+    assert [(each.line, each.column) for each in found] == [(2, 1)] * warned
     assert all("no request can start this service" in str(problem) for problem in found)
 
 
 def test_services_that_share_a_fixed_port_are_warned_of() -> None:
-    def at(route: str, port: int | str, host: str = "login.example") -> Service:
-        return service(name=route, route_name=route, remote_port=port, remote_host=host)
+    def at(route: str, port: int | str, host: str = "login.example") -> dict[str, Any]:
+        own = {"name": route, "route_name": route, "local_host": ..., "local_port": ...}
+        return digits(**own, remote_port=port, remote_host=host)
 
     apart = [at("a", 8000), at("b", 8001), at("c", 8000, "other.example")]
     auto = [at("d", "auto"), at("e", "auto")]
-    assert warnings([*apart, *auto]) == []
-    (found,) = warnings([*apart, *auto, at("f", 8000)])
+    assert catalogue(file_of(*apart, *auto)).warnings == ()
+    (found,) = catalogue(file_of(*apart, *auto, at("f", 8000))).warnings
     assert (found.service, found.key) == ("f", "remote_port")
     assert "a has the same port there" in str(found)
