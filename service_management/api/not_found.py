@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from flask import Request, Response
 
@@ -72,7 +72,7 @@ def _of(service: Service, asked: NotFound) -> tuple[str, str]:
     text = f"{_named(asked.path)} is not offered by {service.route_name}."
     text += f" It offers {', '.join(shown)}."
     found = nearest(below, _candidates(below, paths)) if len(below) < _LONGEST else ""
-    return text, asked.prefix + found if found else ""
+    return text, _link(asked.prefix + found) if found else ""
 
 
 def _candidates(below: str, paths: list[str]) -> Iterator[str]:
@@ -93,7 +93,12 @@ def _without_service(asked: NotFound, snapshot: Snapshot) -> tuple[str, str]:
     names = [*snapshot.services, *_OWN] if len(asked.path) < _LONGEST else []
     found = nearest(route, names)
     text = f"No service has the route {plain(route)!r}. GET /info lists all routes."
-    return text, f"/{found}{slash}{rest}" if found else ""
+    return text, _link(f"/{found}{slash}{rest}") if found else ""
+
+
+def _link(path: str) -> str:
+    """What was typed may be part of it: a question mark, or characters that reorder text."""
+    return quote(path, safe="/!$&'()*+,;=:@~")
 
 
 def _named(path: str) -> str:

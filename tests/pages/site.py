@@ -193,7 +193,7 @@ def as_nginx_asks(app: Callable[..., Any], connection: socket.socket) -> Callabl
             **environ,
             "gunicorn.socket": connection,
             "PATH_INFO": f"/_hold/{route}" if offered else "/_not_found",
-            "HTTP_X_ORIGINAL_URI": path,
+            "HTTP_X_ORIGINAL_URI": environ.get("REQUEST_URI", path),  # as it was typed
             "HTTP_X_ORIGINAL_SERVICE": route if route in NAMES else "",
             "HTTP_X_ORIGINAL_PREFIX": f"/{route}" if route in NAMES else "",
             "HTTP_X_HOLD_PREFIX": f"/{route}",

@@ -35,6 +35,7 @@ def ask() -> Iterator[Ask]:
         ("/whisper-v3", "/whisper"),
         ("/infos", "/info"),
         ("/helthz", "/healthz"),
+        ("/dgits/a%3Fb%E2%80%AEc", "/digits/a%3Fb%E2%80%AEc"),
     ],
 )
 def test_the_nearest_path_is_named(ask: Ask, path: str, suggestion: str) -> None:
