@@ -54,7 +54,7 @@ def _starting_next(view: ServiceSnapshot, _now: float) -> str:
 def _failed_next(view: ServiceSnapshot, now: float) -> str:
     left = view.record.retry_at - now
     when = f", in {at_most(left)} at the earliest" if left > 0 else ""
-    return f"the next request tries again{when}"
+    return f"a request tries again{when}"
 
 
 def _draining_next(view: ServiceSnapshot, _now: float) -> str:
@@ -141,7 +141,7 @@ _STATES: Mapping[State, Sentence] = {
 }
 
 _NEXT: Mapping[State, Sentence] = {
-    State.COLD: lambda _view, _now: "the next request starts it",
+    State.COLD: lambda _view, _now: "a request starts it",
     State.QUEUED: _queued_next,
     State.STARTING: _starting_next,
     State.READY: _ready_next,

@@ -242,7 +242,7 @@ def test_status_fits_80_columns_and_explains_in_one_sentence(
 ) -> None:
     route = service(timeout=60)
     cold = run(stack, "status", COLUMNS="80").stdout
-    assert "the next request starts it" in " ".join(cold.split())
+    assert "a request starts it" in " ".join(cold.split())
     stack.client.get(f"/{route}/echo")
     table = run(stack, "status", COLUMNS="80").stdout
     assert all(len(line) <= 80 for line in table.splitlines())

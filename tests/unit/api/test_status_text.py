@@ -114,7 +114,7 @@ def test_an_unknown_slurm_reason_is_shown_verbatim() -> None:
 
 
 def test_a_503_says_what_a_next_request_does() -> None:
-    expected = "The service is not running. The next request starts it."
+    expected = "The service is not running. A request starts it."
     assert explain_alone(view(State.COLD), NOW) == expected
 
 
@@ -159,7 +159,7 @@ def test_trouble_with_the_cluster_is_shown_where_it_matters(state: State) -> Non
         (view(State.READY, min_replicas=1), "stays running (min_replicas)"),
         (
             view(State.FAILED, retry_at=NOW + 8),
-            "the next request tries again, in 8 s at the earliest",
+            "a request tries again, in 8 s at the earliest",
         ),
         (view(State.DRAINING), "cold when its job has ended"),
         (view(State.DISABLED), "nothing, until an operator enables it"),
