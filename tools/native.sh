@@ -1,5 +1,13 @@
 # Sourced by start.cmd: the same words as tools/docker.sh, on this machine itself.
 
+DEMO=/run/io-demo
+
+# demo_owner: the checkout that started the demo cluster. One that is gone has left it to anyone.
+demo_owner() {
+    local owner; owner=$(cat $DEMO/started_by 2>/dev/null) || return 0
+    [ ! -d "$owner" ] || printf '%s' "$owner"
+}
+
 start_native() {
     trap interrupted INT TERM
     packages $GATEWAY_PACKAGES
@@ -11,8 +19,14 @@ start_native() {
     local keys; keys=$(setting ML_SERVICE_SSH_BIND_MOUNT ./ssh_bind_mnt)
     mkdir -p -m 700 "$keys"
     if wants_demo; then
-        say "starting the demo cluster (a real Slurm behind a real sshd)"
+        local owner; owner=$(demo_owner)
+        if [ -n "$owner" ] && [ "$owner" != "$PWD" ]; then
+            say "using the demo cluster that $owner started"
+        else
+            say "starting the demo cluster (a real Slurm behind a real sshd)"
+        fi
         .venv/bin/python -m demo up --export-key "$keys" > /dev/null
+        [ -n "$owner" ] || printf '%s\n' "$PWD" > $DEMO/started_by
     fi
     compile_python
     .venv/bin/orchestrator up
@@ -22,7 +36,10 @@ start_native() {
 stop_native() {
     if [ -x .venv/bin/orchestrator ]; then
         .venv/bin/orchestrator down || true
-        if [ -e /run/io-demo/cluster.json ]; then
+        local owner; owner=$(demo_owner)
+        if [ -n "$owner" ] && [ "$owner" != "$PWD" ]; then
+            say "leaving the demo cluster to $owner, which started it"
+        elif [ -e $DEMO/cluster.json ]; then
             say "taking the demo cluster down"
             .venv/bin/python -m demo down > /dev/null
         fi

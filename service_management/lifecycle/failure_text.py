@@ -13,6 +13,10 @@ BACKGROUNDED = (
     "end it with `wait`, or start the server in the foreground"
 )
 
+NOT_LAUNCHED = (
+    "Slurm could not start the batch script on the node: "
+    "are the directories of --chdir and --output there, and writable?"
+)
 
 # Slurm's reasons that repeat the state, the signal or the exit code.
 _SAID_BY_STATE = {"None", "NonZeroExitCode", "OutOfMemory", "RaisedSignal", "TimeLimit"}
@@ -45,9 +49,13 @@ def how_it_ended(end: JobEnd, reason: Reason) -> str:
         how += f", exit code {end.exit_code}"
     if end.reason and end.reason not in _SAID_BY_STATE:
         how += f" ({end.reason})"
+    return f"{_cause(end, reason)} (job {end.job_id}: {how})"
+
+
+def _cause(end: JobEnd, reason: Reason) -> str:
     if end.backgrounded:
-        return f"{BACKGROUNDED} (job {end.job_id}: {how})"
-    return f"{TEXT[reason]}: job {end.job_id}: {how}"
+        return BACKGROUNDED
+    return NOT_LAUNCHED if end.reason == "JobLaunchFailure" else TEXT[reason]
 
 
 def _given_up(job: Job, reason: Reason) -> str:

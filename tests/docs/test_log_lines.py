@@ -27,7 +27,7 @@ _VALUES = re.compile(
     … | \b\d+\b              # left out; a number
     | \[\w+\ *\]             # the level
     | \w+='[^']*' | \w+=\w+  # key=value
-    | job\ \d+.*            # what is said of one job
+    | \(?job\ \d+.*         # what is said of one job
     | :\ (?=Unable|invalid).*  # Slurm's own words
     | \w+\ =\ "[^"]*"       # a key and its value
     """,

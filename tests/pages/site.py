@@ -25,7 +25,7 @@ from service_management.store import LogEntry
 from tests.unit.config.samples import service
 
 NOW = 1_795_683_600.0  # 2026-11-26 09:00:00 UTC
-NO_MODEL = f"{TEXT[Reason.ENDED_AT_START]}: job 4711: Slurm says FAILED, exit code 3"
+NO_MODEL = f"{TEXT[Reason.ENDED_AT_START]} (job 4711: Slurm says FAILED, exit code 3)"
 
 
 def job(job_id: str, **changes: Any) -> Job:

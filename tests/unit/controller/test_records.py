@@ -174,7 +174,7 @@ def test_the_line_of_a_job_that_ended_says_how() -> None:
     kept.apply("digits", ev.JobOver(JobEnd("7", "TIMEOUT")), NOW)
     [entry] = kept.take_changes().entries
     assert (entry.state, entry.reason) == ("failed", "ended_at_start")
-    assert "job 7: Slurm says TIMEOUT" in entry.text
+    assert "(job 7: Slurm says TIMEOUT" in entry.text
 
 
 def test_changes_that_were_not_committed_are_in_the_next_pass() -> None:

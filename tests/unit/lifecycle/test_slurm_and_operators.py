@@ -168,13 +168,21 @@ def test_a_cancelled_job_that_is_requeued_is_still_cancelled() -> None:
 # -- the end
 
 
+def test_a_script_that_could_not_be_launched_says_where_to_look() -> None:
+    failure = after(
+        STARTING, over(exit_code=None, signal=53, reason="JobLaunchFailure")
+    ).last_failure
+    assert "are the directories of --chdir and --output there" in failure.text
+    assert "(job 7: Slurm says FAILED, killed by signal 53 (JobLaunchFailure))" in failure.text
+
+
 def test_a_crash_at_start_says_everything_a_person_can_act_on() -> None:
     failure = after(STARTING, over(reason="NonZeroExitCode")).last_failure
     assert (failure.job_id, failure.exit_code, failure.node) == ("7", 3, "n1")
     assert failure.output == ("Traceback", "no such model")
     assert failure.command == "sbatch run_model.sh 8080"
     assert failure.text == (
-        "the job ended before the service became healthy: job 7: Slurm says FAILED, exit code 3"
+        "the job ended before the service became healthy (job 7: Slurm says FAILED, exit code 3)"
     )
 
 
