@@ -106,7 +106,7 @@ def _inner(app: Flask, parts: Parts) -> None:
     def quiet(route: str) -> Response:
         view = parts.snapshot.of(route)
         if view is None:
-            return problem(problems.UNKNOWN_SERVICE, "No such service.", service=route)
+            return problems.unknown_service(parts.snapshot, route)
         return problems.not_served(view, parts.now())
 
     @app.get("/_not_found")
@@ -118,10 +118,14 @@ def _inner(app: Flask, parts: Parts) -> None:
 def _public(app: Flask, parts: Parts) -> None:
     @app.get("/")
     def status_page() -> Response:
+        if parts.snapshot.is_starting():
+            return pages.starting()
         return pages.status(parts.snapshot, parts.now())
 
     @app.get("/info")
     def info_all() -> Response:
+        if parts.snapshot.is_starting():
+            return problems.starting()
         return jsonify(info.everything(parts.snapshot, parts.now()))
 
     @app.get("/info/<path:route>")  # so that any wrong name gets the same answer

@@ -60,6 +60,8 @@ def _page(title: str, text: str, suggestion: str, asked: NotFound | None = None)
 
 def service_page(snapshot: Snapshot, route: str) -> Response:
     """`/info/<route>` of a service that is not there."""
+    if snapshot.may_have(route):
+        return pages.starting()
     text, suggestion = _without_service(NotFound(route, "", ""), snapshot)
     link = f"/info{suggestion}" if suggestion else ""
     return _page("No such service", text, link)

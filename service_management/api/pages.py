@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, Request, Response, render_template
 
 from service_management import __version__
-from service_management.api import info
+from service_management.api import info, problems
 from service_management.api.snippets import snippets
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State
@@ -68,6 +68,11 @@ def service(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> Respo
         snippets=snippets(details["url"], details["api_paths"]),
         now=now,
     )
+
+
+def starting() -> Response:
+    """Instead of any page, until it is known which services there are. It looks again by itself."""
+    return problems.with_retry(page("starting.html", 503), problems.RESTARTING)
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:

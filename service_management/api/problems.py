@@ -93,11 +93,14 @@ def with_retry(response: Response, seconds: float | None) -> Response:
     return response
 
 
+def starting(**members: Any) -> Response:
+    text = "The control plane is starting; try again."
+    return problem(BUSY, text, retry_after=RESTARTING, **members)
+
+
 def unknown_service(snapshot: Snapshot, route: str) -> Response:
-    """A configured one without a record is known: the controller has not made its first pass."""
-    if route in snapshot.services:
-        text = "The control plane is starting; try again."
-        return problem(BUSY, text, retry_after=RESTARTING, service=route)
+    if snapshot.may_have(route):
+        return starting(service=route)
     near = nearest(route, list(snapshot.services))
     hint = f"Did you mean {near!r}?" if near else "GET /info lists all routes."
     text = f"No service has the route {route!r}. {hint}"

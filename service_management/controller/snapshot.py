@@ -55,6 +55,15 @@ class Snapshot:
         keepalive, held = route not in self.not_reused, self.waiters.held(route)
         return ServiceSnapshot(service, record, inflight, held, trouble, keepalive)
 
+    def is_starting(self) -> bool:
+        """Which services there are is not known: no file has been read or refused since the start,
+        and nothing is shown of those that were served last."""
+        return not (self._file_was_read() or (self.services and self.records))
+
+    def may_have(self, route: str) -> bool:
+        """A service that `of` does not find yet may exist all the same."""
+        return route in self.services or not self._file_was_read()
+
     def routes(self) -> set[str]:
         """Services that are configured, or were removed and still have a job."""
         return self.services.keys() | self.records.keys()
@@ -92,6 +101,9 @@ class Snapshot:
     def wait(self, route: str, settled: Callable[[Record | None], bool], timeout: float) -> bool:
         """Wait until the record is as wanted."""
         return self.waiters.wait(route, lambda: settled(self._record(route)), timeout)
+
+    def _file_was_read(self) -> bool:
+        return bool(self.version or self.config_error)
 
     def _record(self, route: str) -> Record | None:
         record, ahead = self.records.get(route), self._clock.ahead()

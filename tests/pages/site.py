@@ -127,12 +127,17 @@ class Site:
             route: service(name=name, route_name=route, api_paths=paths, **NO_ADDRESS)
             for route, (name, paths) in NAMES.items()
         }
+        self.snapshot.version = "sample"
         self.snapshot.config_error, self.snapshot.trouble = (), {}
         self.snapshot.inflight = {"digits": 3}
         self.show(*RECORDS)
 
     def show(self, *records: Record) -> None:
         self.snapshot.replace({record.route: record for record in records}, set())
+
+    def starting(self) -> None:
+        """As after a restart: services are remembered, nothing has been decided."""
+        self.snapshot.version, self.snapshot.records = "", {}
 
     def empty(self) -> None:
         self.snapshot.services = {}

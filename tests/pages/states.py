@@ -20,6 +20,7 @@ PAGES = (
     Page("status", "/"),
     Page("status-config-error", "/", Site.break_configuration),
     Page("status-empty", "/", Site.empty),
+    Page("starting", "/info/digits", Site.starting),
     Page("service-failed", "/info/whisper"),
     Page("service-starting", "/info/llama"),
     Page("service-ready", "/info/digits"),

@@ -108,3 +108,27 @@ def test_a_control_plane_that_is_away_is_noticed(browser: Browser, shown: tuple[
     browser.run("window.fetch = () => Promise.reject(new Error('away'))")
     wait_for("it is said", lambda: "does not answer" in browser.text("#seen"), 10)
     assert "Digits" in browser.text("#services")
+
+
+@pytest.mark.parametrize("path", ["/", "/info/digits"])
+def test_an_open_page_outlasts_a_restart(
+    path: str, browser: Browser, shown: tuple[Site, str]
+) -> None:
+    site, address = shown
+    browser.open(address + path)
+    browser.run("window.kept = true")
+    site.starting()
+    wait_for("it is said", lambda: "trying again" in browser.text("#seen"), 10)
+    assert "Digits" in browser.text("#page")
+    site.reset()
+    wait_for("it goes on", lambda: not browser.text("#seen"), 10)
+    assert browser.run("return window.kept")
+
+
+def test_a_page_of_a_starting_gateway_goes_on(browser: Browser, shown: tuple[Site, str]) -> None:
+    site, address = shown
+    site.starting()
+    browser.open(f"{address}/info/digits")
+    assert browser.text("h1") == "The gateway is starting"
+    site.reset()
+    wait_for("it is there", lambda: browser.text("h1") == "Digits", 10)

@@ -118,7 +118,8 @@ class Stack:
 
     def _alive(self) -> bool:
         try:
-            return self.client.get("/healthz").status_code == 200
+            answers = map(self.client.get, ("/healthz", "/info"))
+            return all(answer.status_code == 200 for answer in answers)
         except httpx.TransportError:
             return False
 

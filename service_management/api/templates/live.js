@@ -49,7 +49,8 @@ function arrange(parent, wanted) {
 
 async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-  if (!answer.headers.get("Content-Type").startsWith("text/html")) throw new Error("no page");
+  // 503: the control plane restarts. What is shown stays until it knows its services again.
+  if (answer.status === 503 || !answer.headers.get("Content-Type").startsWith("text/html")) throw new Error("no page");
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html"), main = fresh.getElementById("page");
   if (main?.dataset.version !== page.dataset.version) return location.reload(); // another version, or another page
   localize(main);

@@ -64,7 +64,9 @@ class Client:
 @pytest.fixture
 def client() -> Iterator[Client]:
     fake = cast(Any, FakeController())
-    parts = Parts(Snapshot(), fake, fake, fake, fake, admin_token=TOKEN, most_held=8)
+    known = Snapshot()
+    known.version = "1"
+    parts = Parts(known, fake, fake, fake, fake, admin_token=TOKEN, most_held=8)
     made = Client(create_app(parts))
     yield made
     made.close()

@@ -78,6 +78,33 @@ def test_a_service_that_is_not_there_has_a_page(client: FlaskClient) -> None:
     assert 'href="/info/whisper"' in answer.text
 
 
+@pytest.mark.parametrize("path", ["/", "/info", "/info/digits", "/info/new"])
+def test_a_starting_gateway_answers_503(site: Site, client: FlaskClient, path: str) -> None:
+    """It does not know yet which services there are, so it cannot deny one."""
+    site.starting()
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert path == "/" or answer.get_json()["detail"].startswith("The control plane is starting")
+
+
+@pytest.mark.parametrize("path", ["/", "/info/digits", "/info/new"])
+def test_a_page_of_a_starting_gateway_tries_again(
+    site: Site, client: FlaskClient, path: str
+) -> None:
+    site.starting()
+    answer = client.get(path, headers=BROWSER)
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert answer.headers["Retry-After"] == "2"
+    assert '<meta http-equiv="refresh" content="2">' in answer.text
+
+
+def test_known_services_are_shown_before_the_file_is_read(site: Site, client: FlaskClient) -> None:
+    site.snapshot.version = ""
+    assert len(client.get("/info").get_json()["services"]) == len(RECORDS)
+    assert client.get("/info/digits", headers=BROWSER).status_code == 200
+    assert client.get("/info/new").status_code == 503
+
+
 def test_an_event_is_dated_by_its_age(client: FlaskClient) -> None:
     page = client.get("/info/whisper", headers=BROWSER).text
     assert re.search(r'<time datetime="2026-11-26T08:\d\d:50Z"[^>]*>2 min 10 s</time> ago', page)

@@ -20,7 +20,7 @@ from .samples import RECORDS
 @pytest.fixture
 def snapshot() -> Snapshot:
     shown = Snapshot(SteadyClock("", 0.0, lambda: 0.0, lambda: 0.0))
-    shown.services = {"digits": service()}
+    shown.services, shown.version = {"digits": service()}, "1"
     shown.replace({"digits": RECORDS[State.QUEUED]}, set())
     return shown
 
