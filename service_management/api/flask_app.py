@@ -11,13 +11,14 @@ from urllib.parse import quote
 
 import structlog
 from flask import Flask, Response, g, jsonify, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from service_management import __version__
 from service_management.api import admin, held_request, hold, info, not_found, pages, problems
 from service_management.api.access import Access
 from service_management.api.metrics import service_metrics
 from service_management.api.problems import problem
+from service_management.config.config_problem import plain
 from service_management.controller.job_output import JobOutputs
 from service_management.controller.loop import Controller
 from service_management.controller.snapshot import Snapshot
@@ -60,7 +61,7 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(
         admin.blueprint(parts.controller, parts.snapshot, parts.outputs, parts.store)
     )
-    _errors(app)
+    _errors(app, parts.snapshot)
     return app
 
 
@@ -165,15 +166,22 @@ def _one(parts: Parts, route: str, *, html: bool) -> Response:
     return jsonify(info.details(view, events, parts.now()))
 
 
-def _errors(app: Flask) -> None:
+def _errors(app: Flask, snapshot: Snapshot) -> None:
+    @app.errorhandler(NotFound)
+    def no_such_path(_error: NotFound) -> Response:
+        return not_found.own_path(request.path, snapshot, html=pages.wants_page(request))
+
+    @app.errorhandler(MethodNotAllowed)
+    def no_such_method(error: MethodNotAllowed) -> Response:
+        allowed = ", ".join(sorted(error.valid_methods or ()))
+        text = f"{plain(request.path)} does not accept {plain(request.method)}, only {allowed}."
+        response = problem(problems.NOT_ALLOWED, text)
+        response.headers["Allow"] = allowed
+        return response
+
     @app.errorhandler(HTTPException)
     def expected(error: HTTPException) -> Response:
-        kinds = {404: problems.NOT_FOUND, 405: problems.NOT_ALLOWED}
-        kind = kinds.get(error.code or 500, problems.BAD_REQUEST)
-        response = problem(kind, error.description or kind.title)
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            response.headers["Allow"] = ", ".join(error.valid_methods)
-        return response
+        return problem(problems.BAD_REQUEST, error.description or problems.BAD_REQUEST.title)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:

@@ -4,6 +4,7 @@ own (nginx/snippets/error_documents.conf)."""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
@@ -39,9 +40,13 @@ def answer(asked: NotFound, snapshot: Snapshot, *, html: bool) -> Response:
     text, suggestion = _of(service, asked) if service else _without_service(asked, snapshot)
     if html:
         return _page("No such path" if service else "No such service", text, suggestion, asked)
-    hint = f" Did you mean {suggestion}?" if suggestion else ""
     members = {"service": asked.service} if asked.service else {}
-    return problems.document("about:blank", "Not Found", 404, text + hint, **members)
+    detail = text + _hint(suggestion)
+    return problems.document("about:blank", "Not Found", 404, detail, **members)
+
+
+def _hint(suggestion: str) -> str:
+    return f" Did you mean {suggestion}?" if suggestion else ""
 
 
 def _page(title: str, text: str, suggestion: str, asked: NotFound | None = None) -> Response:
@@ -56,6 +61,14 @@ def _page(title: str, text: str, suggestion: str, asked: NotFound | None = None)
         route=asked.service if asked else "",
         own_address=own_address,
     )
+
+
+def own_path(path: str, snapshot: Snapshot, *, html: bool) -> Response:
+    """Below a path of the gateway's own, such as `/info/`."""
+    text, suggestion = _without_service(NotFound(path, "", ""), snapshot)
+    if html:
+        return _page("No such path", text, suggestion)
+    return problems.problem(problems.NOT_FOUND, text + _hint(suggestion))
 
 
 def service_page(snapshot: Snapshot, route: str) -> Response:
@@ -73,7 +86,8 @@ def _of(service: Service, asked: NotFound) -> tuple[str, str]:
     shown = [asked.prefix + path for path in paths[:5]] + ["…"] * (len(paths) > 5)
     text = f"{_named(asked.path)} is not offered by {service.route_name}."
     text += f" It offers {', '.join(shown)}."
-    found = nearest(below, _candidates(below, paths)) if len(below) < _LONGEST else ""
+    near = (path for path in _candidates(below, paths) if path != below)
+    found = nearest(below, near) if len(below) < _LONGEST else ""
     return text, _link(asked.prefix + found) if found else ""
 
 
@@ -91,11 +105,24 @@ def _candidates(below: str, paths: list[str]) -> Iterator[str]:
 
 
 def _without_service(asked: NotFound, snapshot: Snapshot) -> tuple[str, str]:
-    route, slash, rest = asked.path.removeprefix("/").partition("/")
-    names = [*snapshot.services, *_OWN] if len(asked.path) < _LONGEST else []
+    path = _resolved(asked.path)
+    route, slash, rest = path.removeprefix("/").partition("/")
+    names = [*snapshot.services, *_OWN] if len(path) < _LONGEST else []
     found = nearest(route, names)
-    text = f"No service has the route {plain(route)!r}. GET /info lists all routes."
-    return text, _link(f"/{found}{slash}{rest}") if found else ""
+    below = found in snapshot.services or (found == "info" and rest in snapshot.services)
+    suggestion = found and f"/{found}" + (f"{slash}{rest}" if below else "")
+    text = f"{_named(asked.path)} means {_named(path)}. " if path != asked.path else ""
+    if route in (*_OWN, "admin"):
+        text += f"The gateway does not serve {_named(path)}."
+    else:
+        text += f"No service has the route {plain(route)!r}. GET /info lists all routes."
+    return text, "" if suggestion == asked.path else _link(suggestion)
+
+
+def _resolved(path: str) -> str:
+    """As nginx read it: a service that `..` leads away from was not asked."""
+    dotted = {".", ".."} & set(path.split("/"))
+    return posixpath.normpath(path) if dotted else path
 
 
 def _link(path: str) -> str:

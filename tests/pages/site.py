@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -189,9 +190,9 @@ def as_nginx_asks(app: Callable[..., Any], connection: socket.socket) -> Callabl
     own = ("/", "/info", "/metrics", "/healthz")
 
     def call(environ: WSGIEnvironment, start: StartResponse) -> Any:
-        path, start = environ["PATH_INFO"], dated(start)
+        path, start = _resolved(environ["PATH_INFO"]), dated(start)
         route, _, below = path.lstrip("/").partition("/")
-        if path in own or path.startswith(("/info/", "/static/")):
+        if path in own or path.startswith("/info/"):
             return app(environ, start)
         offered = route in NAMES and below == "asked"
         environ = {
@@ -207,6 +208,11 @@ def as_nginx_asks(app: Callable[..., Any], connection: socket.socket) -> Callabl
         return app(environ, start)
 
     return call
+
+
+def _resolved(path: str) -> str:
+    """nginx looks for a service in the path without dot segments."""
+    return posixpath.normpath(path) if "/.." in path else path
 
 
 def dated(start: StartResponse) -> StartResponse:

@@ -42,6 +42,35 @@ def test_the_nearest_path_is_named(ask: Ask, path: str, suggestion: str) -> None
     assert ask(path).get_json()["detail"].endswith(f" Did you mean {suggestion}?")
 
 
+@pytest.mark.parametrize(
+    ("path", "suggestion"),
+    [
+        ("/healthz/", "/healthz"),
+        ("/metrics/", "/metrics"),
+        ("/metrics/x/y", "/metrics"),
+        ("/helthz/x", "/healthz"),
+        ("/info/", "/info"),
+        ("/infos/digits", "/info/digits"),
+        ("/infos/nothing", "/info"),
+    ],
+)
+def test_nothing_is_suggested_below_a_path_of_its_own(ask: Ask, path: str, suggestion: str) -> None:
+    assert ask(path).get_json()["detail"].endswith(f" Did you mean {suggestion}?")
+
+
+@pytest.mark.parametrize("path", ["/llama/v1", "/llama/", "/digits/../x", "/digits/..", "/healthz"])
+def test_what_was_asked_for_is_never_suggested(ask: Ask, path: str) -> None:
+    assert f"Did you mean {path}?" not in ask(path).text
+
+
+def test_dot_segments_do_not_deny_a_route_that_exists(ask: Ask) -> None:
+    """nginx has resolved them: the path belongs to no service."""
+    detail = ask("/digits/../x").get_json()["detail"]
+    assert (
+        detail == "/digits/../x means /x. No service has the route 'x'. GET /info lists all routes."
+    )
+
+
 @pytest.mark.parametrize("path", ["/digits/xyz", "/zzzzzzz", "/digits/" + "predict" * 100, "/"])
 def test_without_a_near_one_no_path_is_suggested(ask: Ask, path: str) -> None:
     assert "Did you mean" not in ask(path).text
@@ -59,6 +88,22 @@ def test_a_programs_404_is_a_problem_document(ask: Ask) -> None:
         "service": "digits",
     }
     assert "service" not in ask("/nothing/x").get_json()
+
+
+@pytest.mark.parametrize("path", ["/info/", "/info//"])
+def test_a_path_of_the_gateways_own_is_refused_in_its_words(ask: Ask, path: str) -> None:
+    answer = ask(path)
+    assert answer.content_type == "application/problem+json"
+    assert answer.get_json()["detail"] == f"The gateway does not serve {path}. Did you mean /info?"
+    page = ask(path, Accept="text/html")
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert 'href="/info"' in page.text
+
+
+def test_a_method_that_is_not_allowed_is_named() -> None:
+    answer = Site().application().test_client().post("/info")
+    assert (answer.status_code, answer.content_type) == (405, "application/problem+json")
+    assert answer.get_json()["detail"] == "/info does not accept POST, only GET, HEAD, OPTIONS."
 
 
 def test_a_browsers_404_is_a_page_with_links(ask: Ask) -> None:
