@@ -101,7 +101,10 @@ def add_user(name: str, home: Path) -> int:
 
 def remove_user(name: str, home: Path) -> None:
     with suppress(KeyError):
-        if pwd.getpwnam(name).pw_dir == str(home):
+        entry = pwd.getpwnam(name)
+        if entry.pw_dir == str(home):
+            # A login or a job's step that began during the end of the others.
+            processes.end_now(processes.of_user(entry.pw_uid))
             _with_retries(["userdel", name])
 
 
@@ -110,12 +113,13 @@ def users_of(home: Path) -> list[str]:
 
 
 def _with_retries(argv: list[str]) -> None:
-    """Another useradd at the same moment holds the lock on /etc/passwd, for milliseconds."""
+    """Another useradd at the same moment holds the lock on /etc/passwd, for milliseconds; and a
+    process that was killed may still be there when its user is removed."""
     for _ in range(20):
         try:
             run(argv)
         except DemoError as error:
-            if "lock" not in str(error):
+            if not any(words in str(error) for words in ("lock", "currently used")):
                 raise
             processes.wait_until(lambda: False, 0.1)
         else:

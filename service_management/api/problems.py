@@ -14,8 +14,9 @@ from service_management.config.config_problem import nearest
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State
 
-# Every Retry-After of the control plane, in seconds. nginx has one of its own, the same RESTARTING
-# for the time in which the control plane does not answer (nginx/snippets/error_documents.conf).
+# Every Retry-After of the control plane, in seconds. nginx has three of its own in
+# nginx/snippets/error_documents.conf: for a full spool, for too many uploads, and RESTARTING while
+# the control plane does not answer.
 RESTARTING = 2.0  # also: no decision within 5 s
 HOLD_FULL = 5.0
 SENT_AND_LOST = 1.0

@@ -20,6 +20,8 @@ _SENTENCES = {
     "service_management.ssh.errors": "ClusterError",
     "service_management.store": "StoreRefused",
 }
+# SQLAlchemy's default drivers: https://docs.sqlalchemy.org/en/20/dialects/
+_DRIVERS = {"psycopg2", "psycopg", "asyncpg", "pg8000", "MySQLdb", "pymysql", "oracledb", "pyodbc"}
 _STORE = {"sqlalchemy.exc": "SQLAlchemyError"}
 
 
@@ -32,7 +34,7 @@ def sentence(error: Exception) -> str | None:
         return _os_error(error)
     if isinstance(error, UnicodeError):
         return f"a file is not UTF-8 text: {error}"
-    if isinstance(error, ModuleNotFoundError):
+    if isinstance(error, ModuleNotFoundError) and error.name in _DRIVERS:
         return f"DATABASE_URL needs a driver that is not installed: {error.name}"
     if isinstance(error, _loaded(_STORE)):
         return f"the store cannot be used; check DATABASE_URL and STATE_DIR: {_first_line(error)}"

@@ -57,6 +57,8 @@ def file_fault(key: str, path: Path) -> FileFault | None:
     except FileNotFoundError:
         return _missing(key, path)
     except PermissionError:
+        if _is_mine(path):
+            return FileFault(f"must be readable by its owner: chmod 600 {shlex.quote(str(path))}")
         return FileFault(unreadable(path))
     except OSError as error:
         return FileFault(f"must be readable; {path}: {error.strerror}")
@@ -65,8 +67,6 @@ def file_fault(key: str, path: Path) -> FileFault | None:
 
 def unreadable(path: Path) -> str:
     user = os.getuid()
-    if _is_mine(path):
-        return f"must be readable by its owner: chmod 600 {shlex.quote(str(path))}"
     return f"must be readable by user {user}: chown {user} {path}, and its directory"
 
 

@@ -1,4 +1,4 @@
-"""When the sockets of a job are looked at that does not accept connections, and what was seen.
+"""Decides when to inspect the sockets of a job that refuses connections, and keeps what was seen.
 
 Rarely: each look is a step on the cluster. See SOCKETS_FIRST in lifecycle/intervals.py.
 """
@@ -49,16 +49,19 @@ class SocketLooks:
             return True
 
     def seen(self, place: Place) -> tuple[Listening, ...] | None:
-        course = self._courses.get(place)
-        return course.seen if course else None
+        with self._lock:
+            course = self._courses.get(place)
+            return course.seen if course else None
 
     def note(self, place: Place, seen: tuple[Listening, ...]) -> None:
-        if course := self._courses.get(place):
-            course.seen = seen
+        with self._lock:
+            if course := self._courses.get(place):
+                course.seen = seen
 
     def forget(self, place: Place) -> None:
         """Its port was open, or did not answer: what was seen before is out of date."""
-        self._courses.pop(place, None)
+        with self._lock:
+            self._courses.pop(place, None)
 
     def forget_jobs_except(self, names: set[str]) -> None:
         with self._lock:

@@ -97,9 +97,7 @@ class Record:
     def moved(self, seconds: float) -> Record:
         """The same on a clock that is so many seconds ahead. Slurm's own times stay."""
         return replace(
-            _moved(
-                self, seconds, "since", "last_demand", "last_activity", "ready_since", "retry_at"
-            ),
+            _moved(self, seconds, *_RECORD_TIMES),
             job=_moved(self.job, seconds, *_JOB_TIMES),
             last_failure=_moved(self.last_failure, seconds, "at"),
         )
