@@ -13,7 +13,7 @@ from flask import Flask, Request, Response, render_template
 
 from service_management import __version__
 from service_management.api import info, problems
-from service_management.api.snippets import snippets
+from service_management.api.snippets import model_list, request_now, snippets
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State
 from service_management.store import LogEntry
@@ -60,12 +60,15 @@ def status(snapshot: Snapshot, now: float) -> Response:
 
 def service(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> Response:
     details = info.details(view, entries, now)
+    where = details["url"], details["api_paths"]
     return page(
         "service.html",
         service=details,
         job=next(iter(details["replicas"]), None),
         error=details["last_error"] and error_text(details),
-        snippets=snippets(details["url"], details["api_paths"]),
+        request_now=request_now(view, now),
+        snippets=snippets(*where),
+        model_list=model_list(*where),
         now=now,
     )
 

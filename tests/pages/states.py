@@ -25,6 +25,7 @@ PAGES = (
     Page("service-starting", "/info/llama"),
     Page("service-ready", "/info/digits"),
     Page("service-cold", "/info/embed"),
+    Page("service-disabled", "/info/old"),
     Page("not-found-path", "/digits/predct"),
     Page("not-found-service", "/whispr/transcribe"),
     Page("waiting-queued", "/diffusion/asked", asks=True),

@@ -112,6 +112,47 @@ def test_an_event_is_dated_by_its_age(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
+    ("route", "said"),
+    [
+        ("old", "Requests are refused until an operator enables it: orchestrator enable old"),
+        ("whisper", "A request after the back-off makes one more attempt, which is another job."),
+        ("embed", "The first request starts it, and waits until it is ready: 2 min at most,"),
+        ("llama", "A request waits until it is ready"),
+        ("digits", ""),
+    ],
+)
+def test_a_page_says_what_a_request_does_now(client: FlaskClient, route: str, said: str) -> None:
+    page = client.get(f"/info/{route}", headers=BROWSER).text
+    assert said in page
+    assert ("The first request starts it" in page) == (route == "embed")
+
+
+def test_each_retry_of_a_failed_service_is_named_a_job(client: FlaskClient) -> None:
+    assert "each retry submits another job" in client.get("/info/llama", headers=BROWSER).text
+
+
+@pytest.mark.parametrize(
+    ("paths", "prints"),
+    [
+        (["/v1/chat/completions"], "print(answer.choices[0].message.content)"),
+        (["/v1/completions"], "print(answer.choices[0].text)"),
+        (["/v1/embeddings"], "print(answer.data[0].embedding)"),
+        (["/v1/audio/transcriptions"], "print(answer.text)"),
+    ],
+)
+def test_the_snippet_of_the_sdk_prints_what_was_asked_for(paths: list[str], prints: str) -> None:
+    assert snippets("/x/", paths)[1].after.endswith(prints)
+
+
+def test_a_page_says_where_the_models_name_comes_from(site: Site, client: FlaskClient) -> None:
+    page = client.get("/info/llama", headers=BROWSER).text
+    assert '<a href="/llama/v1/models"><code>/llama/v1/models</code></a>' in page
+    page = client.get("/info/whisper", headers=BROWSER).text
+    assert "MODEL is the name under which the service has loaded its model" in page
+    assert "MODEL" not in client.get("/info/digits", headers=BROWSER).text
+
+
+@pytest.mark.parametrize(
     ("paths", "curl", "python"),
     [
         (["/v1/*"], "/x/v1/chat/completions \\\n", "client.chat.completions.create"),
@@ -127,6 +168,7 @@ def test_the_snippets_call_what_is_offered(paths: list[str], curl: str, python: 
     shell, code = (
         made.before + "http://gateway:8090" + made.after for made in snippets("/x/", paths)
     )
-    assert shell.startswith(f"curl --retry 10 http://gateway:8090{curl}")
+    assert shell.startswith(f"curl --retry 2 http://gateway:8090{curl}")
     assert python in code
+    assert "max_retries" not in code or "max_retries=2" in code
     compile(code, "snippet", "exec")

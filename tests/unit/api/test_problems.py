@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import httpx
+import openai
 import pytest
 
 from service_management.api import problems
@@ -87,3 +89,20 @@ def test_a_service_without_a_job_has_nulls_for_it() -> None:
 )
 def test_a_retry_is_due_when_it_can_help(shown, expected) -> None:
     assert retry_after(shown, NOW) == expected
+
+
+def test_the_openai_sdk_has_the_reason_in_its_body() -> None:
+    """As docs/clients.md says; the text of its error is the status alone."""
+    refused = not_served(view(State.FAILED), NOW)
+    transport = httpx.MockTransport(
+        lambda _request: httpx.Response(
+            refused.status_code, headers=dict(refused.headers), content=refused.data
+        )
+    )
+    with (
+        httpx.Client(transport=transport) as http,
+        pytest.raises(openai.InternalServerError, match=r"^Error code: 503$") as raised,
+    ):
+        client = openai.OpenAI(base_url="http://x/v1", api_key="-", http_client=http, max_retries=0)
+        client.models.list()
+    assert raised.value.body["detail"] == body(refused)["detail"]  # type: ignore[index]
