@@ -39,6 +39,7 @@ from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.events import Demanded
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
+from service_management.time_text import at_most
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110: sending it twice has no effect twice
 # Pauses before a request is sent again to a ready service, from the second time on: a full queue at
@@ -221,6 +222,18 @@ def waiting_page(view: ServiceSnapshot, held: Held, now: float) -> Response:
     return problems.with_retry(response, problems.retry_after(view, now))
 
 
+def _when_closed(view: ServiceSnapshot) -> str:
+    """What happens to the job if nobody waits for it any more."""
+    goes_on = "If you close this page, the job goes on."
+    if view.service.min_replicas > 0:
+        return goes_on
+    queue, idle = at_most(view.service.queue_timeout), at_most(view.service.timeout)
+    return (
+        f"{goes_on} Without a request it is cancelled after {queue} in the queue, or {idle} after "
+        "the service is ready."
+    )
+
+
 def _waiting(view: ServiceSnapshot, held: Held, now: float) -> dict[str, object]:
     state = view.record.state
     return {
@@ -228,6 +241,8 @@ def _waiting(view: ServiceSnapshot, held: Held, now: float) -> dict[str, object]
         "state": state.value,
         "text": explain(view, now),
         "next": upcoming(view, now),
+        "closing": _when_closed(view),
+        "closing_shown": state in (State.QUEUED, State.STARTING),
         "request_id": held.request_id,
         "under_way": state in _UNDER_WAY,
         "refreshes": state in _UNDER_WAY and not view.record.failures,

@@ -90,7 +90,7 @@ def test_the_last_error_is_copied_with_the_keyboard(
     press_until(browser, TAB, "last-error")
     browser.press(ENTER)
     copied = wait_for("it is copied", lambda: browser.run("return window.copied"), 5)
-    assert copied.startswith("whisper: the job ended before the service became healthy: job 4711")
+    assert copied.startswith("whisper: the job ended before the service became healthy (job 4711")
     assert copied.rstrip().endswith("2026-11-26 08:57:50 UTC, ended_at_start, on gpu07")
     assert browser.text("#copying") == "Copied"
 
@@ -132,3 +132,28 @@ def test_a_page_of_a_starting_gateway_goes_on(browser: Browser, shown: tuple[Sit
     assert browser.text("h1") == "The gateway is starting"
     site.reset()
     wait_for("it is there", lambda: browser.text("h1") == "Digits", 10)
+
+
+AWAY = "The gateway does not answer at the moment. This page keeps trying."
+
+
+def test_a_waiting_page_says_that_nothing_answers(
+    browser: Browser, shown: tuple[Site, str]
+) -> None:
+    site, address = shown
+    browser.open(f"{address}/llama/asked")
+    wait_for("it has asked", lambda: browser.run("return info !== null"), 10)
+    site.starting()
+    wait_for("it is said", lambda: browser.text("#next") == AWAY, 10)
+    site.reset()
+    wait_for("it goes on", lambda: "continues by itself" in browser.text("#next"), 10)
+
+
+def test_a_waiting_page_names_an_operators_stop(browser: Browser, shown: tuple[Site, str]) -> None:
+    site, address = shown
+    browser.open(f"{address}/llama/asked")
+    assert browser.shows("#closing")
+    site.show(replace(RECORD["llama"], state=State.COLD, reason=Reason.STOPPED, job=None))
+    wait_for("it is said", lambda: "An operator stopped it." in browser.text("#next"), 10)
+    assert not browser.shows("#closing")
+    assert browser.shows("#again")

@@ -81,3 +81,23 @@ def test_the_pictures_are_those_of_the_pages_and_small() -> None:
     recorded = set(RECORDED.iterdir())
     assert recorded == {view.file for page in PAGES for view in views(page.name)}
     assert sum(file.stat().st_size for file in recorded) < 1_000_000
+
+
+COLOUR = "return getComputedStyle(document.querySelector('%s')).color"
+
+
+@pytest.mark.parametrize("route", ["old", "diffusion", "llama", "whisper", "segment"])
+def test_a_state_has_one_colour_on_all_pages(
+    route: str, browser: Browser, shown: tuple[Site, str]
+) -> None:
+    shown[0].reset()
+    places = {
+        "/": f"#service-{route} .state b",
+        f"/info/{route}": ".row .state b",
+        f"/{route}/asked": "#state",
+    }
+    colours = set()
+    for path, place in places.items():
+        browser.open(shown[1] + path)
+        colours.add(browser.run(COLOUR % place))
+    assert len(colours) == 1

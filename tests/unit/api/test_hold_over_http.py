@@ -224,6 +224,20 @@ def test_the_page_at_a_services_own_address_has_no_script(nginx: Nginx) -> None:
     assert not any(part in page for part in ("<noscript>", "<script", "/info", 'href="/"'))
 
 
+def test_the_page_says_what_happens_when_it_is_closed(nginx: Nginx) -> None:
+    page = nginx.ask(Accept="text/html", X_Hold_Prefix="/digits").text
+    assert "If you close this page, the job goes on" in page
+    assert "Without a request it is cancelled after 60 min in the queue" in page
+    assert 'href="/info/digits"' in page
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.COLD, State.DISABLED, State.DRAINING])
+def test_a_page_without_a_job_says_nothing_of_closing(nginx: Nginx, state: State) -> None:
+    nginx.show(replace(RECORDS[state], retry_at=1e12))
+    page = nginx.ask(Accept="text/html", X_Hold_Prefix="/digits").text
+    assert '<p id="closing" class="soft" hidden>' in page
+
+
 def test_without_a_decision_it_is_busy(nginx: Nginx) -> None:
     nginx.controls.decides = False
     answer = nginx.ask()
