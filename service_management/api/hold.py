@@ -223,7 +223,7 @@ def waiting_page(view: ServiceSnapshot, held: Held, now: float) -> Response:
 
 
 def _when_closed(view: ServiceSnapshot) -> str:
-    """What happens to the job if nobody waits for it any more."""
+    """What happens to the job without this page."""
     goes_on = "If you close this page, the job goes on."
     if view.service.min_replicas > 0:
         return goes_on

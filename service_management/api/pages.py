@@ -14,6 +14,7 @@ from flask import Flask, Request, Response, render_template
 from service_management import __version__
 from service_management.api import info, problems
 from service_management.api.snippets import model_list, request_now, snippets
+from service_management.api.status_text import trouble
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.states import State
 from service_management.store import LogEntry
@@ -48,9 +49,11 @@ def status(snapshot: Snapshot, now: float) -> Response:
     everything = info.everything(snapshot, now)
     services = sorted(everything["services"], key=_urgency)
     counts = Counter(service["state"] for service in services)
+    troubles = _shared_troubles(services)
     return page(
         "status.html",
-        services=services,
+        services=[_without(service, troubles) for service in services],
+        troubles=troubles,
         config_error=everything["config_error"],
         summary=_summary(counts),
         failed=counts[State.FAILED.value],
@@ -64,6 +67,8 @@ def service(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> Respo
     return page(
         "service.html",
         service=details,
+        sentence=_sentence(view, details),
+        log=_newest_first(details),
         job=next(iter(details["replicas"]), None),
         error=details["last_error"] and error_text(details),
         request_now=request_now(view, now),
@@ -84,6 +89,47 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     # Without it the Back button would show an old state, or the JSON of the same address.
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _shared_troubles(services: list[dict[str, Any]]) -> dict[str, int]:
+    """What keeps several services from their cluster, and how many: told once above the cards."""
+    counts = Counter(service["cluster_trouble"] for service in services)
+    return {text: count for text, count in counts.items() if text and count > 1}
+
+
+def _without(service: dict[str, Any], troubles: dict[str, int]) -> dict[str, Any]:
+    if service["cluster_trouble"] not in troubles:
+        return service
+    told, error = service["cluster_trouble"].rstrip("."), service["last_error"]
+    if error:
+        error = {**error, "text": error["text"].replace(told, "see above")}
+    return {**service, "text": service["text"].replace(told, "see above"), "last_error": error}
+
+
+def _sentence(view: ServiceSnapshot, details: dict[str, Any]) -> str:
+    """What the page does not show elsewhere: its state says that it is cold or ready, and the last
+    error has a place of its own."""
+    error = (details["last_error"] or {}).get("text", "")
+    told = (details["cluster_trouble"] or "").rstrip(".")
+    if view.record.state is State.FAILED:
+        return "" if told in error else trouble(view).strip()
+    if view.record.state in (State.COLD, State.READY) and not told:
+        return ""
+    text = str(details["text"])
+    for said in (error.rstrip("."), told):
+        if said and said in error:
+            text = text.replace(said, "see the last error")
+    return text
+
+
+def _newest_first(details: dict[str, Any]) -> list[dict[str, Any]]:
+    """A failure that the page shows already is not told again."""
+    told = (details["last_error"] or {}).get("text")
+    events = reversed(details["events"])
+    return [
+        {**event, "text": "See the last error."} if event["text"] == told else event
+        for event in events
+    ]
 
 
 def error_text(service: dict[str, Any]) -> str:

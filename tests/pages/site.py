@@ -39,6 +39,7 @@ def running(job_id: str, node: str, started: float, **changes: Any) -> Job:
     return job(job_id, **{**place, "end_time": NOW + 4 * 3600, **changes})
 
 
+NO_LOGIN = "login.example.org does not accept the key of jo: Permission denied (publickey)."
 FAILURE = Failure(
     NOW - 130,
     Reason.ENDED_AT_START,
@@ -130,7 +131,7 @@ class Site:
         }
         self.snapshot.version = "sample"
         self.snapshot.config_error, self.snapshot.trouble = (), {}
-        self.snapshot.inflight = {"digits": 3}
+        self.snapshot.inflight, self.log = {"digits": 3}, EVENTS
         self.show(*RECORDS)
 
     def show(self, *records: Record) -> None:
@@ -143,14 +144,16 @@ class Site:
     def empty(self) -> None:
         self.snapshot.services = {}
 
-    def break_configuration(self) -> None:
+    def in_trouble(self) -> None:
+        """Without its cluster, and with a configuration that is not valid."""
+        self.snapshot.trouble = dict.fromkeys(("llama", "embed", "segment"), NO_LOGIN)
         rule = "must be a number of seconds, or a number with s, m, h or d"
         self.snapshot.config_error = (Problem("Digits", "timeout", '"10 parsecs"', rule),)
 
     def events(self, route: str) -> list[LogEntry]:
         if route != "whisper":
             return []
-        return [LogEntry(route, NOW - ago, state, why, text) for ago, why, state, text in EVENTS]
+        return [LogEntry(route, NOW - ago, state, why, text) for ago, why, state, text in self.log]
 
     def ask(self, *_request: Any) -> bool:
         """The controller's side of a held request: nothing changes."""

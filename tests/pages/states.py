@@ -18,7 +18,7 @@ class Page:
 
 PAGES = (
     Page("status", "/"),
-    Page("status-config-error", "/", Site.break_configuration),
+    Page("status-trouble", "/", Site.in_trouble),
     Page("status-empty", "/", Site.empty),
     Page("starting", "/info/digits", Site.starting),
     Page("service-failed", "/info/whisper"),

@@ -11,7 +11,7 @@ from tests.cluster.browser import Browser
 from tests.pages.site import FAILURE, NOW, RECORDS, Site
 from tests.stack.waiting import wait_for
 
-TAB, ENTER = "\ue004", "\ue007"
+BACKSPACE, TAB, ENTER = "\ue003", "\ue004", "\ue007"
 RECORD = {record.route: record for record in RECORDS}
 FAILED = replace(
     RECORD["digits"], state=State.FAILED, reason=Reason.ENDED, job=None, last_failure=FAILURE
@@ -78,6 +78,16 @@ def test_a_filter_stays_while_the_page_is_updated(
     both = ["service-llama", "service-embed"]
     wait_for("both", lambda: browser.run(visible) == both, 10)
     assert browser.run("return document.activeElement.value") == "starting"
+
+
+def test_a_filter_that_matches_nothing_says_so(browser: Browser, shown: tuple[Site, str]) -> None:
+    browser.open(shown[1])
+    assert not browser.shows("#no-match")
+    press_until(browser, TAB, "filter")
+    browser.press(*"zzz")
+    assert browser.text("#no-match") == "No service matches."
+    browser.press(BACKSPACE, BACKSPACE, BACKSPACE)
+    assert not browser.shows("#no-match")
 
 
 def test_the_last_error_is_copied_with_the_keyboard(

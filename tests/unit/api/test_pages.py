@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 
 from service_management.api.snippets import snippets
 from service_management.lifecycle.states import State
-from tests.pages.site import NOW, RECORDS, Site
+from tests.pages.site import FAILURE, NO_LOGIN, NOW, RECORDS, Site
 
+RECORD = {record.route: record for record in RECORDS}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
@@ -109,6 +110,50 @@ def test_an_event_is_dated_by_its_age(client: FlaskClient) -> None:
     page = client.get("/info/whisper", headers=BROWSER).text
     assert re.search(r'<time datetime="2026-11-26T08:\d\d:50Z"[^>]*>2 min 10 s</time> ago', page)
     assert NOW == 1_795_683_600
+
+
+UNREACHABLE = replace(FAILURE, text=f"the cluster's login node could not be used: {NO_LOGIN}")
+
+
+def test_a_trouble_of_several_services_is_told_once(site: Site, client: FlaskClient) -> None:
+    site.snapshot.trouble = dict.fromkeys(("digits", "embed", "whisper"), NO_LOGIN)
+    site.show(replace(RECORD["whisper"], last_failure=UNREACHABLE))
+    page = client.get("/").text
+    assert page.count(NO_LOGIN) == 1
+    assert page.count("see above") == 3
+    site.snapshot.trouble = {"digits": NO_LOGIN}
+    site.show(RECORD["whisper"])
+    page = client.get("/").text
+    assert (page.count(NO_LOGIN), page.count("see above")) == (1, 0)
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.QUEUED, State.COLD])
+def test_a_service_tells_its_last_error_once(site: Site, client: FlaskClient, state: State) -> None:
+    site.snapshot.trouble = {"whisper": NO_LOGIN}
+    site.show(replace(RECORD["whisper"], state=state, last_failure=UNREACHABLE))
+    site.log = [(ago, UNREACHABLE.reason, State.FAILED, UNREACHABLE.text) for ago in (9, 8)]
+    page = client.get("/info/whisper", headers=BROWSER).text
+    assert page.count(NO_LOGIN) == 1
+    assert page.count("<p>See the last error.</p>") == 2
+    assert (": see the last error" in page) == (state is not State.FAILED)
+
+
+def test_what_the_last_error_does_not_say_is_shown(site: Site, client: FlaskClient) -> None:
+    site.snapshot.trouble = {"whisper": NO_LOGIN}
+    page = client.get("/info/whisper", headers=BROWSER).text
+    assert f"<p>The cluster does not answer at the moment: {NO_LOGIN}</p>" in page
+
+
+@pytest.mark.parametrize(
+    ("paths", "opens"), [(["/"], True), (["/*"], True), (["/predict"], False), (["/v1/*"], False)]
+)
+def test_a_service_for_browsers_can_be_opened(
+    site: Site, client: FlaskClient, paths: list[str], opens: bool
+) -> None:
+    digits = site.snapshot.services["digits"]
+    site.snapshot.services = {"digits": digits.model_copy(update={"api_paths": tuple(paths)})}
+    for path in ("/", "/info/digits"):
+        assert ('<a href="/digits/">' in client.get(path, headers=BROWSER).text) == opens
 
 
 @pytest.mark.parametrize(
