@@ -75,9 +75,8 @@ def service_page(snapshot: Snapshot, route: str) -> Response:
     """`/info/<route>` of a service that is not there."""
     if snapshot.may_have(route):
         return pages.starting()
-    text, suggestion = _without_service(NotFound(route, "", ""), snapshot)
-    link = f"/info{suggestion}" if suggestion else ""
-    return _page("No such service", text, link)
+    near = nearest(route, list(snapshot.services)) if len(route) < _LONGEST else ""
+    return _page("No such service", _no_route(route), near and f"/info/{near}")
 
 
 def _of(service: Service, asked: NotFound) -> tuple[str, str]:
@@ -115,8 +114,12 @@ def _without_service(asked: NotFound, snapshot: Snapshot) -> tuple[str, str]:
     if route in (*_OWN, "admin"):
         text += f"The gateway does not serve {_named(path)}."
     else:
-        text += f"No service has the route {plain(route)!r}. GET /info lists all routes."
+        text += _no_route(route)
     return text, "" if suggestion == asked.path else _link(suggestion)
+
+
+def _no_route(route: str) -> str:
+    return f"No service has the route {plain(route)!r}. GET /info lists all routes."
 
 
 def _resolved(path: str) -> str:

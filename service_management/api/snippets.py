@@ -74,7 +74,8 @@ def request_now(view: ServiceSnapshot, now: float) -> str:
     )
     if record.state is State.READY:
         return ""
-    if record.state is State.DISABLED:
+    ending = record.state is State.DRAINING and record.after is State.DISABLED
+    if ending or record.state is State.DISABLED:
         return (
             f"Requests are refused until an operator enables it: orchestrator enable {record.route}"
         )

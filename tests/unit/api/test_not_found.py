@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from html import unescape
 
 import pytest
 from werkzeug.test import TestResponse
@@ -88,6 +89,13 @@ def test_a_programs_404_is_a_problem_document(ask: Ask) -> None:
         "service": "digits",
     }
     assert "service" not in ask("/nothing/x").get_json()
+
+
+@pytest.mark.parametrize("route", ["healthz", "infos", "metrics"])
+def test_no_path_of_its_own_is_suggested_as_a_service(ask: Ask, route: str) -> None:
+    page = ask(f"/info/{route}", Accept="text/html")
+    assert f"No service has the route {route!r}" in unescape(page.text)
+    assert "Did you mean" not in page.text
 
 
 @pytest.mark.parametrize("path", ["/info/", "/info//"])
