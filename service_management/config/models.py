@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from . import fields as f
 
-# These decide what an edit needs: a new job, a new configuration of nginx, or neither.
+# What an edit needs: a new job, a new configuration of nginx, or neither. Tests of documentation
+# and edits read these; controller/job_spec.py and gateway/service_view.py decide.
 LOGIN_FIELDS = (
     "ssh_username",
     "ssh_key_file",

@@ -18,7 +18,7 @@ class Saw(StrEnum):
     ANSWER = "answer"  # with `status`
     NO_TOKEN = "no_token"  # 2xx without the job's token  # noqa: S105
     STRANGER = "stranger"  # 2xx, and another user listens on the port
-    REFUSED = "refused"  # the login node was not let in by the node
+    REFUSED = "refused"  # the node refused the login node's connection
     UNREACHED = "unreached"  # the login node got no answer from the node
     SILENT = "silent"  # connected, and no answer in time
     CLOSED = "closed"  # connected, and closed without an answer

@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": set(),
     "settings": set(),
     "ssh": {"atomic_files", "clean_text", "config"},
-    # the values of `lifecycle.job_views` are what Slurm's answers are parsed into
+    # the values of lifecycle's job_views and findings are what Slurm's answers are parsed into
     "slurm": {"clean_text", "lifecycle", "ssh"},
     "gateway": {"atomic_files", "config"},
     "host": {"config", "gateway", "settings"},
