@@ -35,7 +35,8 @@ start_native() {
 
 stop_native() {
     if [ -x .venv/bin/orchestrator ]; then
-        .venv/bin/orchestrator down || true
+        # Any other failure has been said; the demo cluster, which may be its cause, is taken down all the same.
+        .venv/bin/orchestrator down || [ $? != 130 ] || exit 130
         local owner; owner=$(demo_owner)
         if [ -n "$owner" ] && [ "$owner" != "$PWD" ]; then
             say "leaving the demo cluster to $owner, which started it"

@@ -137,22 +137,26 @@ class _Check:
                 socket = sockets(self.chosen.run_dir, job).quiet
                 running = RunningJob(replica["job_id"], replica["node"], job.port, socket)
                 client = SlurmClient(connection)
-                check_service(self.report, client, running, service.check_health_path)
+                self._check_running(client, running, service)
         finally:
             clear_interruption()
             if not self.keep:
                 start.stop()
+
+    def _check_running(self, client: SlurmClient, job: RunningJob, service: Service) -> None:
+        path, script = service.check_health_path, service.bash_file
+        check_service(self.report, client, job, path, script)
 
     def _with_own_job(
         self, service: Service, spec: JobSpec, job: Job, connection: Connection
     ) -> None:
         socket = self.chosen.run_dir / "tunnels" / f"{nonce_of(job.name)}.sock"
         own = OwnJob(service, spec, job, connection, self.report, socket)
-        self.report.progress("the gateway does not run: a job of this check's own is tried")
+        self.report.progress("the gateway is not running: the check submits a job itself")
         with lock.hold(self.chosen.run_dir / "ssh" / "check.lock", ANOTHER_CHECK):
             try:
                 if running := own.start():
-                    check_service(self.report, own.client, running, service.check_health_path)
+                    self._check_running(own.client, running, service)
             finally:
                 clear_interruption()
                 own.end()

@@ -8,6 +8,7 @@ from service_management.config.config_problem import nearest
 from service_management.controller.executor import submission
 from service_management.controller.job_spec import JobSpec
 from service_management.lifecycle.record import Job
+from service_management.slurm.batch_script import leaves_in_background
 from service_management.slurm.outcomes import Rejected, Unknown
 from service_management.slurm.sbatch import without_values
 from service_management.slurm.script_facts import JobFiles, ScriptFacts
@@ -59,6 +60,12 @@ def _check_script(report: Report, facts: ScriptFacts, spec: JobSpec) -> bool:
             SCRIPT,
             f"it mentions neither {number}$1" if number else "it does not mention $1",
             "the service has to listen on the port that the script gets as its first argument",
+        )
+    if leaves_in_background(facts.text.splitlines()):
+        report.warn(
+            SCRIPT,
+            "it starts something with & and never waits: is that the server? Its job ends at once",
+            "start the server in the foreground, best with exec, or end the script with wait",
         )
     return True
 

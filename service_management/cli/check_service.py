@@ -9,9 +9,12 @@ from pathlib import Path
 from service_management.cli.check_report import Report
 from service_management.controller.health_check import Check, probe
 from service_management.lifecycle.events import Health
+from service_management.lifecycle.failure_text import how_it_ended
 from service_management.lifecycle.findings import Finding, Listening, Saw, sentence
+from service_management.lifecycle.job_views import JobEnd, JobPhase
+from service_management.lifecycle.states import Reason
 from service_management.slurm.client import SlurmClient
-from service_management.slurm.outcomes import Unknown
+from service_management.slurm.outcomes import StillThere, Unknown
 
 LISTENING, HEALTH = "listening", "health"
 
@@ -31,10 +34,16 @@ class RunningJob:
         return f"{self.node}:{self.port}"
 
 
-def check_service(report: Report, client: SlurmClient, job: RunningJob, health_path: str) -> None:
+def check_service(
+    report: Report, client: SlurmClient, job: RunningJob, health_path: str, bash_file: str
+) -> None:
     began = time.monotonic()
     answer = probe(job.socket, health_path, job.token)
     took = time.monotonic() - began
+    # A server that its script left in the background may answer for a while, in no job.
+    if over := _over(client, job, bash_file):
+        report.fail(LISTENING, over)
+        return
     _report_listening(report, client, job, answer)
     if answer.health is Health.HEALTHY:
         report.ok(HEALTH, f"GET {health_path} answers 2xx in {1000 * took:.0f} ms")
@@ -42,6 +51,16 @@ def check_service(report: Report, client: SlurmClient, job: RunningJob, health_p
         report.fail(HEALTH, sentence(answer.finding, job.node, job.port))
     else:
         report.fail(HEALTH, f"there is no tunnel to {job.place}")
+
+
+def _over(client: SlurmClient, job: RunningJob, bash_file: str) -> str:
+    """How the job ended; empty if it has not."""
+    found = client.post_mortem(job.job_id)
+    if isinstance(found, JobEnd):
+        return how_it_ended(client.with_output(found, bash_file), Reason.ENDED_AT_START)
+    if isinstance(found, StillThere) and found.view.phase is JobPhase.ENDING:
+        return f"job {job.job_id} is ending: Slurm says {found.view.state}"
+    return ""
 
 
 def _report_listening(report: Report, client: SlurmClient, job: RunningJob, answer: Check) -> None:

@@ -81,8 +81,10 @@ def upgrade() -> None:
 
 def reload() -> None:
     """Have nginx load a renewed certificate. Requests continue."""
-    Native(as_owner("reload"), say).reload()
-    say("nginx has reloaded its certificate")
+    chosen = as_owner("reload")
+    Native(chosen, say).reload()
+    what = "its certificate" if chosen.tls_cert else "its configuration"
+    say(f"nginx has reloaded {what}")
 
 
 def _settings() -> Settings:

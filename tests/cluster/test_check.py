@@ -29,6 +29,8 @@ SCRIPTS = {
     "empty.sh": "",
     "closed.sh": "#!/bin/sh\n#SBATCH --output=/usr/%x.out\nserve $1\n",
     "elsewhere.sh": f'#!/bin/sh\n{SERVER} "$(($1 + 1))"\n',
+    # Answers for a while after its job has ended: a demo cluster has no cgroups that end it too.
+    "behind.sh": "#!/bin/sh\n" + SERVER.replace("exec", "timeout 20") + ' "$1" &\n',
 }
 # What is wrong → the step that fails, and words of its text.
 MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -117,6 +119,15 @@ def test_a_service_that_works_is_started_and_stopped(
     assert check(stack, route, "--no-start")["steps"][-1]["step"] == "sbatch"
     assert check(stack, route, "--keep")["ok"]
     assert (stack.state(route), stack.submissions(route)) == ("ready", 2)
+
+
+def test_a_server_that_outlives_its_script_is_no_success(
+    stack: Stack, service: Callable[..., str], scripts: None
+) -> None:
+    report = check(stack, service(bash_file="behind.sh"), code=1)
+    said = " ".join(one["text"] for one in report["steps"])
+    assert "it starts something with &" in said
+    assert "the batch script ended while its server was in the background" in said
 
 
 def test_a_service_in_use_keeps_its_job_and_answers(
