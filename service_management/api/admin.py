@@ -34,13 +34,9 @@ def blueprint(
     """`Access` has checked the token."""
     admin = Blueprint("admin", __name__, url_prefix="/admin")
 
-    @admin.get("/config")
-    def configuration() -> Response:
-        return jsonify(info.configuration(snapshot))
-
     @admin.get("/services/<route>")
     def details(route: str) -> Response:
-        view = snapshot.of(route)
+        view = snapshot.in_full(route)
         if view is None:
             return problems.unknown_service(snapshot, route)
         return jsonify(info.full_details(view, store.events(route), time.time()))
@@ -60,7 +56,7 @@ def blueprint(
 
     @admin.get("/services/<path:route>/logs")
     def logs(route: str) -> Response:
-        view = snapshot.of(route)
+        view = snapshot.in_full(route)
         if view is None:
             return problems.unknown_service(snapshot, route)
         lines, after = request.args.get("lines", default=100, type=int), request.args.get("after")
@@ -75,7 +71,18 @@ def blueprint(
         response.headers["X-Log-Position"] = written.position
         return response
 
+    _overviews(admin, snapshot)
     return admin
+
+
+def _overviews(admin: Blueprint, snapshot: Snapshot) -> None:
+    @admin.get("/config")
+    def configuration() -> Response:
+        return jsonify(info.configuration(snapshot))
+
+    @admin.get("/services")
+    def everything() -> Response:
+        return jsonify(info.everything_in_full(snapshot, time.time()))
 
 
 def _state(snapshot: Snapshot, route: str) -> dict[str, object]:

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from service_management.api.problems import last_failure, last_failure_in_full
+from service_management.api.problems import last_failure
 from service_management.api.status_text import attempt, explain, last_check, upcoming
 from service_management.config import Problem
+from service_management.controller.public_view import public_event
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.start_phases import usual
 from service_management.lifecycle.states import State
@@ -22,6 +23,12 @@ def everything(snapshot: Snapshot, now: float) -> dict[str, Any]:
         "config_error": config_error(snapshot),
         "config_version": version,
     }
+
+
+def everything_in_full(snapshot: Snapshot, now: float) -> dict[str, Any]:
+    """With the admin token only."""
+    shown = configuration(snapshot)
+    return {"services": [service(view, now) for view in snapshot.all_in_full()], **shown}
 
 
 def config_error(snapshot: Snapshot) -> dict[str, Any] | None:
@@ -77,17 +84,12 @@ def service(view: ServiceSnapshot, now: float) -> dict[str, Any]:
 
 
 def details(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> dict[str, Any]:
-    events = [{**vars(entry), "text": entry.summary} for entry in entries]
-    return {**service(view, now), "events": events}
+    return {**service(view, now), "events": [vars(public_event(entry)) for entry in entries]}
 
 
 def full_details(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> dict[str, Any]:
     """With the admin token only: with the last lines of failed jobs and the commands."""
-    return {
-        **service(view, now),
-        "last_error": last_failure_in_full(view),
-        "events": [vars(entry) for entry in entries],
-    }
+    return {**service(view, now), "events": [vars(entry) for entry in entries]}
 
 
 def probe(view: ServiceSnapshot, now: float) -> dict[str, Any] | None:

@@ -133,13 +133,6 @@ def about(view: ServiceSnapshot) -> dict[str, Any]:
 
 
 def last_failure(view: ServiceSnapshot) -> dict[str, Any] | None:
-    """As everybody may see it: no output, no path, no command. Both may hold secrets."""
-    shown = last_failure_in_full(view)
-    return shown and {**shown, "output": [], "output_file": None, "command": None}
-
-
-def last_failure_in_full(view: ServiceSnapshot) -> dict[str, Any] | None:
-    """With the admin token only."""
     failure = view.record.last_failure
     if failure is None:
         return None

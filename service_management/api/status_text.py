@@ -47,8 +47,13 @@ def _queued_next(view: ServiceSnapshot, now: float) -> str:
 
 def _starting_next(view: ServiceSnapshot, _now: float) -> str:
     left = view.service.startup_timeout - view.record.startup_used
-    path = view.service.check_health_path
+    path = _health_path(view)
     return f"ready when it answers {path}; cancelled in {at_most(left)} if it does not"
+
+
+def _health_path(view: ServiceSnapshot) -> str:
+    """Without its query, which may hold a secret."""
+    return view.service.check_health_path.partition("?")[0]
 
 
 def _failed_next(view: ServiceSnapshot, now: float) -> str:
@@ -88,7 +93,7 @@ def _starting(view: ServiceSnapshot, now: float) -> str:
     what = f"Job {job.job_id} has been running on {job.node}" if job else "The job has been running"
     seen = last_check(view, now)
     if not seen:
-        path = view.service.check_health_path
+        path = _health_path(view)
         seen = f"the service does not answer its health path {path} yet"
     finding = job.finding if job else None
     if record.reason is Reason.UNVERIFIED and (finding is None or finding.unverified):

@@ -33,7 +33,7 @@ class Gateway:
         if route:
             name = quote(route, safe="")
             return self._details(f"/admin/services/{name}") or self._json("GET", f"/info/{name}")
-        return self._json("GET", "/info") | (self._details("/admin/config") or {})
+        return self._details("/admin/services") or self._json("GET", "/info")
 
     def change(self, route: str, verb: str, *, now: bool = False) -> dict[str, Any]:
         return self._json("POST", _admin(route, verb) + ("?now=1" if now else ""))

@@ -29,6 +29,7 @@ from service_management.controller.job_batch import JobBatch
 from service_management.controller.job_spec import JobSpec, spec_of
 from service_management.controller.job_tunnels import JobTunnels
 from service_management.controller.priority_threads import Priority
+from service_management.controller.public_view import Trouble
 from service_management.controller.socket_paths import sockets
 from service_management.controller.target import Target
 from service_management.controller.workers import LoginWorker, Workers
@@ -201,14 +202,14 @@ class Executor:
         try:
             work(target)
         except ClusterError as error:
-            self._trouble(target.worker, error.text)
+            self._trouble(target.worker, error.kind, error.text)
 
     def _further_refused(self, worker: LoginWorker, number: int, text: str) -> None:
         _LOG.warning("no further SSH connection", login=str(worker.login), reason=text)
         self.put(ConnectionRefused(worker.login.id, number))
 
-    def _trouble(self, worker: LoginWorker, text: str) -> None:
-        self.put(LoginState(worker.login.id, text))
+    def _trouble(self, worker: LoginWorker, kind: str, text: str) -> None:
+        self.put(LoginState(worker.login.id, Trouble(kind, text)))
 
     def _report(self, target: Target, event: ev.Event) -> None:
         self.put(Happened(target.route, event))
@@ -219,14 +220,14 @@ class Executor:
         if isinstance(outcome, outcomes.Accepted):
             self._report(target, ev.Submitted(job.name, outcome.job_id))
         elif isinstance(outcome, outcomes.Unknown):
-            self._trouble(target.worker, outcome.message)
+            self._trouble(target.worker, outcome.kind, outcome.message)
         else:
             self._report(target, _refused(outcome, spec))
 
     def _find(self, worker: LoginWorker, targets: dict[str, Target]) -> None:
         answer = worker.client.find(list(targets))
         if isinstance(answer, outcomes.Unknown):
-            self._trouble(worker, answer.message)
+            self._trouble(worker, answer.kind, answer.message)
             return
         for name, target in targets.items():
             found = answer[name]
@@ -239,7 +240,7 @@ class Executor:
     def _cancel(self, worker: LoginWorker, job_ids: dict[str, None]) -> None:
         outcome = worker.client.cancel(list(job_ids))
         if isinstance(outcome, outcomes.Unknown):
-            self._trouble(worker, outcome.message)
+            self._trouble(worker, outcome.kind, outcome.message)
 
     def _look(self, target: Target) -> None:
         """An end is not believed here: that takes squeue's word too, that the job is missing."""
@@ -247,7 +248,7 @@ class Executor:
         if isinstance(outcome, outcomes.StillThere):
             self._report(target, ev.JobSeen(outcome.view))
         elif isinstance(outcome, outcomes.Unknown):
-            self._trouble(target.worker, outcome.message)
+            self._trouble(target.worker, outcome.kind, outcome.message)
 
     def _ask_end(self, target: Target) -> None:
         outcome = target.worker.client.post_mortem(target.job.job_id)
@@ -258,12 +259,12 @@ class Executor:
         elif isinstance(outcome, outcomes.StillThere):
             self._report(target, ev.JobSeen(outcome.view))
         else:
-            self._trouble(target.worker, outcome.message)
+            self._trouble(target.worker, outcome.kind, outcome.message)
 
     def _ask_orphan_port(self, worker: LoginWorker, view: JobView, asked_at: float) -> None:
         port = worker.client.submitted_port(view.job_id)
         if isinstance(port, outcomes.Unknown):
-            self._trouble(worker, port.message)
+            self._trouble(worker, port.kind, port.message)
             return
         self.put(OrphanPort(worker.login.id, view, port, asked_at))
 
@@ -271,7 +272,7 @@ class Executor:
         asked_at = time.monotonic()
         views = worker.client.queue()
         if isinstance(views, outcomes.Unknown):
-            self._trouble(worker, views.message)
+            self._trouble(worker, views.kind, views.message)
             return
         worker.answered_at = asked_at
         self.put(LoginState(worker.login.id))
@@ -295,4 +296,4 @@ def _refused(
     if isinstance(outcome, outcomes.Rejected):
         text = f"Slurm refused the job: {text}"
         return ev.SubmitFailed(spec.job_name, Reason.SUBMIT_REJECTED, text, command)
-    return ev.SubmitFailed(spec.job_name, Reason.CLUSTER_UNREACHABLE, text, command)
+    return ev.SubmitFailed(spec.job_name, Reason.CLUSTER_UNREACHABLE, text, command, outcome.kind)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service_management.config import Catalogue, Problem
+from service_management.controller.public_view import Trouble
 from service_management.lifecycle.events import Event
 from service_management.lifecycle.job_views import JobView
 
@@ -58,10 +59,10 @@ class OrphanPort:
 
 @dataclass(frozen=True)
 class LoginState:
-    """A login answered (empty text), or did not, and why."""
+    """A login answered (None), or did not, and why."""
 
     login_id: str
-    trouble: str = ""
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True)

@@ -43,14 +43,14 @@ class Wanted:
 
 
 class JobTunnels:
-    """`trouble` reports why a login cannot be used, `refused` that it opens no further connection.
-    `listens` tells whether a process listened on the socket at the last look at the kernel's
-    list."""
+    """`trouble` reports why a login cannot be used (the kind, the text), `refused` that it opens no
+    further connection. `listens` tells whether a process listened on the socket at the last look at
+    the kernel's list."""
 
     def __init__(
         self,
         run_dir: Path,
-        trouble: Callable[[LoginWorker, str], None],
+        trouble: Callable[[LoginWorker, str, str], None],
         refused: Callable[[LoginWorker, int, str], None],
         listens: Callable[[Path], bool],
     ) -> None:
@@ -136,7 +136,7 @@ class JobTunnels:
                 if all(one.optional for one in batch):
                     self._refused(worker, number, error.text)
                 else:
-                    self._trouble(worker, error.text)
+                    self._trouble(worker, error.kind, error.text)
 
     def _next_batch(self, key: tuple[str, int]) -> list[Wanted]:
         with self._lock:
@@ -160,7 +160,7 @@ class JobTunnels:
             if error is None:
                 self._targets.note(forward.socket, nodes[forward.socket])
             else:
-                self._trouble(worker, error.text)
+                self._trouble(worker, error.kind, error.text)
 
     def _is_open(self, connection: Connection, one: Wanted) -> bool:
         leads_there = self._targets.node(one.socket) == one.job.node
@@ -171,7 +171,7 @@ class JobTunnels:
         # Asked once per job and node: no node of a running job changes its address.
         address = self._addresses.get((job.name, job.node)) or worker.client.node_address(job.node)
         if isinstance(address, outcomes.Unknown):
-            self._trouble(worker, address.message)
+            self._trouble(worker, address.kind, address.message)
             return None
         self._addresses[job.name, job.node] = address
         return Forward(wanted.socket, address, job.port)

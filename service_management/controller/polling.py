@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from service_management.controller.job_spec import JobSpec, spec_of
+from service_management.controller.public_view import Trouble
 from service_management.lifecycle.intervals import (
     IDLE_EVERY,
     LOOK_AT_MOST,
@@ -19,7 +20,8 @@ from service_management.ssh.login import Login
 
 class Polling:
     def __init__(self) -> None:
-        self.trouble: dict[str, str] = {}  # login id → why it did not answer; empty if it did
+        # login id → why it did not answer; None if it did
+        self.trouble: dict[str, Trouble | None] = {}
         self.learned: dict[str, float] = {}  # job name → when its id became known
         self._asked: dict[str, float] = {}  # login id → when it was last asked
         self._looked: dict[str, float] = {}  # route → when its job was last asked about by its id
@@ -75,13 +77,15 @@ class Polling:
         fine = login_id in self._answered and not self.trouble.get(login_id)
         return IDLE_EVERY if fine else TROUBLED_EVERY
 
-    def troubles(self, specs: Mapping[str, JobSpec], active: Iterable[Record]) -> dict[str, str]:
+    def troubles(
+        self, specs: Mapping[str, JobSpec], active: Iterable[Record]
+    ) -> dict[str, Trouble]:
         """By route. For a service with a job, the login is the one its job was submitted with."""
         if not any(self.trouble.values()):
             return {}
         logins = {route: spec.login.id for route, spec in specs.items()}
         logins |= {record.route: login_of(record).id for record in active}
-        return {r: text for r, login in logins.items() if (text := self.trouble.get(login))}
+        return {r: found for r, login in logins.items() if (found := self.trouble.get(login))}
 
 
 def login_of(record: Record) -> Login:

@@ -73,13 +73,19 @@ class Reconciler:
             if record := self._records.get(item.route):
                 self._effects.probe_soon(record)
         elif isinstance(item, LoginState):
-            self._polling.trouble[item.login_id] = item.trouble
+            self._note_login(item)
         elif isinstance(item, CatalogueLive):
             self._pending, self._retry_at = item, now
             self._snapshot.not_reused = item.not_reused
             self.apply_pending_catalogue(now)
         elif isinstance(item, CatalogueRefused):
             self._snapshot.config_error = item.problems
+
+    def _note_login(self, item: LoginState) -> None:
+        if item.trouble and item.trouble != self._polling.trouble.get(item.login_id):
+            # Public answers have one sentence per kind of problem: the log has the whole text.
+            _LOG.warning("the cluster does not answer", reason=item.trouble.text)
+        self._polling.trouble[item.login_id] = item.trouble
 
     # -- squeue's answer --------------------------------------------------------------
 

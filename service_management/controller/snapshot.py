@@ -7,9 +7,10 @@ Reads are advisory. Whatever is decided on them is decided in the controller.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service_management.config import Problem, Service
+from service_management.controller.public_view import Trouble, public_record
 from service_management.controller.waiters import Waiters
 from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle.record import Record
@@ -43,17 +44,27 @@ class Snapshot:
         self.config_error: tuple[Problem, ...] = ()
         self.not_reused: frozenset[str] = frozenset()  # see gateway/reuse.py
         self.inflight: Mapping[str, int | None] = {}
-        self.trouble: Mapping[str, str] = {}
+        self.trouble: Mapping[str, Trouble] = {}
         self._passed_at = 0.0
         self.waiters = Waiters()
 
     def of(self, route: str) -> ServiceSnapshot | None:
+        """As everybody may see it."""
+        view, trouble = self.in_full(route), self.trouble.get(route)
+        if view is None:
+            return None
+        public = trouble.public if trouble else ""
+        return replace(view, record=public_record(view.record), trouble=public)
+
+    def in_full(self, route: str) -> ServiceSnapshot | None:
+        """With the admin token only."""
         service, record = self.services.get(route), self._record(route)
         if service is None or record is None:
             return None
-        inflight, trouble = self.inflight.get(route, 0), self.trouble.get(route, "")
+        trouble, inflight = self.trouble.get(route), self.inflight.get(route, 0)
         keepalive, held = route not in self.not_reused, self.waiters.held(route)
-        return ServiceSnapshot(service, record, inflight, held, trouble, keepalive)
+        text = trouble.text if trouble else ""
+        return ServiceSnapshot(service, record, inflight, held, text, keepalive)
 
     def is_starting(self) -> bool:
         """Which services there are is not known: no file has been read or refused since the start,
@@ -70,6 +81,9 @@ class Snapshot:
 
     def all(self) -> list[ServiceSnapshot]:
         return [found for route in self.services if (found := self.of(route))]
+
+    def all_in_full(self) -> list[ServiceSnapshot]:
+        return [found for route in self.services if (found := self.in_full(route))]
 
     def wall_time(self, moment: float) -> float:
         """A time of the controller's clock, for people."""

@@ -67,6 +67,7 @@ class SubmitFailed:
     reason: Reason
     text: str
     command: str = ""
+    kind: str = ""  # of the problem with the login, where that is the reason
 
 
 @dataclass(frozen=True)

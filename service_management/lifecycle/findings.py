@@ -62,7 +62,9 @@ class Finding:
 
 def sentence(finding: Finding, node: str, port: int, age: float = EARLY) -> str:
     """A clause without capital and full stop. `age`: how long the job has been running."""
-    place, ask = f"{node}:{port}", f"GET {finding.path}"
+    # Its query may hold a secret, and this sentence is public.
+    path = finding.path.partition("?")[0]
+    place, ask = f"{node}:{port}", f"GET {path}"
     if finding.saw is Saw.REFUSED:
         return _refused(finding, place, port, age)
     return {

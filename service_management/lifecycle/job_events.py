@@ -43,7 +43,7 @@ def _submit_failed(record: Record, event: SubmitFailed, context: Context) -> Rec
         return record
     if record.state is State.DRAINING:
         return _drained(record, context)
-    failure = Failure(context.now, event.reason, event.text, command=event.command)
+    failure = Failure(context.now, event.reason, event.text, command=event.command, kind=event.kind)
     return moves.fail(record, failure, context)
 
 

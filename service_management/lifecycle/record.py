@@ -56,6 +56,7 @@ class Failure:
     output: tuple[str, ...] = ()
     output_file: str = ""
     command: str = ""
+    kind: str = ""  # of the problem with the login, where that is the reason
 
 
 @dataclass(frozen=True)

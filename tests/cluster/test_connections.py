@@ -119,7 +119,7 @@ def test_a_refused_further_connection_leaves_the_first_in_use(
     assert _tunnels(stack, route, 1, of=2) == [first]
     for _ in range(20):
         assert stack.client.get(f"/{route}/echo").status_code == 200
-    trouble = wait_for("it is shown", lambda: stack.info(route)["cluster_trouble"], 10)
+    trouble = wait_for("it is shown", lambda: stack.details(route)["cluster_trouble"], 10)
     assert f"does not accept the key {own_key}" in trouble
     assert stack.state(route) == "ready"
     accepted.write_text(with_it)

@@ -55,12 +55,14 @@ def wrong_host_key(stack: Stack, tmp_path: Path) -> str:
 
 
 def refusal(stack: Stack, route: str) -> str:
+    """What operators read of it."""
     answer = stack.client.get(f"/{route}/echo")
     assert answer.status_code == 503, answer.text
     problem = answer.json()
     assert (problem["state"], problem["reason"]) == ("failed", "cluster_unreachable")
     assert "Retry-After" in answer.headers
-    return str(problem["detail"])
+    error = stack.details(route)["last_error"]
+    return str(error["text"])
 
 
 def test_services_use_their_own_keys_and_close_their_logins(

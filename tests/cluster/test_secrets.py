@@ -13,14 +13,20 @@ from tests.stack.waiting import wait_for
 HTML = {"Accept": "text/html"}
 
 
-def public(stack: Stack, route: str) -> str:
-    """Everything that is shown without a token: answers, pages, metrics; and the logs."""
+def answers(stack: Stack, route: str) -> str:
+    """Everything that is shown without a token, apart from metrics."""
     client = stack.client
-    texts = [client.get(path).text for path in ("/", "/info", f"/info/{route}", "/metrics")]
+    texts = [client.get(path).text for path in ("/", "/info", f"/info/{route}")]
     for path in (f"/info/{route}", f"/{route}/nothing-here"):
         texts.append(client.get(path, headers=HTML).text)
     for headers in ({}, HTML, {"Prefer": "wait=0"}):
         texts.append(client.get(f"/{route}/echo", headers=headers).text)
+    return "\n".join(texts)
+
+
+def public(stack: Stack, route: str) -> str:
+    """The metrics and the logs too: they name logins, but show no values."""
+    texts = [answers(stack, route), stack.client.get("/metrics").text]
     logs = (stack.directory / "var" / "log", stack.run_dir / "log")
     files = [file for directory in logs for file in directory.iterdir() if file.is_file()]
     return "\n".join([*texts, *(file.read_text(errors="replace") for file in files)])
@@ -46,6 +52,22 @@ def test_a_failed_jobs_output_needs_the_admin_token(
     assert "argument-canary" in details
     assert "env-canary" not in details
     assert "output-canary" in stack.orchestrator("status", route).stdout
+
+
+def test_what_ssh_says_of_a_login_needs_the_admin_token(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service(ssh_username="login-canary", check_health_path="/status?code=200,key-canary")
+    answer = stack.client.get(f"/{route}/echo")
+    assert "The gateway's login is refused by the cluster." in answer.json()["detail"]
+    shown = answers(stack, route)
+    for secret in ("login-canary", str(stack.cluster.key_file), "key-canary", "authorized_keys"):
+        assert secret not in shown
+
+    said = f"does not accept the key {stack.cluster.key_file}"
+    assert said in stack.orchestrator("status", route).stdout
+    assert "login-canary" in stack.orchestrator("status").stdout  # cut at the width
+    assert said in stack.log()
 
 
 def test_an_option_that_sbatch_repeats_is_shown_without_value(

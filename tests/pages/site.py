@@ -17,6 +17,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from service_management.api.flask_app import Parts, create_app
 from service_management.config import Problem
+from service_management.controller.public_view import Trouble
 from service_management.controller.snapshot import Snapshot
 from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle.findings import Finding, Saw
@@ -39,7 +40,8 @@ def running(job_id: str, node: str, started: float, **changes: Any) -> Job:
     return job(job_id, **{**place, "end_time": NOW + 4 * 3600, **changes})
 
 
-NO_LOGIN = "login.example.org does not accept the key of jo: Permission denied (publickey)."
+TROUBLE = Trouble("unreachable", "secret.example.org does not answer on port 22.")
+NO_LOGIN = TROUBLE.public
 FAILURE = Failure(
     NOW - 130,
     Reason.ENDED_AT_START,
@@ -146,7 +148,7 @@ class Site:
 
     def in_trouble(self) -> None:
         """Without its cluster, and with a configuration that is not valid."""
-        self.snapshot.trouble = dict.fromkeys(("llama", "embed", "segment"), NO_LOGIN)
+        self.snapshot.trouble = dict.fromkeys(("llama", "embed", "segment"), TROUBLE)
         rule = "must be a number of seconds, or a number with s, m, h or d"
         self.snapshot.config_error = (Problem("Digits", "timeout", '"10 parsecs"', rule),)
 

@@ -14,6 +14,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from service_management.api.flask_app import Parts, create_app
+from service_management.controller.public_view import Trouble
 from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle.events import Demanded, Event
 from service_management.lifecycle.record import Record
@@ -172,12 +173,12 @@ def test_a_ready_service_without_a_tunnel_is_waited_for(nginx: Nginx) -> None:
 
 def test_a_tunnel_that_stays_away_is_503_with_the_reason(nginx: Nginx) -> None:
     nginx.show(RECORDS[State.READY])
-    nginx.snapshot.trouble = {"digits": "login.example: no route to host"}
+    nginx.snapshot.trouble = {"digits": Trouble("unreachable", "no route to host")}
     nginx.tunnel.clear()
     answer = nginx.ask(method="POST", X_Hold_Sent="0 : 0, 0", Prefer="wait=1")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.get_json()["type"].endswith(":not-ready")
-    for words in ("its tunnel is down", "no route to host", "was not executed"):
+    for words in ("its tunnel is down", "login node cannot be reached", "was not executed"):
         assert words in answer.get_json()["detail"]
 
 

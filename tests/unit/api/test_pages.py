@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from service_management.api.snippets import snippets
 from service_management.lifecycle.states import State
-from tests.pages.site import FAILURE, NO_LOGIN, NOW, RECORDS, Site
+from tests.pages.site import FAILURE, NO_LOGIN, NOW, RECORDS, TROUBLE, Site
 
 RECORD = {record.route: record for record in RECORDS}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -50,7 +50,7 @@ def test_trouble_of_any_kind_comes_before_all_is_well(site: Site, client: FlaskC
     records = {record.route: record for record in RECORDS}
     site.show(replace(records["whisper"], state=State.READY, failures=0))
     site.show(replace(records["digits"], failures=1))
-    site.snapshot.trouble = {"old": "login.example: no route to host"}
+    site.snapshot.trouble = {"old": TROUBLE}
     shown = re.findall(r'id="service-(\w+)', client.get("/").text)
     assert shown[:2] == ["digits", "old"]
 
@@ -116,12 +116,12 @@ UNREACHABLE = replace(FAILURE, text=f"the cluster's login node could not be used
 
 
 def test_a_trouble_of_several_services_is_told_once(site: Site, client: FlaskClient) -> None:
-    site.snapshot.trouble = dict.fromkeys(("digits", "embed", "whisper"), NO_LOGIN)
+    site.snapshot.trouble = dict.fromkeys(("digits", "embed", "whisper"), TROUBLE)
     site.show(replace(RECORD["whisper"], last_failure=UNREACHABLE))
     page = client.get("/").text
     assert page.count(NO_LOGIN) == 1
     assert page.count("see above") == 3
-    site.snapshot.trouble = {"digits": NO_LOGIN}
+    site.snapshot.trouble = {"digits": TROUBLE}
     site.show(RECORD["whisper"])
     page = client.get("/").text
     assert (page.count(NO_LOGIN), page.count("see above")) == (1, 0)
@@ -129,7 +129,7 @@ def test_a_trouble_of_several_services_is_told_once(site: Site, client: FlaskCli
 
 @pytest.mark.parametrize("state", [State.FAILED, State.QUEUED, State.COLD])
 def test_a_service_tells_its_last_error_once(site: Site, client: FlaskClient, state: State) -> None:
-    site.snapshot.trouble = {"whisper": NO_LOGIN}
+    site.snapshot.trouble = {"whisper": TROUBLE}
     site.show(replace(RECORD["whisper"], state=state, last_failure=UNREACHABLE))
     site.log = [(ago, UNREACHABLE.reason, State.FAILED, UNREACHABLE.text) for ago in (9, 8)]
     page = client.get("/info/whisper", headers=BROWSER).text
@@ -139,7 +139,7 @@ def test_a_service_tells_its_last_error_once(site: Site, client: FlaskClient, st
 
 
 def test_what_the_last_error_does_not_say_is_shown(site: Site, client: FlaskClient) -> None:
-    site.snapshot.trouble = {"whisper": NO_LOGIN}
+    site.snapshot.trouble = {"whisper": TROUBLE}
     page = client.get("/info/whisper", headers=BROWSER).text
     assert f"<p>The cluster does not answer at the moment: {NO_LOGIN}</p>" in page
 

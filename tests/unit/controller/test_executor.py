@@ -12,6 +12,7 @@ import pytest
 from service_management.controller.executor import Executor
 from service_management.controller.inbox import Happened, Item, LoginState, QueueAnswer
 from service_management.controller.job_spec import spec_of
+from service_management.controller.public_view import Trouble
 from service_management.controller.workers import Workers
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, Cancel, Find, Probe, Submit, Tunnel
@@ -104,7 +105,7 @@ def bench() -> Iterator[Bench]:
 )
 def test_an_unknown_answer_is_trouble_and_no_event(bench: Bench, ask) -> None:
     ask(bench)
-    assert set(bench.done()) == {LoginState(LOGIN.id, UNKNOWN.message)}
+    assert set(bench.done()) == {LoginState(LOGIN.id, Trouble(UNKNOWN.kind, UNKNOWN.message))}
 
 
 # -- outcomes -----------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def trouble() -> list[str]:
 
 @pytest.fixture
 def tunnels(trouble: list[str]) -> JobTunnels:
-    return JobTunnels(RUN_DIR, lambda _, text: trouble.append(text), refuse, lambda _: True)
+    return JobTunnels(RUN_DIR, lambda _, _kind, text: trouble.append(text), refuse, lambda _: True)
 
 
 def refuse(worker: LoginWorker, number: int, text: str) -> None:

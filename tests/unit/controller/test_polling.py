@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service_management.controller.polling import Polling
+from service_management.controller.public_view import Trouble
 from service_management.lifecycle.intervals import IDLE_EVERY, TROUBLED_EVERY
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
@@ -13,6 +14,7 @@ from service_management.ssh.login import Login
 from .samples import with_job
 
 START = 10_000.0
+SILENT = Trouble("timeout", "did not answer")
 MINUTE = 600  # passes of a tenth of a second
 
 
@@ -124,7 +126,7 @@ def test_a_login_in_trouble_is_asked_again_sooner() -> None:
     polling.configure([login])
     polling.due([], START)
     polling.answered(login.id)
-    polling.trouble[login.id] = "timed out"
+    polling.trouble[login.id] = SILENT
     assert polling.due([], START + TROUBLED_EVERY) == [login]
 
 
@@ -137,9 +139,9 @@ def test_a_job_is_polled_with_the_login_that_submitted_it() -> None:
 def test_trouble_is_listed_by_route() -> None:
     polling, record = Polling(), with_job("digits", State.READY, 0.0)
     [login] = polling.due([record], START)
-    polling.trouble[login.id] = "no route to host"
-    assert polling.troubles({}, [record]) == {"digits": "no route to host"}
-    polling.trouble[login.id] = ""
+    polling.trouble[login.id] = SILENT
+    assert polling.troubles({}, [record]) == {"digits": SILENT}
+    polling.trouble[login.id] = None
     assert polling.troubles({}, [record]) == {}
 
 

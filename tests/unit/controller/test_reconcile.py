@@ -19,6 +19,7 @@ from service_management.controller.inbox import (
     Suspected,
 )
 from service_management.controller.job_spec import spec_of
+from service_management.controller.public_view import Trouble
 from service_management.controller.reconcile import match
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.intervals import IDLE_EVERY
@@ -241,8 +242,9 @@ def test_an_orphan_seen_by_another_account_is_cancelled(tmp_path: Path) -> None:
 
 
 def test_a_logins_trouble_is_shown_and_ends(ready: Harness) -> None:
-    ready.step(LoginState(LOGIN.id, "no route to host"))
-    assert ready.snapshot.trouble == {"digits": "no route to host"}
+    trouble = Trouble("unreachable", "no route to host")
+    ready.step(LoginState(LOGIN.id, trouble))
+    assert ready.snapshot.trouble == {"digits": trouble}
     ready.step(LoginState(LOGIN.id))
     assert ready.snapshot.trouble == {}
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from service_management.controller.public_view import Trouble
 from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
@@ -36,7 +37,7 @@ def soon(true: Callable[[], bool]) -> None:
 
 def test_a_service_snapshot_is_one_service_at_one_moment() -> None:
     shown = snapshot()
-    shown.inflight, shown.trouble = {"digits": 3}, {"digits": "no route to host"}
+    shown.inflight, shown.trouble = {"digits": 3}, {"digits": Trouble("slurm", "Slurm is silent.")}
     with shown.waiters.holding("digits"):
         view = shown.of("digits")
     assert view is not None
@@ -44,7 +45,7 @@ def test_a_service_snapshot_is_one_service_at_one_moment() -> None:
         "digits",
         3,
         1,
-        "no route to host",
+        "Slurm is silent.",
     )
 
 

@@ -53,7 +53,9 @@ def test_what_a_released_version_wrote_is_all_there(dump: Path, file: Path) -> N
         }
         assert FULL.job is not None
         job = replace(FULL.job, token="", finding=None, found_at=None)
-        earlier = replace(FULL, startup_used=0.0, starts=(), job=job)
+        assert FULL.last_failure is not None
+        failure = replace(FULL.last_failure, kind="")
+        earlier = replace(FULL, startup_used=0.0, starts=(), job=job, last_failure=failure)
         assert records["digits"] == earlier
         assert [entry.reason for entry in store.events("digits")] == ["ended_at_start", "healthy"]
         assert list(last_catalogue(store).services) == ["digits", "textgen"]

@@ -51,6 +51,7 @@ FAILURE = Failure(
     output=("Traceback", "no such model"),
     output_file="/home/jo/slurm-6.out",
     command="sbatch run_model.sh 8080",
+    kind="auth",
 )
 FULL = Record(
     route="digits",
