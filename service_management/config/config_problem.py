@@ -28,6 +28,7 @@ class Problem:
     suggestion: str = ""
     line: int | None = None  # where it is in the file, if it is about its text
     column: int | None = None
+    brief: str = ""  # the rule for everybody, where `rule` has paths or commands in it
 
     def __str__(self) -> str:
         place = f"line {self.line}, column {self.column}" if self.line else ""
@@ -37,13 +38,19 @@ class Problem:
         hint = f" (nearest valid: {self.suggestion})" if self.suggestion else ""
         return ": ".join(parts) + hint
 
-    def public(self) -> Problem:
-        """For /info and the log: without what the file says. The spelling of a key is no secret."""
+    def without_values(self) -> Problem:
+        """For the log: without what the file says. The spelling of a key is no secret."""
         suggestion = self.suggestion if self.rule == UNKNOWN_KEY else ""
         return replace(self, value="", suggestion=suggestion)
 
+    def public(self) -> Problem:
+        """For /info: also without paths of this machine, and commands with them."""
+        return replace(self.without_values(), rule=self.brief or self.rule)
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        del found["brief"]
+        return found
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,7 @@ class Fault:
     value: str
     rule: str
     suggestion: str = ""
+    brief: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,9 @@ class Section:
     def problem(self, fault: Fault) -> Problem:
         place = self.positions.of((*self.path, *fault.path))
         key = _spelt(fault.path)
-        return Problem(self.label, key, fault.value, fault.rule, fault.suggestion, *place)
+        return Problem(
+            self.label, key, fault.value, fault.rule, fault.suggestion, *place, fault.brief
+        )
 
 
 def _spelt(path: Path) -> str:

@@ -69,11 +69,12 @@ def _file_faults(entry: CheckedEntry, around: Surroundings) -> Iterator[Fault]:
         if found:
             folder = given.rpartition("/")[0]
             names = (f"{folder}/{name}" if folder else name for name in found.near)
-            yield Fault((key,), shown(given), found.rule, " or ".join(map(shown, names)))
+            near = " or ".join(map(shown, names))
+            yield Fault((key,), shown(given), found.rule, near, found.brief)
 
 
 def _place_fault(key: str, place: Path, around: Surroundings) -> FileFault | None:
     """The whole path is checked: the service keeps it with the key directory's name in it."""
     if not is_plain_path(str(place)):
-        return FileFault(f"{FILE_RULE}; here it is {place}")
+        return FileFault(f"{FILE_RULE}; here it is {place}", brief=FILE_RULE)
     return around.file_check(key, place) if around.file_check else None

@@ -27,6 +27,11 @@ class FileFault:
 
     rule: str
     near: tuple[str, ...] = ()
+    brief: str = ""  # the rule without the path and without the command that mends it
+
+
+def _fault(brief: str, more: str, near: tuple[str, ...] = ()) -> FileFault:
+    return FileFault(brief + more, near, brief)
 
 
 FileCheck = Callable[[str, Path], FileFault | None]  # (key, path)
@@ -52,22 +57,22 @@ def file_fault(key: str, path: Path) -> FileFault | None:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            return FileFault(f"must be a file; {path} is {_kind(status.st_mode)}")
+            return _fault("must be a file", f"; {path} is {_kind(status.st_mode)}")
         content = _start_of(path)
     except FileNotFoundError:
         return _missing(key, path)
     except PermissionError:
         if _is_mine(path):
-            return FileFault(f"must be readable by its owner: chmod 600 {shlex.quote(str(path))}")
-        return FileFault(unreadable(path))
+            return _fault("must be readable by its owner", f": chmod 600 {shlex.quote(str(path))}")
+        return unreadable(path)
     except OSError as error:
-        return FileFault(f"must be readable; {path}: {error.strerror}")
+        return _fault("must be readable", f"; {path}: {error.strerror}")
     return _private_key_fault(path, status, content) if key == "ssh_key_file" else None
 
 
-def unreadable(path: Path) -> str:
+def unreadable(path: Path) -> FileFault:
     user = os.getuid()
-    return f"must be readable by user {user}: chown {user} {path}, and its directory"
+    return _fault(f"must be readable by user {user}", f": chown {user} {path}, and its directory")
 
 
 def _is_mine(path: Path) -> bool:
@@ -89,8 +94,8 @@ def _start_of(path: Path) -> bytes:
 def _missing(key: str, path: Path) -> FileFault:
     if not path.parent.exists():
         absent = [each for each in path.parents if not each.exists()]
-        return FileFault(f"must exist; there is no directory {absent[-1]}")
-    return FileFault(f"must exist; there is no {path}", _near(key, path))
+        return _fault("must exist", f"; there is no directory {absent[-1]}")
+    return FileFault(f"must exist; there is no {path}", _near(key, path), "must exist")
 
 
 def _near(key: str, path: Path) -> tuple[str, ...]:
@@ -121,37 +126,49 @@ def _looks_private(content: bytes) -> bool:
 def _private_key_fault(path: Path, status: os.stat_result, content: bytes) -> FileFault | None:
     if not _looks_private(content):
         return _another_kind(path, content)
-    rules = "; ".join(_private_key_rules(path, status, content))
-    return FileFault(rules) if rules else None
+    faults = list(_private_key_faults(path, status, content))
+    if not faults:
+        return None
+    rule = "; ".join(fault.rule for fault in faults)
+    return FileFault(rule, brief="; ".join(fault.brief for fault in faults))
 
 
-def _private_key_rules(path: Path, status: os.stat_result, content: bytes) -> Iterator[str]:
+def _private_key_faults(path: Path, status: os.stat_result, content: bytes) -> Iterator[FileFault]:
     quoted = shlex.quote(str(path))
     # ssh ignores the mode of another user's file, as in a bind mount
     if status.st_uid == os.getuid() and status.st_mode & 0o077:
-        yield f"must be readable by its owner only, or ssh refuses it: chmod 600 {quoted}"
+        brief = "must be readable by its owner only, or ssh refuses it"
+        yield _fault(brief, f": chmod 600 {quoted}")
     if _has_passphrase(content):
-        yield (
-            "must have no passphrase, since the gateway cannot type it: make a key for the gateway "
-            f"alone (ssh-keygen -t ed25519 -N '' -f {shlex.quote(f'{path}_gateway')}), or take the "
-            f"passphrase off (ssh-keygen -p -N '' -f {quoted}). An ssh-agent is not asked"
+        yield _fault(
+            "must have no passphrase, since the gateway cannot type it",
+            ": make a key for the gateway alone (ssh-keygen -t ed25519 -N '' -f "
+            f"{shlex.quote(f'{path}_gateway')}), or take the passphrase off "
+            f"(ssh-keygen -p -N '' -f {quoted}). An ssh-agent is not asked",
         )
     if b"BEGIN OPENSSH" in content and (b"\r" in content or not content.endswith(b"\n")):
-        yield (
-            "must have Unix line ends and a complete last line, or ssh cannot read it: "
-            rf"sed -i -e 's/\r$//' -e '$a\' {quoted}"
+        yield _fault(
+            "must have Unix line ends and a complete last line, or ssh cannot read it",
+            rf": sed -i -e 's/\r$//' -e '$a\' {quoted}",
         )
 
 
 def _another_kind(path: Path, content: bytes) -> FileFault:
     if PUBLIC.match(content):
-        rule = f"must be the private key; {path} is a public one"
-        return FileFault(rule, _near("ssh_key_file", path.with_name(path.stem)))
+        near = _near("ssh_key_file", path.with_name(path.stem))
+        return FileFault(
+            f"must be the private key; {path} is a public one", near, "must be the private key"
+        )
     if content.startswith(b"PuTTY-User-Key-File"):
         made = shlex.quote(f"{path.with_suffix('')}_openssh")
         convert = f"puttygen {shlex.quote(str(path))} -O private-openssh -o {made}"
-        return FileFault(f"must be in OpenSSH's format, and {path} is PuTTY's: {convert}")
-    return FileFault(f"must be a private key; {path} is not one", _near("ssh_key_file", path))
+        rule = f"must be in OpenSSH's format, and {path} is PuTTY's: {convert}"
+        return FileFault(rule, brief="must be in OpenSSH's format")
+    return FileFault(
+        f"must be a private key; {path} is not one",
+        _near("ssh_key_file", path),
+        "must be a private key",
+    )
 
 
 def _has_passphrase(content: bytes) -> bool:

@@ -31,7 +31,8 @@ def load(
         good = error.object[: error.start].decode()
         return [Problem(FILE, "", str(path), rule, "", *Positions(good).at(len(good)))]
     except PermissionError:
-        return [Problem(FILE, "", str(path), unreadable(path))]
+        fault = unreadable(path)
+        return [Problem(FILE, "", str(path), fault.rule, brief=fault.brief)]
     except OSError as error:
         return [Problem(FILE, "", str(path), f"cannot be read: {error.strerror}")]
     return parse(

@@ -86,7 +86,8 @@ class CatalogueWatcher:
             self._refuse(refusal.problems, costly=refusal.costly)
         except Exception as error:
             _LOG.exception("configuration could not be applied")
-            self._refuse((Problem("gateway", "", "", str(error)),), costly=True)
+            brief = "could not be applied"
+            self._refuse((Problem("gateway", "", "", str(error), brief=brief),), costly=True)
 
     def _serve(self, catalogue: Catalogue, refused: tuple[Problem, ...] = ()) -> None:
         not_reused = self._source.serve(catalogue)
@@ -97,7 +98,7 @@ class CatalogueWatcher:
         if problems != self._refused:
             for problem in problems:
                 # Without values: among them are secrets, or parts of them where a quote is missing.
-                words = str(problem.public())
+                words = str(problem.without_values())
                 _LOG.error("configuration refused, the last valid one stays", problem=words)
         self._refused, self._pause = problems, FILE_RETRY_COSTLY if costly else FILE_RETRY
         if not self._served:
@@ -113,7 +114,7 @@ class CatalogueWatcher:
         try:
             self._serve(self._source.last_good, refused)
         except ServeRefused as refusal:
-            words = "; ".join(str(problem.public()) for problem in refusal.problems)
+            words = "; ".join(str(problem.without_values()) for problem in refusal.problems)
             _LOG.error("the last valid configuration is refused too", problem=words)
 
 
@@ -139,8 +140,9 @@ class CatalogueServer:
             not_reused = self._reuse.not_reused(services)
             self._nginx.apply(render(catalogue, self._nginx.settings, not_reused))
         except GatewayRefused as refusal:
-            rule = f"nginx refused the configuration: {refusal}"
-            raise ServeRefused(Problem("nginx", "", "", rule), costly=True) from refusal
+            brief = "nginx refused the configuration"
+            problem = Problem("nginx", "", "", f"{brief}: {refusal}", brief=brief)
+            raise ServeRefused(problem, costly=True) from refusal
         self._own = frozenset(filter(None, map(_address, services)))
         return not_reused
 

@@ -201,7 +201,9 @@ def test_a_missing_key_file_is_an_error_until_it_appears(
 ) -> None:
     key = tmp_path / "key"
     stack.write([stack.entry(route, ssh_key_file=str(key))])
-    assert str(key) in wait_for_problem(stack, "must exist")
+    assert str(key) not in wait_for_problem(stack, "must exist")
+    assert f"must exist; there is no {key}" in stack.orchestrator("status").stderr
+    assert f"must exist; there is no {key}" in stack.log()
     assert route not in routes(stack)
     shutil.copy(stack.cluster.key_file, tmp_path / "draft")
     (tmp_path / "draft").chmod(0o600)

@@ -24,6 +24,12 @@ def _stopped(deployment: Deployment) -> Iterator[None]:
         key.unlink()
 
 
+def _refusal(deployment: Deployment) -> str:
+    """The whole of it is in the log: /info names no path."""
+    deployment.wait_for_problem()
+    return deployment.logs()
+
+
 def _start(deployment: Deployment) -> None:
     deployment.up("--build")
 
@@ -37,7 +43,7 @@ def test_a_broken_env_is_named_in_the_log(deployment: Deployment) -> None:
 
 def test_a_missing_key_is_named_with_its_place(deployment: Deployment) -> None:
     _start(deployment)
-    assert "must exist; there is no /app/ssh/demo_key" in deployment.wait_for_problem()
+    assert "must exist; there is no /app/ssh/demo_key" in _refusal(deployment)
 
 
 def test_a_key_that_the_container_may_not_read_is_named(deployment: Deployment) -> None:
@@ -45,16 +51,14 @@ def test_a_key_that_the_container_may_not_read_is_named(deployment: Deployment) 
     key.write_text("secret")
     key.chmod(0o600)  # root's
     _start(deployment)
-    assert "must be readable by user 1000: chown 1000 /app/ssh/demo_key" in (
-        deployment.wait_for_problem()
-    )
+    assert "must be readable by user 1000: chown 1000 /app/ssh/demo_key" in (_refusal(deployment))
 
 
 def test_a_mount_that_the_container_may_not_enter_is_named(deployment: Deployment) -> None:
     deployment.keys.chmod(0o700)
     try:
         _start(deployment)
-        assert "must be readable by user 1000" in deployment.wait_for_problem()
+        assert "must be readable by user 1000" in _refusal(deployment)
     finally:
         deployment.keys.chmod(0o755)
 
@@ -63,7 +67,7 @@ def test_a_configuration_unreadable_in_the_container_is_named(deployment: Deploy
     deployment.config.chmod(0o600)  # root's
     try:
         _start(deployment)
-        assert "must be readable by user 1000: chown 1000" in deployment.wait_for_problem()
+        assert "must be readable by user 1000: chown 1000" in _refusal(deployment)
     finally:
         deployment.config.chmod(0o644)
 

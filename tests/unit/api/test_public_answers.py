@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from service_management.api.flask_app import Parts, create_app
+from service_management.config import Problem
+from service_management.config.keyfiles import file_fault
 from service_management.controller.public_view import Trouble
 from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle.findings import Finding, Saw
@@ -21,6 +24,7 @@ from tests.unit.config.samples import service
 
 from .samples import RECORDS
 
+WITH_VALUES = ("/admin/config", "/admin/services")
 Get = Callable[..., str]
 
 SAID = "jo@secret.example:2222 does not accept the key /secret/key. Add its public key there."
@@ -127,6 +131,19 @@ def test_a_failure_stored_without_its_kind_names_no_login(snapshot: Snapshot, ge
     stored = replace(FAILED, last_failure=replace(FAILURE, kind=""))
     snapshot.replace({"digits": stored}, set())
     assert not any("secret" in text for text in public(get))
+
+
+def test_a_refused_key_file_is_named_to_operators_only(
+    snapshot: Snapshot, get: Get, tmp_path: Path
+) -> None:
+    key = tmp_path / "secret key"
+    fault = file_fault("ssh_key_file", key)
+    assert fault is not None
+    problem = Problem("Digits", "ssh_key_file", '"secret"', fault.rule, brief=fault.brief)
+    snapshot.config_error = (problem,)
+    assert not any("secret" in text for text in public(get))
+    assert "Digits: ssh_key_file: must exist" in get("/")
+    assert all(str(key) in get(path, Authorization="Bearer token") for path in WITH_VALUES)
 
 
 def test_slurms_own_words_are_public() -> None:

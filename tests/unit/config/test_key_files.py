@@ -34,6 +34,7 @@ def found(key_dir: Path, **changes: object) -> str:
     result = parse(file_of(digits(**changes)), key_dir=key_dir)
     if isinstance(result, Catalogue):
         return ""
+    assert str(key_dir) not in "\n".join(str(each.public()) for each in result)
     return "\n".join(str(replace(each, line=None, column=None)) for each in result)
 
 
