@@ -46,7 +46,8 @@ def control_plane(tmp_path: Path) -> Iterator[None]:
 def loaded(run_dir: Path, *words: str) -> set[str]:
     """The packages that a command imported, whatever its exit code."""
     argv = [sys.executable, "-X", "importtime", "-m", "service_management.cli", *words]
-    environment = {**os.environ, "RUN_DIR": str(run_dir), "NGINX_PORT": "1"}
+    ports = {"NGINX_PORT": "1", "ML_SERVICE_FLASK_PORT": "1"}  # nothing listens there
+    environment = {**os.environ, "RUN_DIR": str(run_dir), **ports}
     done = subprocess.run(argv, env=environment, text=True, capture_output=True, check=False)
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     assert lines, done
@@ -67,4 +68,5 @@ def test_asking_the_gateway_loads_no_store_and_no_ssh(tmp_path: Path, line: str)
 
 
 def test_a_refusal_in_one_sentence_does_not_load_them(tmp_path: Path) -> None:
-    assert loaded(tmp_path, "status") & HEAVY == set()
+    """psutil says whose process is at the port, before a token is sent there."""
+    assert loaded(tmp_path, "status") & HEAVY <= {"psutil"}
