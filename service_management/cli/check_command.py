@@ -27,7 +27,7 @@ from service_management.cli.terminal import show, silent
 from service_management.config import Catalogue, Service
 from service_management.config.config_problem import nearest
 from service_management.controller.job_spec import JobSpec
-from service_management.controller.socket_paths import nonce_of, sockets
+from service_management.controller.socket_paths import sockets
 from service_management.host import layout, lock, loopback
 from service_management.lifecycle.record import Job
 from service_management.native import supervisor
@@ -150,7 +150,7 @@ class _Check:
     def _with_own_job(
         self, service: Service, spec: JobSpec, job: Job, connection: Connection
     ) -> None:
-        socket = self.chosen.run_dir / "tunnels" / f"{nonce_of(job.name)}.sock"
+        socket = sockets(self.chosen.run_dir, job).main
         own = OwnJob(service, spec, job, connection, self.report, socket)
         self.report.progress("the gateway is not running: the check submits a job itself")
         with lock.hold(self.chosen.run_dir / "ssh" / "check.lock", ANOTHER_CHECK):

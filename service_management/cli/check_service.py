@@ -75,7 +75,7 @@ def _report_listening(report: Report, client: SlurmClient, job: RunningJob, answ
         return
     here = [one for one in sockets if one.port == job.port]
     if owners.strangers:
-        text = f"another user listens on {job.place}"
+        text = sentence(Finding(Saw.STRANGER, ""), job.node, job.port)
         report.fail(LISTENING, text, 'use "remote_port": "auto"')
     elif any(not one.loopback for one in here) or answer.health is Health.HEALTHY:
         who = f"job {job.job_id} listens on {_joined(sockets)}" if here else "root listens there"
