@@ -39,9 +39,9 @@ if [ $# -eq 0 ]; then
 fi
 say "running the tests"
 if [ $# -eq 0 ]; then
-    # They mostly wait for Slurm, so three workers share two cores. Each has a cluster of its own,
+    # They mostly wait for Slurm, so four workers share two cores. Each has a cluster of its own,
     # so a file stays on one worker.
-    set -- -n 3 --dist loadfile
+    set -- -n 4 --dist loadfile
 fi
 .venv/bin/python -m pytest "$@"
 say "all passed. Next: ./start.cmd, then curl http://127.0.0.1:8090/classifier/example"

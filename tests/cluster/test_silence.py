@@ -145,8 +145,9 @@ def _assert_reported(scene: Scene, answer: Future[httpx.Response]) -> None:
     assert (refused.status_code, refused.json()["service"]) == (503, scene.route("cold"))
     assert refused.headers["Retry-After"]
     for role in STEADY:
-        assert scene.info(role)["cluster_trouble"], role
-        assert scene.info(role)["cluster_trouble"] in scene.info(role)["text"]
+        info = scene.info(role)
+        assert info["cluster_trouble"], role
+        assert info["cluster_trouble"] in info["text"]
 
 
 def _all_goes_on(scene: Scene) -> None:
