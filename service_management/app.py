@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from service_management.controller.executor import Executor
 from service_management.controller.inbox import Inbox
 from service_management.controller.job_output import JobOutputs
 from service_management.controller.loop import Controller, Dependencies
+from service_management.controller.publishing import Position
 from service_management.controller.records import Records
 from service_management.controller.snapshot import Snapshot
 from service_management.controller.stored_clock import resume_clock
@@ -41,14 +42,17 @@ class PublishedRoutes:
 
     run_dir: Path
 
-    def published(self) -> Iterable[str]:
-        return [route for route, _slot in routes.published(self.run_dir)]
+    def published(self) -> Mapping[Position, Path]:
+        return routes.tunnels(self.run_dir)
 
-    def publish(self, route: str, tunnels: tuple[Path, ...], quiet: Path) -> None:
-        routes.publish(self.run_dir, route, 0, tunnels, quiet)
+    def damaged(self, positions: Collection[Position]) -> list[Position]:
+        return routes.damaged(self.run_dir, positions)
 
-    def unpublish(self, route: str) -> None:
-        routes.unpublish(self.run_dir, route, 0)
+    def publish(self, route: str, position: int, tunnels: tuple[Path, ...], quiet: Path) -> None:
+        routes.publish(self.run_dir, route, position, tunnels, quiet)
+
+    def unpublish(self, route: str, position: int) -> None:
+        routes.unpublish(self.run_dir, route, position)
 
 
 def create() -> Flask:

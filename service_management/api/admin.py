@@ -13,8 +13,7 @@ from service_management.controller.job_output import JobOutputs
 from service_management.controller.loop import Controller
 from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.record import Record
-from service_management.lifecycle.states import State
+from service_management.lifecycle.record import ServiceRecord
 from service_management.ssh.errors import ClusterError
 from service_management.store import Store
 
@@ -90,7 +89,6 @@ def _state(snapshot: Snapshot, route: str) -> dict[str, object]:
     return problems.about(view) if view else {"service": route, "state": None}
 
 
-def _disabled(record: Record) -> bool:
+def _disabled(record: ServiceRecord) -> bool:
     """It is, or will be when its job has ended."""
-    ending = record.state is State.DRAINING and record.after is State.DISABLED
-    return ending or record.state is State.DISABLED
+    return not record.enabled

@@ -37,7 +37,7 @@ from service_management.api.status_text import explain, trouble, upcoming
 from service_management.controller.loop import Controller
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.events import Demanded
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.states import State
 from service_management.time_text import at_most
 
@@ -67,7 +67,7 @@ WATCHED_AT_MOST = 90
 _UNDER_WAY = (State.QUEUED, State.STARTING, State.DRAINING)
 
 
-def settled(record: Record | None) -> bool:
+def settled(record: ServiceRecord | None) -> bool:
     """Waiting longer would not change the answer."""
     if record is None or record.state in (State.READY, State.DISABLED):
         return True
@@ -181,7 +181,7 @@ def _time_left(view: ServiceSnapshot, held: Held) -> float:
     return limit if held.patience is None else min(held.patience, limit)
 
 
-def _not_ready(record: Record | None) -> bool:
+def _not_ready(record: ServiceRecord | None) -> bool:
     return record is None or record.state is not State.READY
 
 

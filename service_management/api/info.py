@@ -11,6 +11,8 @@ from service_management.api.status_text import attempt, explain, last_check, upc
 from service_management.config import Problem
 from service_management.controller.public_view import public_event
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
+from service_management.lifecycle.record import advancement
+from service_management.lifecycle.replica import Replica
 from service_management.lifecycle.start_phases import usual
 from service_management.lifecycle.states import State
 from service_management.store import LogEntry
@@ -99,25 +101,31 @@ def probe(view: ServiceSnapshot, now: float) -> dict[str, Any] | None:
 
 
 def replicas(view: ServiceSnapshot) -> list[dict[str, Any]]:
-    job = view.record.job
-    if job is None:
-        return []
-    return [
-        {
-            "slot": 0,
-            "job_id": job.job_id or None,
-            "job_name": job.name,
-            "node": job.node or None,
-            "port": job.port,
-            "slurm_state": job.slurm_state or None,
-            "slurm_reason": job.slurm_reason or None,
-            "submitted_at": job.submitted_at,
-            "estimated_start": job.estimated_start,
-            "started_at": job.started_at,
-            "end_time": job.end_time,
-            "inflight": view.inflight,
-        }
-    ]
+    """The most advanced first."""
+    ordered = sorted(view.record.replicas, key=advancement)
+    return [replica(one, view.inflight_of.get(one.job.name, 0)) for one in ordered]
+
+
+def replica(replica: Replica, inflight: int | None) -> dict[str, Any]:
+    job = replica.job
+    return {
+        "slot": replica.slot,
+        "state": replica.phase.value,
+        "reason": replica.reason.value,
+        "since": replica.since,
+        "job_id": job.job_id or None,
+        "job_name": job.name,
+        "node": job.node or None,
+        "port": job.port,
+        "slurm_state": job.slurm_state or None,
+        "slurm_reason": job.slurm_reason or None,
+        "submitted_at": job.submitted_at,
+        "estimated_start": job.estimated_start,
+        "started_at": job.started_at,
+        "ready_since": replica.ready_since,
+        "end_time": job.end_time,
+        "inflight": inflight,
+    }
 
 
 def estimated_start(view: ServiceSnapshot) -> float | None:

@@ -74,8 +74,7 @@ def request_now(view: ServiceSnapshot, now: float) -> str:
     )
     if record.state is State.READY:
         return ""
-    ending = record.state is State.DRAINING and record.after is State.DISABLED
-    if ending or record.state is State.DISABLED:
+    if not record.enabled:
         return (
             f"Requests are refused until an operator enables it: orchestrator enable {record.route}"
         )

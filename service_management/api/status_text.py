@@ -46,7 +46,8 @@ def _queued_next(view: ServiceSnapshot, now: float) -> str:
 
 
 def _starting_next(view: ServiceSnapshot, _now: float) -> str:
-    left = view.service.startup_timeout - view.record.startup_used
+    leader = view.record.leader
+    left = view.service.startup_timeout - (leader.startup_used if leader else 0.0)
     path = _health_path(view)
     return f"ready when it answers {path}; cancelled in {at_most(left)} if it does not"
 
@@ -63,7 +64,7 @@ def _failed_next(view: ServiceSnapshot, now: float) -> str:
 
 
 def _draining_next(view: ServiceSnapshot, _now: float) -> str:
-    again = view.record.again
+    again = view.record.demand
     return "starts again when its job has ended" if again else "cold when its job has ended"
 
 

@@ -29,7 +29,7 @@ from service_management.config.config_problem import nearest
 from service_management.controller.job_spec import JobSpec
 from service_management.controller.socket_paths import sockets
 from service_management.host import layout, lock, loopback
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 from service_management.native import supervisor
 from service_management.native.control_plane import info
 from service_management.native.waiting import NativeError, clear_interruption

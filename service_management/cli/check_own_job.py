@@ -23,7 +23,7 @@ from service_management.config import Service
 from service_management.controller.executor import submission
 from service_management.controller.job_spec import JobSpec
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 from service_management.native.waiting import wait
 from service_management.slurm.client import SlurmClient
 from service_management.slurm.job_names import parse_job_name

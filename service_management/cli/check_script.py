@@ -7,7 +7,7 @@ from service_management.cli.check_report import Report
 from service_management.config.config_problem import nearest
 from service_management.controller.executor import submission
 from service_management.controller.job_spec import JobSpec
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 from service_management.slurm.batch_script import leaves_in_background
 from service_management.slurm.outcomes import Rejected, Unknown
 from service_management.slurm.sbatch import without_values

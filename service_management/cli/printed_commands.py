@@ -18,7 +18,7 @@ from service_management.config.config_problem import nearest
 from service_management.controller.executor import submission
 from service_management.controller.job_spec import JobSpec
 from service_management.host import layout
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 from service_management.settings import Settings
 from service_management.slurm.job_names import job_name
 from service_management.slurm.sbatch import submit_command

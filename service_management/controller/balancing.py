@@ -2,7 +2,7 @@
 
 ssh looks at every channel of a connection at every event: beside 1,000 open streams it carries a
 quarter of the small requests. So services leave a crowded connection. At each look at the sockets,
-for each ready service that had requests in the last minutes:
+for each ready replica that had requests in the last minutes:
 
 1. Its connection has at most CROWDED channels: stay. A service that has more requests in flight
    itself (streams, most likely) stays up to FULL: it would crowd one connection after the other.
@@ -25,8 +25,8 @@ from service_management.controller.job_spec import spec_of
 from service_management.controller.polling import login_of
 from service_management.controller.socket_paths import nonce_of, parse_socket
 from service_management.gateway.inflight import Sample
-from service_management.lifecycle.record import Job, Record
-from service_management.lifecycle.states import State
+from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.states import Phase
 
 CROWDED = 128  # channels; beside so many idle ones a connection carries four fifths of its best
 FULL = 512
@@ -63,9 +63,9 @@ class Load:
     carrying: set[Connection] = field(default_factory=set)  # further ones with requests
 
     @classmethod
-    def of(cls, records: Iterable[Record], sample: Sample) -> Load:
+    def of(cls, replicas: Iterable[Replica], sample: Sample) -> Load:
         load = cls()
-        jobs = {nonce_of(r.job.name): (r.job.name, login_of(r).id) for r in records if r.job}
+        jobs = {nonce_of(r.job.name): (r.job.name, login_of(r).id) for r in replicas}
         for path, count in sample.connected.items():
             load._add(jobs, path, count, count)
         for path in sample.listening:  # a listener is a channel, too
@@ -99,30 +99,28 @@ class ConnectionBalancer:
         return self._numbers.get(job.name, 0)
 
     def balance(
-        self, records: Sequence[Record], sample: Sample, now: float
-    ) -> list[tuple[Record, int]]:
-        """The services whose next requests go to a further connection, with its number."""
-        load = Load.of(records, sample)
+        self, replicas: Sequence[Replica], sample: Sample, now: float
+    ) -> list[tuple[Replica, int]]:
+        """The replicas whose next requests go to a further connection, with its number."""
+        load = Load.of(replicas, sample)
         self._used |= dict.fromkeys(load.carrying, now)
         before, self._numbers = self._numbers, {}
-        names = {record.job.name for record in records if record.job}
+        names = {one.job.name for one in replicas}
         self._busy_at = {name: at for name, at in self._busy_at.items() if name in names}
-        for record in records:
-            job = record.job
-            if job is None or record.state is not State.READY or spec_of(job).ssh_connections:
+        for one in replicas:
+            if one.phase is not Phase.READY or spec_of(one.job).ssh_connections:
                 continue
-            if number := self._place(record, job, before.get(job.name, 0), load, now):
-                self._numbers[job.name] = number
-        return [(r, n) for r in records if r.job and (n := self.number(r.job))]
+            if number := self._place(one, before.get(one.job.name, 0), load, now):
+                self._numbers[one.job.name] = number
+        return [(one, number) for one in replicas if (number := self.number(one.job))]
 
-    def needed(self, records: Iterable[Record], now: float) -> set[Connection]:
+    def needed(self, replicas: Iterable[Replica], now: float) -> set[Connection]:
         """The further connections that jobs were submitted with, and those in use."""
         self._used = {one: at for one, at in self._used.items() if now - at < KEPT}
         return self._used.keys() | {
-            (login_of(record).id, number)
-            for record in records
-            if record.job
-            for number in range(1, spec_of(record.job).ssh_connections)
+            (login_of(replica).id, number)
+            for replica in replicas
+            for number in range(1, spec_of(replica.job).ssh_connections)
         }
 
     def refused(self, connection: Connection, now: float) -> None:
@@ -130,15 +128,16 @@ class ConnectionBalancer:
         login_id, number = connection
         self._refused[login_id] = number, now + REFUSED_FOR
 
-    def _place(self, record: Record, job: Job, current: int, load: Load, now: float) -> int:
-        login_id, requests = login_of(record).id, load.in_flight[job.name]
+    def _place(self, replica: Replica, current: int, load: Load, now: float) -> int:
+        job = replica.job
+        login_id, requests = login_of(replica).id, load.in_flight[job.name]
         if (login_id, current) not in self._used:
             current = 0  # given up, or unknown since a restart
         if requests:
             self._busy_at[job.name] = now
         if now - self._busy_at.get(job.name, -KEPT) >= KEPT:
             return current
-        most = self._limit(record.route, login_id, now)
+        most = self._limit(replica.route, login_id, now)
         channels = load.channels.setdefault(login_id, [0])
         _extend(channels, current)  # its tunnel may not be open yet
         number = choose(current, channels[:most], most, many=requests > CROWDED)

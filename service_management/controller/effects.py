@@ -10,14 +10,14 @@ from typing import Protocol
 
 from service_management.lifecycle.actions import Action
 from service_management.lifecycle.job_views import JobView
-from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.replica import Job, Replica
 from service_management.ssh.login import Login
 
 
 class Effects(Protocol):
     """Every method returns at once. Outcomes arrive later, as events in the inbox."""
 
-    def start(self, record: Record, action: Action, now: float) -> None:
+    def start(self, replica: Replica, action: Action, now: float) -> None:
         """Start the action, unless it is under way, not due yet, or already done. What one call
         can do for many jobs may wait for `flush`."""
 
@@ -44,14 +44,14 @@ class Effects(Protocol):
     ) -> None:
         """Close every tunnel that belongs to none of these jobs."""
 
-    def open_further_tunnel(self, record: Record, number: int) -> None:
-        """Open the service's tunnel on a further connection of its login."""
+    def open_further_tunnel(self, replica: Replica, number: int) -> None:
+        """Open the replica's tunnel on a further connection of its login."""
 
     def close_connections_except(self, needed: Set[tuple[str, int]], now: float) -> None:
         """Log out where no service and no job needs the connection (login id, number) any more."""
 
-    def probe_soon(self, record: Record) -> None:
-        """Let the next probe of this service start without waiting for its turn."""
+    def probe_soon(self, replica: Replica) -> None:
+        """Let the next probe of this replica start without waiting for its turn."""
 
     def tunnel_is_up(self, job: Job, socket: Path) -> bool:
         """Whether the socket listens and leads to the node where the job runs now."""
@@ -70,8 +70,8 @@ class RecordingEffects:
     flushes: int = 0
     fail_next: Exception | None = None  # raised by the next `start`, once
 
-    def start(self, record: Record, action: Action, now: float) -> None:  # noqa: ARG002
-        self.calls.append(("start", record.route, action))
+    def start(self, replica: Replica, action: Action, now: float) -> None:  # noqa: ARG002
+        self.calls.append(("start", replica.route, action))
         failure, self.fail_next = self.fail_next, None
         if failure is not None:
             raise failure
@@ -99,8 +99,8 @@ class RecordingEffects:
     ) -> None:
         """Called at every sample: not worth recording."""
 
-    def open_further_tunnel(self, record: Record, number: int) -> None:
-        self.calls.append(("open_further_tunnel", record.route, number))
+    def open_further_tunnel(self, replica: Replica, number: int) -> None:
+        self.calls.append(("open_further_tunnel", replica.route, number))
 
     def close_connections_except(
         self,
@@ -109,8 +109,8 @@ class RecordingEffects:
     ) -> None:
         self.needed_connections = needed
 
-    def probe_soon(self, record: Record) -> None:
-        self.calls.append(("probe_soon", record.route))
+    def probe_soon(self, replica: Replica) -> None:
+        self.calls.append(("probe_soon", replica.route))
 
     def tunnel_is_up(self, job: Job, socket: Path) -> bool:  # noqa: ARG002
         return socket not in self.down

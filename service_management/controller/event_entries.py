@@ -3,75 +3,114 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 
-from service_management.lifecycle.events import Event, JobAbsent, JobOver, SubmitFailed
+from service_management.lifecycle.events import Event
 from service_management.lifecycle.findings import Finding
-from service_management.lifecycle.record import Failure, Record
-from service_management.lifecycle.states import TEXT, State
+from service_management.lifecycle.record import Failure, ServiceRecord
+from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.states import TEXT, Phase, Reason, State
 from service_management.store import LogEntry
 
-JOB_ENDED = (JobOver, SubmitFailed, JobAbsent)  # the job has ended, or never existed
 OUTPUT_LINES = 10  # of a failed attempt's output, stored with its event
 
 
+@dataclass
 class EventEntries:
-    def __init__(self) -> None:
-        # route → job name, and the findings of its health checks that have an entry
-        self._told: dict[str, tuple[str, frozenset[Finding]]] = {}
+    # job name → the findings of its health checks that have an entry
+    _told: dict[str, frozenset[Finding]] = field(default_factory=dict)
 
-    def of_change(self, before: Record, after: Record, event: Event | None) -> LogEntry | None:
-        """An entry for each new state, one when Slurm has given the job its id, and one for what
-        the health checks of a start find."""
-        named = bool(after.job and after.job.job_id) and not (before.job and before.job.job_id)
-        if before.state is not after.state or named:
-            return _entry(after, _line(after, event))
+    def of_change(
+        self, before: ServiceRecord, after: ServiceRecord, event: Event | None
+    ) -> list[LogEntry]:
+        """An entry for each new phase of a replica, one when Slurm has given its job the id, one
+        for what the health checks of a start find, and one for what is left when it is gone."""
+        known = {one.job.name: one for one in before.replicas}
+        changed = [one for one in after.replicas if known.get(one.job.name) != one]
+        entries = [self._of_replica(known.get(one.job.name), one, before, event) for one in changed]
+        gone = known.keys() - {one.job.name for one in after.replicas}
+        for name in gone:
+            self._told.pop(name, None)
+        if after.failures > before.failures and after.last_failure:
+            entries.append(_failed(after, after.last_failure))
+        elif after.active:
+            entries += [_gone(known[name]) for name in gone]
+        elif gone or _rests_otherwise(before, after):
+            entries.append(_resting(after))
+        return [entry for entry in entries if entry]
+
+    def forget(self, record: ServiceRecord) -> None:
+        for one in record.replicas:
+            self._told.pop(one.job.name, None)
+
+    def _of_replica(
+        self, before: Replica | None, after: Replica, record: ServiceRecord, event: Event | None
+    ) -> LogEntry | None:
+        named = bool(after.job.job_id) and not (before and before.job.job_id)
+        if before is None or before.phase is not after.phase or named:
+            return _entry(after, _line(after, _asked_by(before, record, event)))
         if self._is_news(before, after):
-            return _entry(after, _last_check(after) + _about_job(after))
+            return _entry(after, after.job.last_check() + _about_job(after))
         return None
 
-    def forget(self, route: str) -> None:
-        self._told.pop(route, None)
-
-    def _is_news(self, before: Record, after: Record) -> bool:
+    def _is_news(self, before: Replica, after: Replica) -> bool:
         """Only the first time that this job shows it: a service whose answers alternate must not
         fill the events."""
-        job = after.job
-        if after.state is not State.STARTING or job is None or job.finding is None:
+        finding = after.job.finding
+        if after.phase is not Phase.STARTING or finding is None:
             return False
-        if job.finding.expected or (before.job and job.finding == before.job.finding):
+        if finding.expected or finding == before.job.finding:
             return False
-        name, told = self._told.get(after.route, ("", frozenset()))
-        told = told if name == job.name else frozenset()
-        self._told[after.route] = job.name, told | {job.finding}
-        return job.finding not in told
+        told = self._told.get(after.job.name, frozenset())
+        self._told[after.job.name] = told | {finding}
+        return finding not in told
 
 
-def _entry(record: Record, text: str) -> LogEntry:
-    return LogEntry(record.route, time.time(), record.state.value, record.reason.value, text)
+def _rests_otherwise(before: ServiceRecord, after: ServiceRecord) -> bool:
+    return not before.active and not after.active and before.state is not after.state
 
 
-def _line(record: Record, event: Event | None) -> str:
-    failed = record.state is State.FAILED and isinstance(event, JOB_ENDED)
-    if failed and record.last_failure:
-        return _failure_text(record.last_failure)
-    request = getattr(event, "request_id", "")
-    seen = _last_check(record) if record.state is State.STARTING else ""
-    text = TEXT[record.reason] + (f": {seen}" if seen else "")
-    return text + _about_job(record) + (f" (request {request})" if request else "")
+def _entry(replica: Replica, text: str) -> LogEntry:
+    return LogEntry(replica.route, time.time(), replica.phase.value, replica.reason.value, text)
 
 
-def _last_check(record: Record) -> str:
-    return record.job.last_check() if record.job else ""
+def _resting(record: ServiceRecord) -> LogEntry | None:
+    """Not where the next job follows at once: that has an entry of its own."""
+    if record.active or (record.demand and record.state is State.COLD):
+        return None
+    reason = record.resting_reason
+    return LogEntry(record.route, time.time(), record.state.value, reason.value, TEXT[reason])
 
 
-def _about_job(record: Record) -> str:
-    job = record.job
-    if job is None or not job.job_id:
-        return ""
-    return f" (job {job.job_id}{f' on {job.node}' if job.node else ''})"
+def _gone(replica: Replica) -> LogEntry:
+    """Others go on."""
+    reason = Reason.ENDED if replica.live else replica.reason
+    text = TEXT[reason] + _about_job(replica)
+    return LogEntry(replica.route, time.time(), "gone", reason.value, text)
 
 
-def _failure_text(failure: Failure) -> str:
+def _failed(record: ServiceRecord, failure: Failure) -> LogEntry:
     """All that is known of this attempt: the record itself keeps only the last one."""
     command = [f"Command: {failure.command}"] if failure.command else []
-    return "\n".join([failure.text, *command, *failure.output[-OUTPUT_LINES:]])
+    text = "\n".join([failure.text, *command, *failure.output[-OUTPUT_LINES:]])
+    return LogEntry(record.route, time.time(), State.FAILED.value, failure.reason.value, text)
+
+
+def _asked_by(before: Replica | None, record: ServiceRecord, event: Event | None) -> str:
+    """The request that a replica owes its phase to."""
+    if before is None or (before.phase is Phase.DRAINING):
+        return record.asked_by
+    return getattr(event, "request_id", "")
+
+
+def _line(replica: Replica, request: str) -> str:
+    seen = replica.job.last_check() if replica.phase is Phase.STARTING else ""
+    text = TEXT[replica.reason] + (f": {seen}" if seen else "")
+    return text + _about_job(replica) + (f" (request {request})" if request else "")
+
+
+def _about_job(replica: Replica) -> str:
+    job = replica.job
+    if not job.job_id:
+        return ""
+    return f" (job {job.job_id}{f' on {job.node}' if job.node else ''})"

@@ -44,8 +44,8 @@ from service_management.lifecycle.intervals import (
     probe_interval,
 )
 from service_management.lifecycle.job_views import JobEnd, JobView
-from service_management.lifecycle.record import Job, Record
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.states import Phase, Reason
 from service_management.slurm import outcomes
 from service_management.slurm.sbatch import SubmitSpec, submit_command, without_values
 from service_management.ssh.errors import ClusterError
@@ -85,13 +85,13 @@ class Executor:
 
     # -- what the controller asks -----------------------------------------------------
 
-    def start(self, record: Record, action: Action, now: float) -> None:
+    def start(self, replica: Replica, action: Action, now: float) -> None:
         kind, job = type(action), action.job
         if now < self._not_before.get((job.name, kind), 0.0) or self._needless(action):
             return
-        pause = probe_interval(record, now) if kind is Probe else PAUSES[kind]
-        target = self._target(record.route, job, ready=record.state is State.READY)
-        if self._start(record, action, target):
+        pause = probe_interval(replica, now) if kind is Probe else PAUSES[kind]
+        target = self._target(replica.route, job, ready=replica.phase is Phase.READY)
+        if self._start(action, target):
             self._not_before[job.name, kind] = now + pause
 
     def flush(self) -> None:
@@ -121,10 +121,10 @@ class Executor:
     ) -> None:
         self._tunnels.close_except(self.workers.all(), jobs, listening, now)
 
-    def open_further_tunnel(self, record: Record, number: int) -> None:
-        if record.job is not None and record.job.node:
-            worker = self.workers.of(spec_of(record.job).login)
-            self._tunnels.open_further(worker, record.job, number)
+    def open_further_tunnel(self, replica: Replica, number: int) -> None:
+        if replica.job.node:
+            worker = self.workers.of(spec_of(replica.job).login)
+            self._tunnels.open_further(worker, replica.job, number)
 
     def close_connections_except(self, needed: Set[tuple[str, int]], now: float) -> None:
         self._needed |= dict.fromkeys(needed, now)
@@ -135,10 +135,9 @@ class Executor:
         self.workers.forget_except({login_id for login_id, _ in kept})
         self._logout.submit(self._close_connections_except, kept)
 
-    def probe_soon(self, record: Record) -> None:
-        if record.job is not None:
-            self._not_before.pop((record.job.name, Probe), None)
-            self._probes.suspect(record.job.name)
+    def probe_soon(self, replica: Replica) -> None:
+        self._not_before.pop((replica.job.name, Probe), None)
+        self._probes.suspect(replica.job.name)
 
     def tunnel_is_up(self, job: Job, socket: Path) -> bool:
         return self._tunnels.is_up(job, socket)
@@ -169,7 +168,7 @@ class Executor:
         path = service.check_health_path if service else "/"
         return Target(route, job, spec, self.workers.of(spec.login), path, ready)
 
-    def _start(self, record: Record, action: Action, target: Target) -> bool:
+    def _start(self, action: Action, target: Target) -> bool:
         worker, job = target.worker, target.job
         if isinstance(action, Submit):
             return self._run(target, Submit, Priority.SUBMIT, self._submit)
@@ -177,7 +176,7 @@ class Executor:
             check = partial(self._probes.check, port_holder=action.port_holder)
             return worker.probe((job.name, Probe), partial(self._attempt, target, check))
         if isinstance(action, Tunnel):
-            self._tunnels.open(worker, job, urgent=record.state is State.READY)
+            self._tunnels.open(worker, job, urgent=target.ready)
         elif isinstance(action, Cancel):
             self._cancels.add(worker.login.id, job.job_id, None)
         else:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from service_management.controller.job_spec import spec_of
 from service_management.controller.workers import SlurmCalls, Workers
-from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Job
 from service_management.slurm.outcomes import Unknown
 from service_management.slurm.output_file import OutputPart
 from service_management.ssh.errors import ClusterError
@@ -33,7 +34,7 @@ class JobOutputs:
         self._workers = workers
         self._read_last: dict[str, Job] = {}  # by route: it may end before all of it was read
 
-    def last_lines(self, record: Record, lines: int) -> Written:
+    def last_lines(self, record: ServiceRecord, lines: int) -> Written:
         job, failure = _present(record), record.last_failure
         if job is not None:
             self._read_last[record.route] = job
@@ -43,12 +44,12 @@ class JobOutputs:
             return Written(text or f"{failure.text}\n")
         return Written(NOTHING)
 
-    def after(self, record: Record, position: str) -> Written:
+    def after(self, record: ServiceRecord, position: str) -> Written:
         """The rest of the job that the position names, also if that has ended; then the service's
         present job from its beginning."""
         named = POSITION.fullmatch(position)
         job_id, offsets = named.groups("") if named else ("", "")
-        present, before = _present(record), self._read_last.get(record.route)
+        present, before = _present(record, job_id), self._read_last.get(record.route)
         if before and before.job_id == job_id and (present is None or present.job_id != job_id):
             rest = self._after(before, offsets)
             if rest.text:
@@ -66,8 +67,11 @@ class JobOutputs:
         return self._workers.of(spec_of(job).login).client
 
 
-def _present(record: Record) -> Job | None:
-    return record.job if record.job is not None and record.job.job_id else None
+def _present(record: ServiceRecord, job_id: str = "") -> Job | None:
+    """This one, if it is still there; else that of the most advanced replica."""
+    jobs = [one.job for one in record.replicas if job_id and one.job.job_id == job_id]
+    job = jobs[0] if jobs else record.job
+    return job if job and job.job_id else None
 
 
 def _written(job: Job, part: OutputPart | Unknown) -> Written:

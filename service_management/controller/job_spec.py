@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from service_management.config import Service
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 from service_management.ssh.errors import ClusterError
 from service_management.ssh.login import Login
 

@@ -23,7 +23,7 @@ from service_management.controller.socket_paths import (
 )
 from service_management.controller.workers import LoginWorker
 from service_management.lifecycle.intervals import CLOSE_FIRST, CLOSE_LONGEST
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 from service_management.slurm import outcomes
 from service_management.ssh.connection import Connection, Forward
 from service_management.ssh.errors import ClusterError

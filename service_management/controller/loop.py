@@ -40,15 +40,17 @@ from service_management.controller.socket_paths import sockets
 from service_management.gateway.inflight import InflightSampler
 from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Action, required_actions, routed
+from service_management.lifecycle.actions import Action, Submit, required_actions
+from service_management.lifecycle.activity import Seen
 from service_management.lifecycle.intervals import (
     PASS_BUSY,
     PASS_PAUSE,
     PASS_QUIET,
     PASS_STEADY,
 )
-from service_management.lifecycle.record import Record
-from service_management.lifecycle.states import State
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.states import Phase, State
 
 _LOG = structlog.get_logger(__name__)
 _UNDER_WAY = (State.QUEUED, State.STARTING, State.READY)
@@ -93,7 +95,7 @@ class Controller:
         )
         self._stopped, self._ended = threading.Event(), threading.Event()
         self._arrived: deque[Item] = deque()
-        self._done: list[threading.Event] = []
+        self._done: list[tuple[str, threading.Event]] = []
         self._acting = Isolation("an action of a service could not be started")
         self._began = 0.0
         self._restored = False
@@ -144,7 +146,8 @@ class Controller:
         """One pass.
 
         1. Items first, in order of arrival: a request that has arrived counts before idleness does.
-        2. Then the tick, with the requests in flight: it sees what the items have changed.
+        2. Then the plan of each service that something happened to or that is due, with the
+           requests in flight: it sees what the items have changed.
         3. Commit, which also acts: see `_commit` for its order.
         4. Ask the logins last. An answer of squeue is compared with the records as of this pass, so
            it must not be older than they are.
@@ -158,12 +161,12 @@ class Controller:
             self._process(self._arrived.popleft(), now)
         self._reconciler.apply_pending_catalogue(now)
         self._uses.watcher.look(now)
-        self._tick(now)
+        self._plan(now)
         self._commit_or_put_back(self._records.take_changes(), now)
-        for login in self._polling.due(self._records.active(), now):
+        for login in self._polling.due(self._records.replicas(), now):
             self._effects.poll_queue(login, now)
-        for route, job in self._polling.single(self._records.active(), now):
-            self._effects.look_at_job(route, job)
+        for replica in self._polling.single(self._records.replicas(), now):
+            self._effects.look_at_job(replica.route, replica.job)
         self._effects.flush()
         self._snapshot.pass_completed(now)
 
@@ -176,19 +179,15 @@ class Controller:
         for record in self._records.active():
             resumed = ev.Resumed(now if since is None else min(since, now))
             self._records.apply_safely(record.route, resumed, now)
-        ready = {record.route: record for record in self._records.all() if routed(record)}
-        for route in self._publisher.published() - ready.keys():
-            self._publisher.unpublish(route)
-        for record in ready.values():
-            self._publisher.publish(record)
+        self._publisher.restore(self._records.all())
         self._show({record.route: record for record in self._records.all()}, set())
         self._restored = True
 
     def _patience(self) -> float:
-        states = {record.state for record in self._records.active()}
-        if states & {State.QUEUED, State.STARTING, State.DRAINING}:
+        phases = {one.phase for one in self._records.replicas()}
+        if phases - {Phase.READY}:
             return PASS_BUSY
-        return PASS_STEADY if states else PASS_QUIET
+        return PASS_STEADY if phases else PASS_QUIET
 
     def _process(self, item: Item, now: float) -> None:
         if isinstance(item, ClosesUnannounced):
@@ -204,54 +203,60 @@ class Controller:
         if isinstance(item.event, ev.Submitted):
             self._polling.learned[item.event.job_name] = now
         if item.done and applied:
-            self._done.append(item.done)
+            self._done.append((item.route, item.done))
 
     # -- time -----------------------------------------------------------------------
 
-    def _tick(self, now: float) -> None:
+    def _plan(self, now: float) -> None:
         fresh = self._inflight.refresh(now)
         if fresh:
-            jobs = [record.job for record in self._records.active() if record.job]
+            jobs = [one.job for one in self._records.replicas()]
             self._effects.close_tunnels_except(jobs, self._inflight.sample.listening, now)
             self._balance(now)
             self._publisher.refresh(self._records.active())
-        for record in self._due(fresh):
-            self._records.apply_safely(record.route, self._ticked(record), now)
+        due = self._due(fresh)
+        for route in due | self._records.touched():
+            seen = self._seen(route, now) if route in due else None
+            if not self._records.plan_safely(route, seen, now):
+                self._done = [waits for waits in self._done if waits[0] != route]
 
     def _balance(self, now: float) -> None:
-        active, sample = self._records.active(), self._inflight.sample
+        replicas, sample = self._records.replicas(), self._inflight.sample
         if not sample.known:
             return
-        for record, number in self._balancer.balance(active, sample, now):
-            self._effects.open_further_tunnel(record, number)
+        for replica, number in self._balancer.balance(replicas, sample, now):
+            self._effects.open_further_tunnel(replica, number)
         if self._snapshot.version:  # before the configuration is known, no login is unneeded
-            needed = self._polling.needed(active) | self._balancer.needed(active, now)
+            needed = self._polling.needed(replicas) | self._balancer.needed(replicas, now)
             self._effects.close_connections_except(needed, now)
 
     def _most_connections(self, route: str) -> int:
         service = self._records.service(route)
         return min(service.max_ssh_connections, self._uses.most_connections) if service else 1
 
-    def _ticked(self, record: Record) -> ev.Ticked:
-        waiters, route = self._snapshot.waiters, record.route
-        last_request = self._uses.last_request(route, self._began)
-        watched = waiters.watched(route, self._clock())
-        return ev.Ticked(self._in_flight(record), waiters.held(route), last_request, watched)
+    def _seen(self, route: str, now: float) -> Seen:
+        waiters, record = self._snapshot.waiters, self._records.get(route)
+        return Seen(
+            {one.slot: self._in_flight(one) for one in record.replicas} if record else {},
+            waiters.held(route),
+            self._uses.last_request(route, self._began),
+            waiters.watched(route, now),
+        )
 
-    def _due(self, fresh: bool) -> list[Record]:
-        """Ready and draining services change only with a new sample of the requests in flight: one
-        that is older than the end of routing cannot show a request that slipped in. The others may
-        need an action at any tick."""
-        routed_once = (State.READY, State.DRAINING)
-        active = [r for r in self._records.active() if fresh or r.state not in routed_once]
+    def _due(self, fresh: bool) -> set[str]:
+        """Services with a ready or draining replica are looked at only with a new sample of the
+        requests in flight: one that is older than the end of routing cannot show a request that
+        slipped in. The others may need an action at any time."""
+        active = self._records.active()
+        due = {one.route for one in active if fresh or not _routed_once(one)}
         wanted = self._records.always_on.union(self._snapshot.waiters.routes())
         records = map(self._records.get, wanted)
-        return active + [record for record in records if record and not record.active]
+        return due | {record.route for record in records if record and not record.active}
 
-    def _in_flight(self, record: Record) -> int | None:
-        if record.job is None or not record.job.node:
+    def _in_flight(self, replica: Replica) -> int | None:
+        if not replica.job.node:
             return 0
-        return self._inflight.inflight(*sockets(self._uses.run_dir, record.job).clients)
+        return self._inflight.inflight(*sockets(self._uses.run_dir, replica.job).clients)
 
     # -- commit, then act -----------------------------------------------------------
 
@@ -284,46 +289,41 @@ class Controller:
             _LOG.info(entry.summary, route=entry.route, state=entry.state, reason=entry.reason)
         changes.entries.clear()
         for record in changes.records.values():
-            if routed(record) and self._state_shown(record.route) is not State.READY:
-                self._publisher.publish(record)
+            self._publisher.publish(record)
         self._show(changes.records, changes.forgotten)
         self._act(changes, now)
-        for done in self._done:
+        for _route, done in self._done:
             done.set()
         self._done.clear()
 
     def _unpublish(self, changes: Changes) -> None:
-        for route, record in changes.records.items():
-            if not routed(record) and self._state_shown(route) is State.READY:
-                self._publisher.unpublish(route)
+        for record in changes.records.values():
+            self._publisher.withdraw(record)
         for route in changes.forgotten:
-            self._publisher.unpublish(route)
+            self._publisher.forget(route)
 
-    def _state_shown(self, route: str) -> State | None:
-        shown = self._snapshot.records.get(route)
-        return shown.state if shown else None
-
-    def _show(self, changed: dict[str, Record], forgotten: set[str]) -> None:
+    def _show(self, changed: dict[str, ServiceRecord], forgotten: set[str]) -> None:
         self._snapshot.replace(changed, forgotten)
-        active = self._records.active()
-        self._snapshot.inflight = {record.route: self._in_flight(record) for record in active}
-        self._snapshot.trouble = self._polling.troubles(self._records.specs, active)
-        self._effects.forget_jobs_except({record.job.name for record in active if record.job})
+        replicas = self._records.replicas()
+        self._snapshot.inflight = {one.job.name: self._in_flight(one) for one in replicas}
+        self._snapshot.trouble = self._polling.troubles(self._records.specs, replicas)
+        self._effects.forget_jobs_except({one.job.name for one in replicas})
 
     def _act(self, changes: Changes, now: float) -> None:
         """Not repeated: an action that could not be started follows from the record again."""
-        for route, submission in changes.submissions.items():
-            record = self._records.get(route)
-            # A later event of the same pass may have replaced the job.
-            if record and record.job and record.job.name == submission.job.name:
-                self._start(record, submission, now)
-        held = port_holders(self._records.active())
-        for route in changes.touched:
-            if record := self._records.get(route):
-                actions = required_actions(record)
-                for action in without_tunnel(actions, held[route]) if route in held else actions:
-                    self._start(record, action, now)
+        held = port_holders(self._records.replicas())
+        records = map(self._records.get, changes.touched)
+        for replica in (one for record in records if record for one in record.replicas):
+            job, actions = replica.job, required_actions(replica)
+            if job.name in changes.submissions:
+                actions = (Submit(job), *actions)
+            for action in without_tunnel(actions, held[job.name]) if job.name in held else actions:
+                self._start(replica, action, now)
 
-    def _start(self, record: Record, action: Action, now: float) -> None:
-        start = partial(self._effects.start, record, action, now)
-        self._acting.attempt(record.route, start)
+    def _start(self, replica: Replica, action: Action, now: float) -> None:
+        start = partial(self._effects.start, replica, action, now)
+        self._acting.attempt(replica.route, start)
+
+
+def _routed_once(record: ServiceRecord) -> bool:
+    return any(one.phase in (Phase.READY, Phase.DRAINING) for one in record.replicas)

@@ -1,4 +1,4 @@
-"""Jobs of two services with one fixed port, on one node.
+"""Jobs with one fixed port on one node: of two services, or two replicas of one.
 
 Whichever process began first has the port. A health check for the other job would be answered by
 it, and its requests would go there.
@@ -12,31 +12,30 @@ from dataclasses import replace
 
 from service_management.controller.job_spec import spec_of
 from service_management.lifecycle.actions import Action, Probe, Tunnel
-from service_management.lifecycle.record import Record
-from service_management.lifecycle.states import State
+from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.states import Phase
 
 
-def port_holders(records: Iterable[Record]) -> dict[str, str]:
-    """Route → route of the service that has its port. Two login nodes of one cluster count as two
-    clusters: that they share their nodes cannot be known."""
-    holders: dict[tuple[str, str, int], str] = {}
+def port_holders(replicas: Iterable[Replica]) -> dict[str, str]:
+    """Job name → route of the service whose job has its port. Two login nodes of one cluster count
+    as two clusters: that they share their nodes cannot be known."""
+    holders: dict[tuple[str, str, int], Replica] = {}
     held: dict[str, str] = {}
-    for record in sorted(records, key=_seniority):
-        job = record.job
-        if job is None or not job.node:
+    for replica in sorted(replicas, key=_seniority):
+        job = replica.job
+        if not job.node:
             continue
-        place = (spec_of(job).login.host, job.node, job.port)
-        holder = holders.setdefault(place, record.route)
-        if holder != record.route:
-            held[record.route] = holder
+        holder = holders.setdefault((spec_of(job).login.host, job.node, job.port), replica)
+        if holder is not replica:
+            held[job.name] = holder.route
     return held
 
 
-def _seniority(record: Record) -> tuple[bool, float, float]:
+def _seniority(replica: Replica) -> tuple[bool, float, float]:
     """What serves stays: a control plane that starts again must not turn two services around."""
-    job, serves = record.job, record.state in (State.READY, State.DRAINING)
-    started = job.started_at if job and job.started_at is not None else math.inf
-    return not serves, started, job.intended_at if job else math.inf
+    job, serves = replica.job, replica.phase in (Phase.READY, Phase.DRAINING)
+    started = math.inf if job.started_at is None else job.started_at
+    return not serves, started, job.intended_at
 
 
 def without_tunnel(actions: Iterable[Action], holder: str) -> tuple[Action, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from service_management.lifecycle.record import Failure, Record
+from service_management.lifecycle.record import Failure, ServiceRecord
 from service_management.lifecycle.states import TEXT, Reason
 from service_management.ssh.errors import SshProblem
 from service_management.store import LogEntry
@@ -45,7 +45,7 @@ class Trouble:
         return self.text if self.kind in _PUBLIC_KINDS else _SENTENCES.get(self.kind, _ANY_OTHER)
 
 
-def public_record(record: Record) -> Record:
+def public_record(record: ServiceRecord) -> ServiceRecord:
     failure = record.last_failure
     return record if failure is None else replace(record, last_failure=_public_failure(failure))
 

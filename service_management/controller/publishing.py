@@ -1,24 +1,62 @@
-"""Which tunnels each ready service's requests are sent to.
+"""Which tunnels the requests of each service are sent to: the tunnels of its ready replicas.
 
-With several SSH connections one may be down: its share goes to the tunnels that are up.
+nginx knows a service by a fixed number of names, its positions. The ready replicas are spread over
+them without a gap at the beginning: while any is ready, position 0 leads to one (nginx/README.md
+says what nginx makes of that). A replica keeps its position for as long as that allows.
+
+With several SSH connections one tunnel of a replica may be down: its share goes to those that are
+up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from service_management.controller.socket_paths import Sockets
-from service_management.lifecycle.record import Job, Record
+from service_management.controller.socket_paths import Sockets, nonce_of, parse_socket
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Job, Replica
+
+Position = tuple[str, int]  # route, number
 
 
 class Routes(Protocol):
-    """Exactly the ready services are published."""
+    """Exactly the ready replicas are published."""
 
-    def published(self) -> Iterable[str]: ...
-    def publish(self, route: str, tunnels: tuple[Path, ...], quiet: Path) -> None: ...
-    def unpublish(self, route: str) -> None: ...
+    def published(self) -> Mapping[Position, Path]:
+        """The first tunnel that each published position leads to."""
+
+    def damaged(self, positions: Collection[Position]) -> Iterable[Position]:
+        """Those of which something was removed."""
+
+    def publish(
+        self, route: str, position: int, tunnels: tuple[Path, ...], quiet: Path
+    ) -> None: ...
+    def unpublish(self, route: str, position: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a position leads to."""
+
+    nonce: str  # of the job
+    tunnels: tuple[Path, ...] = ()
+
+
+def assigned(before: Mapping[int, str], ready: Collection[str]) -> dict[int, str]:
+    """Position → which of the ready ones has it."""
+    kept: dict[int, str] = {}
+    for position in sorted(before):
+        if before[position] in ready and before[position] not in kept.values():
+            kept[position] = before[position]
+    for one in ready:
+        if one not in kept.values():
+            kept[next(n for n in range(len(kept) + 1) if n not in kept)] = one
+    if kept and 0 not in kept:
+        kept[0] = kept.pop(max(kept))
+    return kept
 
 
 class RoutePublisher:
@@ -34,41 +72,75 @@ class RoutePublisher:
     ) -> None:
         self._routes, self._sockets, self._is_up = routes, sockets, is_up
         self._number = number
-        self._shown: dict[str, tuple[Path, ...]] = {}
+        self._shown: dict[str, dict[int, Shown]] = {}
 
-    def published(self) -> set[str]:
-        return set(self._routes.published())
+    def restore(self, records: Iterable[ServiceRecord]) -> None:
+        """Take over what is published, and compare it with the records."""
+        for (route, position), tunnel in self._routes.published().items():
+            shown = self._shown.setdefault(route, {})
+            shown[position] = Shown(parse_socket(str(tunnel))[0])
+        ready = {record.route: record for record in records if record.ready}
+        for route in self._shown.keys() - ready.keys():
+            self.forget(route)
+        for record in ready.values():
+            self.publish(record)
+        self.refresh(ready.values())
 
-    def publish(self, record: Record) -> None:
-        if record.job is None:
-            return
-        sockets = self._sockets(record.job)
-        tunnels = self._tunnels(record.route, record.job, sockets)
-        self._routes.publish(record.route, tunnels, sockets.quiet)
-        self._shown[record.route] = tunnels
+    def withdraw(self, record: ServiceRecord) -> None:
+        """Send no more requests to what is not ready; those that are left close up."""
+        shown = self._nonces(record.route).values()
+        self._rearrange(record, [one for one in record.ready if nonce_of(one.job.name) in shown])
 
-    def unpublish(self, route: str) -> None:
-        self._routes.unpublish(route)
-        self._shown.pop(route, None)
+    def publish(self, record: ServiceRecord) -> None:
+        """Send requests to all that is ready."""
+        self._rearrange(record, record.ready)
 
-    def refresh(self, records: Iterable[Record]) -> None:
-        """Follow the tunnels of published services that have several."""
+    def forget(self, route: str) -> None:
+        for position in self._shown.pop(route, {}):
+            self._routes.unpublish(route, position)
+
+    def refresh(self, records: Iterable[ServiceRecord]) -> None:
+        """Follow the tunnels of what is published, and heal what was removed."""
+        published = [(route, number) for route, shown in self._shown.items() for number in shown]
+        for route, number in self._routes.damaged(published):
+            shown = self._shown[route]
+            shown[number] = replace(shown[number], tunnels=())
         for record in records:
-            shown, job = self._shown.get(record.route), record.job
-            if shown is None or job is None:
-                continue
-            sockets = self._sockets(job)
-            if sockets.further and self._tunnels(record.route, job, sockets) != shown:
-                self.publish(record)
+            jobs = {nonce_of(one.job.name): one.job for one in record.ready}
+            for position, nonce in self._nonces(record.route).items():
+                if nonce in jobs:
+                    self._show(record.route, position, jobs[nonce])
 
-    def _tunnels(self, route: str, job: Job, sockets: Sockets) -> tuple[Path, ...]:
+    def _rearrange(self, record: ServiceRecord, ready: Iterable[Replica]) -> None:
+        jobs = {nonce_of(one.job.name): one.job for one in ready}
+        before = self._nonces(record.route)
+        after = assigned(before, jobs.keys())
+        for position, nonce in after.items():
+            if before.get(position) != nonce:
+                self._show(record.route, position, jobs[nonce])
+        for position in before.keys() - after.keys():
+            self._routes.unpublish(record.route, position)
+            del self._shown[record.route][position]
+
+    def _nonces(self, route: str) -> dict[int, str]:
+        return {number: one.nonce for number, one in self._shown.get(route, {}).items()}
+
+    def _show(self, route: str, position: int, job: Job) -> None:
+        shown = self._shown.setdefault(route, {})
+        sockets, before = self._sockets(job), shown.get(position)
+        published = before.tunnels if before and before.nonce == nonce_of(job.name) else ()
+        after = Shown(nonce_of(job.name), self._tunnels(job, sockets, published))
+        if after != before:
+            self._routes.publish(route, position, after.tunnels, sockets.quiet)
+            shown[position] = after
+
+    def _tunnels(self, job: Job, sockets: Sockets, published: tuple[Path, ...]) -> tuple[Path, ...]:
         if sockets.on_demand:
-            return (self._tunnel(route, job, sockets),)
+            return (self._tunnel(job, sockets, published),)
         up = tuple(one for one in sockets.clients if self._is_up(job, one))
         return up or (sockets.main,)
 
-    def _tunnel(self, route: str, job: Job, sockets: Sockets) -> Path:
+    def _tunnel(self, job: Job, sockets: Sockets, published: tuple[Path, ...]) -> Path:
         """The chosen one once it is up; until then the one that is published."""
-        chosen, shown = sockets.clients[self._number(job)], self._shown.get(route, ())
-        candidates = (chosen, *(one for one in shown if one in sockets.clients))
+        candidates = (sockets.clients[self._number(job)], *published)
         return next((one for one in candidates if self._is_up(job, one)), sockets.main)

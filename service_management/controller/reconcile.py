@@ -26,8 +26,8 @@ from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.intervals import CATALOGUE_RETRY
 from service_management.lifecycle.job_views import JobPhase, JobView
-from service_management.lifecycle.record import Job, Record
-from service_management.lifecycle.states import State
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Job, Replica
 from service_management.slurm.job_names import JobName, parse_job_name
 from service_management.ssh.login import Login
 
@@ -44,8 +44,8 @@ class Orphan:
 
 @dataclass(frozen=True)
 class Match:
-    seen: tuple[tuple[str, JobView], ...]
-    missing: tuple[tuple[str, Job], ...]
+    seen: tuple[tuple[str, JobView], ...]  # with the route
+    missing: tuple[Replica, ...]
     orphans: tuple[Orphan, ...]
 
 
@@ -71,7 +71,8 @@ class Reconciler:
             self._orphan_port(item, now)
         elif isinstance(item, Suspected):
             if record := self._records.get(item.route):
-                self._effects.probe_soon(record)
+                for replica in record.ready:
+                    self._effects.probe_soon(replica)
         elif isinstance(item, LoginState):
             self._note_login(item)
         elif isinstance(item, CatalogueLive):
@@ -91,22 +92,22 @@ class Reconciler:
 
     def _compare_queue(self, answer: QueueAnswer, now: float) -> None:
         self._polling.answered(answer.login_id)
-        records = [r for r in self._records.active() if login_of(r).id == answer.login_id]
-        found = match(answer, records, self._polling.learned, self._records.identity)
+        mine = [one for one in self._records.replicas() if login_of(one).id == answer.login_id]
+        found = match(answer, mine, self._polling.learned, self._records.identity)
         for route, view in found.seen:
             self._records.apply_safely(route, ev.JobSeen(view), now)
-        for route, job in found.missing:
+        for replica in found.missing:
             # Missing from a list is no proof: only scontrol's or sacct's word ends a job.
-            self._effects.fetch_end(route, job)
+            self._effects.fetch_end(replica.route, replica.job)
         # Logins that differ in their key only share an account, and so see each other's jobs.
-        known = {record.job.name for record in self._records.active() if record.job}
+        known = {one.job.name for one in self._records.replicas()}
         for orphan in found.orphans:
             if orphan.view.name not in known:
                 self._adopt_or_cancel(orphan, answer.login_id, answer.asked_at, now)
 
     def _orphan_port(self, answer: OrphanPort, now: float) -> None:
         name = parse_job_name(answer.view.name)
-        known = {record.job.name for record in self._records.active() if record.job}
+        known = {one.job.name for one in self._records.replicas()}
         if name is None or answer.view.name in known:
             return
         if answer.port is None:
@@ -118,10 +119,11 @@ class Reconciler:
     def _adopt_or_cancel(self, orphan: Orphan, asked: str, asked_at: float, now: float) -> None:
         """Adopt the job of a service whose record was lost; cancel what no service wants."""
         route, record = orphan.name.route, self._records.get(orphan.name.route)
-        if record is not None and record.since >= asked_at:
-            return  # the answer is older than the record: it cannot tell
+        if record is not None and record.resting_since >= asked_at:
+            return  # the answer is older than the end of a replica: it cannot tell
         spec = self._records.specs.get(route)
-        free = record is not None and record.state in (State.COLD, State.FAILED)
+        slot = orphan.name.slot
+        free = record is not None and self._records.has_room(record, slot)
         if free and spec is not None and self._left_to(spec.login, asked):
             return
         if not free or spec is None or spec.login.id != asked:
@@ -134,7 +136,7 @@ class Reconciler:
             view = orphan.view
             job = Job(view.name, orphan.name.port, now, spec.dump(), job_id=view.job_id)
             _LOG.warning("adopting a job that no record knows", job=job.job_id, route=route)
-            self._records.apply(route, ev.Adopted(job), now)
+            self._records.apply(route, ev.Adopted(job, slot), now)
 
     def _cancel(self, login_id: str, view: JobView, why: str) -> None:
         _LOG.warning("cancelling a job that no record knows", job=view.job_id, why=why)
@@ -181,39 +183,37 @@ class Reconciler:
         # Last: the catalogue is in force, whether the disk has room for it or not.
         self._store.note("catalogue", [s.model_dump_json() for s in services.values()])
 
-    def _config_events(self, record: Record, before: JobSpec | None) -> list[ev.Event]:
+    def _config_events(self, record: ServiceRecord, before: JobSpec | None) -> list[ev.Event]:
         """A running job is compared with how it was submitted, whenever that was."""
         spec = self._records.specs.get(record.route)
         if spec is None:
             return [ev.Removed()]
-        events: list[ev.Event] = [ev.Restored()] if record.after is None else []
-        submitted = spec_of(record.job) if record.job else before
-        if submitted is not None and submitted != spec:
-            events.append(ev.Changed())
+        events: list[ev.Event] = [ev.Restored()] if record.removed else []
+        changed = {one.job.name for one in record.replicas if spec_of(one.job) != spec}
+        edited = not record.active and before is not None and before != spec
+        if changed or edited:
+            events.append(ev.Changed(frozenset(changed)))
         return events
 
 
 def match(
-    answer: QueueAnswer, records: Iterable[Record], learned: Mapping[str, float], prefix: str
+    answer: QueueAnswer, replicas: Iterable[Replica], learned: Mapping[str, float], prefix: str
 ) -> Match:
-    """`records` are those of this login; `learned` is when each job's id was learned: a job whose
+    """`replicas` are those of this login; `learned` is when each job's id was learned: a job whose
     id was learned after squeue was asked cannot be missing from its answer."""
-    by_name = {record.job.name: record for record in records if record.job}
+    by_name = {one.job.name: one for one in replicas}
     seen = tuple((by_name[v.name].route, v) for v in answer.views if v.name in by_name)
     ids = {view.job_id for view in answer.views}
     missing = tuple(
-        (record.route, record.job)
-        for record in by_name.values()
-        if record.job
-        and record.job.job_id
-        and record.job.job_id not in ids
-        and learned.get(record.job.name, 0.0) < answer.asked_at
+        one
+        for name, one in by_name.items()
+        if one.job.job_id and one.job.job_id not in ids and learned.get(name, 0.0) < answer.asked_at
     )
     return Match(seen, missing, tuple(_orphans(answer.views, by_name, prefix)))
 
 
 def _orphans(
-    views: Iterable[JobView], by_name: Mapping[str, Record], prefix: str
+    views: Iterable[JobView], by_name: Mapping[str, Replica], prefix: str
 ) -> Iterable[Orphan]:
     for view in views:
         name = parse_job_name(view.name)

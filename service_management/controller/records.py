@@ -7,21 +7,24 @@ import math
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 
 from service_management.config import Service
-from service_management.controller.event_entries import JOB_ENDED, EventEntries
+from service_management.controller.event_entries import EventEntries
 from service_management.controller.isolation import Isolation
 from service_management.controller.job_spec import JobSpec, has_readable_spec
-from service_management.lifecycle.actions import Submit
+from service_management.lifecycle.activity import Seen
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Event
 from service_management.lifecycle.intervals import SOFT_SAVE
+from service_management.lifecycle.planner import planned
 from service_management.lifecycle.policy import Policy
-from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Job, Replica
 from service_management.lifecycle.transitions import decide
 from service_management.slurm.job_names import job_name
 from service_management.store import LogEntry
@@ -37,7 +40,7 @@ class RecordStore(Protocol):
 
     def save(
         self,
-        records: Iterable[Record],
+        records: Iterable[ServiceRecord],
         forgotten: Iterable[str] = (),
         entries: Sequence[LogEntry] = (),
     ) -> None: ...
@@ -47,23 +50,23 @@ class RecordStore(Protocol):
 
 @dataclass
 class Changes:
-    """What changed since the last commit. Bounded by the number of services, however often a commit
+    """What changed since the last commit. Bounded by the number of replicas, however often a commit
     fails: of the actions only submissions are kept, all others follow from the records."""
 
-    records: dict[str, Record] = field(default_factory=dict)
+    records: dict[str, ServiceRecord] = field(default_factory=dict)
     forgotten: set[str] = field(default_factory=set)
     entries: list[LogEntry] = field(default_factory=list)
     durable: set[str] = field(default_factory=set)  # whose record has to reach the disk now
-    submissions: dict[str, Submit] = field(default_factory=dict)  # by route
-    touched: set[str] = field(default_factory=set)  # whose required actions are due
+    submissions: set[str] = field(default_factory=set)  # names of jobs
+    touched: set[str] = field(default_factory=set)  # to be planned, and their actions are due
 
 
 class Records:
-    def __init__(self, identity: str, key_dir: Path, records: Mapping[str, Record]) -> None:
+    def __init__(self, identity: str, key_dir: Path, records: Mapping[str, ServiceRecord]) -> None:
         self._unreadable = {
             route: record
             for route, record in records.items()
-            if record.job and not has_readable_spec(record.job)
+            if not all(has_readable_spec(one.job) for one in record.replicas)
         }
         self._all = {r: record for r, record in records.items() if r not in self._unreadable}
         self._active = {route: record for route, record in self._all.items() if record.active}
@@ -76,6 +79,7 @@ class Records:
         self._event_entries = EventEntries()
         self._changes = Changes()
         self._isolation = Isolation("an event of a service could not be applied")
+        self._planning = Isolation("a service could not be planned")
         self.start_counters = StartCounters()
 
     def configure(self, services: Mapping[str, Service]) -> None:
@@ -88,7 +92,7 @@ class Records:
         self._repair_specs()
         for route in services:
             if route not in self._all:
-                self._all[route] = self._changes.records[route] = Record(route)
+                self._all[route] = self._changes.records[route] = ServiceRecord(route)
 
     def _repair_specs(self) -> None:
         """A job whose stored specification cannot be read, such as one by another version, is
@@ -97,7 +101,7 @@ class Records:
         for route, record in list(self._unreadable.items()):
             del self._unreadable[route]
             if route in self.specs:
-                self._set(record.with_job(spec=self.specs[route].dump()))
+                self._set(_respecified(record, self.specs[route].dump()))
                 self._changes.durable.add(route)
                 _LOG.error(
                     "a job's stored specification could not be read; "
@@ -112,55 +116,79 @@ class Records:
                     route=route,
                 )
 
-    def get(self, route: str) -> Record | None:
+    def get(self, route: str) -> ServiceRecord | None:
         return self._all.get(route)
 
-    def all(self) -> list[Record]:
+    def all(self) -> list[ServiceRecord]:
         return list(self._all.values())
 
     def service(self, route: str) -> Service | None:
         return self.services.get(route)
 
-    def active(self) -> list[Record]:
+    def active(self) -> list[ServiceRecord]:
         return list(self._active.values())
+
+    def replicas(self) -> list[Replica]:
+        return [one for record in self._active.values() for one in record.replicas]
 
     def apply(self, route: str, event: Event, now: float) -> None:
         record = self._all.get(route)
         if record is None:
             return
-        decision = decide(record, event, self._context(record, event, now))
-        after = decision.record
+        after = decide(record, event, self._context(route, now))
         if after is None:
             self._forget(route, record, now)
             return
         self._changes.touched.add(route)
-        if decision.submission is not None:
-            self._changes.submissions[route] = decision.submission
         if after != record:
             self._keep(record, after, event, now)
 
     def apply_safely(self, route: str, event: Event, now: float) -> bool:
         return self._isolation.attempt(route, lambda: self.apply(route, event, now))
 
-    def _context(self, record: Record, event: Event, now: float) -> Context:
-        """A name for a new job is needed only where none may exist yet: rarely."""
-        policy = self._policies.get(record.route, _UNCONFIGURED)
-        has_job = record.active and not isinstance(event, JOB_ENDED)
-        return Context(now, policy, None if has_job else self.fresh_job(record.route, now))
+    def plan(self, route: str, seen: Seen | None, now: float) -> None:
+        """Once in a pass, after all that happened; `seen` where the service was looked at."""
+        record = self._all.get(route)
+        if record is None:
+            return
+        self._changes.touched.add(route)
+        fresh = partial(self._fresh_job, route, now, self._ports())
+        after = planned(record, seen, self._context(route, now), fresh)
+        known = {one.job.name for one in record.replicas}
+        self._changes.submissions |= {one.job.name for one in after.replicas} - known
+        if after != record:
+            self._keep(record, after, None, now)
 
-    def fresh_job(self, route: str, now: float) -> Job | None:
+    def plan_safely(self, route: str, seen: Seen | None, now: float) -> bool:
+        return self._planning.attempt(route, lambda: self.plan(route, seen, now))
+
+    def has_room(self, record: ServiceRecord, slot: int) -> bool:
+        """Whether a job that is found on the cluster may be this service's, in this slot."""
+        free = all(one.slot != slot for one in record.replicas)
+        most = self._policies.get(record.route, _UNCONFIGURED).max_replicas
+        may_run = record.enabled and not record.removed
+        return free and may_run and len(record.replicas) < most
+
+    def touched(self) -> set[str]:
+        return self._changes.touched
+
+    def _context(self, route: str, now: float) -> Context:
+        return Context(now, self._policies.get(route, _UNCONFIGURED))
+
+    def _fresh_job(self, route: str, now: float, taken: set[int], slot: int) -> Job | None:
         spec = self.specs.get(route)
         if spec is None:
             return None
         port = spec.choose_port()
         # Two jobs may share a node: with the same port, the wrong one would answer the probe.
-        while not spec.remote_port and port in self._ports():
+        while not spec.remote_port and port in taken:
             port = spec.choose_port()
-        name = job_name(self.identity, route, 0, secrets.token_hex(4))
+        taken.add(port)
+        name = job_name(self.identity, route, slot, secrets.token_hex(4))
         return Job(name, port, now, spec.dump(), token=spec.choose_token())
 
     def _ports(self) -> set[int]:
-        return {record.job.port for record in self._active.values() if record.job}
+        return {one.job.port for one in self.replicas()}
 
     def take_changes(self) -> Changes:
         changes, self._changes = self._changes, Changes()
@@ -176,30 +204,31 @@ class Records:
         changes.touched |= self._changes.touched
         self._changes = changes
 
-    def _forget(self, route: str, record: Record, now: float) -> None:
+    def _forget(self, route: str, record: ServiceRecord, now: float) -> None:
         del self._all[route]
         self._active.pop(route, None)
         self._changes.records.pop(route, None)
         self._changes.forgotten.add(route)
         self._saved_at.pop(route, None)
-        self._event_entries.forget(route)
+        self._event_entries.forget(record)
         if route in self.services:  # removed and added again before it was gone
-            self._keep(record, Record(route, since=now), None, now)
+            self._keep(record, ServiceRecord(route, resting_since=now), None, now)
         else:
             self.start_counters.forget(route)
 
-    def _keep(self, before: Record, after: Record, event: Event | None, now: float) -> None:
+    def _keep(
+        self, before: ServiceRecord, after: ServiceRecord, event: Event | None, now: float
+    ) -> None:
         route = after.route
         self.start_counters.note(before, after)
         self._set(after)
-        if (entry := self._event_entries.of_change(before, after, event)) is not None:
-            self._changes.entries.append(entry)
+        self._changes.entries += self._event_entries.of_change(before, after, event)
         soft = _without_activity(before) == _without_activity(after)
         if not soft or now - self._saved_at.get(route, 0.0) >= SOFT_SAVE:
             self._saved_at[route] = now
             self._changes.durable.add(route)
 
-    def _set(self, record: Record) -> None:
+    def _set(self, record: ServiceRecord) -> None:
         route = record.route
         self._all[route] = self._changes.records[route] = record
         if record.active:
@@ -214,11 +243,22 @@ def _policy(service: Service) -> Policy:
         startup_timeout=service.startup_timeout,
         queue_timeout=service.queue_timeout,
         drain_timeout=service.request_timeout,
-        always_on=service.min_replicas > 0,
+        min_replicas=min(service.min_replicas, service.max_replicas),
+        max_replicas=service.max_replicas,
     )
 
 
-def _without_activity(record: Record) -> Record:
+def _respecified(record: ServiceRecord, spec: str) -> ServiceRecord:
+    return record.with_replicas(
+        *(one.with_job(spec=spec) for one in record.replicas if not has_readable_spec(one.job))
+    )
+
+
+def _without_activity(record: ServiceRecord) -> ServiceRecord:
     """Without what changes all the time, and may be a few seconds old after a crash."""
-    quiet = record.with_job(finding=None, found_at=None)
-    return replace(quiet, last_demand=0.0, last_activity=0.0, busy=False, startup_used=0.0)
+    quiet = (
+        replace(one.with_job(finding=None, found_at=None), startup_used=0.0)
+        for one in record.replicas
+    )
+    lasting = record.with_replicas(*quiet)
+    return replace(lasting, last_demand=0.0, last_activity=0.0, busy=False)

@@ -7,13 +7,14 @@ Reads are advisory. Whatever is decided on them is decided in the controller.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from service_management.config import Problem, Service
 from service_management.controller.public_view import Trouble, public_record
 from service_management.controller.waiters import Waiters
 from service_management.host.steady_clock import SteadyClock
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.activity import total
+from service_management.lifecycle.record import ServiceRecord
 from service_management.ssh.call_counts import CallCounts
 from service_management.usage.start_counters import StartCounters
 
@@ -25,17 +26,18 @@ class ServiceSnapshot:
     """One service at one moment."""
 
     service: Service
-    record: Record
-    inflight: int | None
+    record: ServiceRecord
+    inflight: int | None  # of all replicas; None where they could not be counted
     held: int
     trouble: str  # why the cluster did not answer the last time; empty if it did
     keepalive: bool = True  # whether a connection to the service carries several requests
+    inflight_of: Mapping[str, int | None] = field(default_factory=dict)  # by job name
 
 
 class Snapshot:
     def __init__(self, clock: SteadyClock | None = None) -> None:
         self._clock = clock or SteadyClock.resume(None, 0.0)
-        self.records: Mapping[str, Record] = {}
+        self.records: Mapping[str, ServiceRecord] = {}
         self.services: Mapping[str, Service] = {}
         self.version = ""
         self.version_since = 0.0
@@ -43,7 +45,7 @@ class Snapshot:
         self.calls = CallCounts()
         self.config_error: tuple[Problem, ...] = ()
         self.not_reused: frozenset[str] = frozenset()  # see gateway/reuse.py
-        self.inflight: Mapping[str, int | None] = {}
+        self.inflight: Mapping[str, int | None] = {}  # by job name
         self.trouble: Mapping[str, Trouble] = {}
         self._passed_at = 0.0
         self.waiters = Waiters()
@@ -61,10 +63,17 @@ class Snapshot:
         service, record = self.services.get(route), self._record(route)
         if service is None or record is None:
             return None
-        trouble, inflight = self.trouble.get(route), self.inflight.get(route, 0)
-        keepalive, held = route not in self.not_reused, self.waiters.held(route)
-        text = trouble.text if trouble else ""
-        return ServiceSnapshot(service, record, inflight, held, text, keepalive)
+        trouble, keepalive = self.trouble.get(route), route not in self.not_reused
+        counts = {one.job.name: self.inflight.get(one.job.name, 0) for one in record.replicas}
+        return ServiceSnapshot(
+            service,
+            record,
+            total(counts.values()),
+            self.waiters.held(route),
+            trouble.text if trouble else "",
+            keepalive,
+            counts,
+        )
 
     def is_starting(self) -> bool:
         """Which services there are is not known: no file has been read or refused since the start,
@@ -95,7 +104,7 @@ class Snapshot:
     def since_last_pass(self) -> float:
         return self._clock.now() - self._passed_at
 
-    def replace(self, changed: Mapping[str, Record], forgotten: set[str]) -> None:
+    def replace(self, changed: Mapping[str, ServiceRecord], forgotten: set[str]) -> None:
         """The controller's side: show these records, and wake those who wait for a new state."""
         if not changed and not forgotten:
             return
@@ -112,13 +121,15 @@ class Snapshot:
         """A waiting page is open; it counts for so long, unless it looks again."""
         self.waiters.watch(route, self._clock.now() + seconds)
 
-    def wait(self, route: str, settled: Callable[[Record | None], bool], timeout: float) -> bool:
+    def wait(
+        self, route: str, settled: Callable[[ServiceRecord | None], bool], timeout: float
+    ) -> bool:
         """Wait until the record is as wanted."""
         return self.waiters.wait(route, lambda: settled(self._record(route)), timeout)
 
     def _file_was_read(self) -> bool:
         return bool(self.version or self.config_error)
 
-    def _record(self, route: str) -> Record | None:
+    def _record(self, route: str) -> ServiceRecord | None:
         record, ahead = self.records.get(route), self._clock.ahead()
         return record.moved(ahead) if record and abs(ahead) >= NOTICEABLE else record

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from service_management.config import MOST_CONNECTIONS
 from service_management.controller.job_spec import spec_of
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 
 
 @dataclass(frozen=True)

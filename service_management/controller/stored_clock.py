@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from service_management.host.steady_clock import SteadyClock
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.record import ServiceRecord
 from service_management.store import Store
 
 
-def resume_clock(store: Store, records: Iterable[Record]) -> SteadyClock:
+def resume_clock(store: Store, records: Iterable[ServiceRecord]) -> SteadyClock:
     latest = max((max(r.since, r.last_activity, r.last_demand) for r in records), default=0.0)
     stored = store.noted("clock")
     clock = SteadyClock.resume(stored, latest)

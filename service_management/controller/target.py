@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service_management.controller.job_spec import JobSpec
 from service_management.controller.workers import LoginWorker
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from service_management.atomic_files import symlink_atomically
@@ -71,3 +73,25 @@ def published(run_dir: Path) -> set[tuple[str, int]]:
     names = (path.name for path in (run_dir / "routes").glob("*.sock"))
     matches = (_NAME.fullmatch(name) for name in names if not name.endswith(".quiet.sock"))
     return {(match["route"], int(match["slot"])) for match in matches if match}
+
+
+def tunnels(run_dir: Path) -> dict[tuple[str, int], Path]:
+    """Every (route, slot) that has traffic sent to it, and the first tunnel it is sent to."""
+    return {one: route_socket(run_dir, *one).readlink() for one in published(run_dir)}
+
+
+def damaged(run_dir: Path, places: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Those of which a name was removed."""
+    try:
+        with os.scandir(run_dir / "routes") as found:
+            there = {entry.name for entry in found}
+    except FileNotFoundError:
+        there = set()
+    return [place for place in places if not there.issuperset(_names(*place))]
+
+
+@lru_cache(maxsize=4096)
+def _names(route: str, slot: int) -> tuple[str, ...]:
+    """Remembered: they are looked for five times a second."""
+    places = (*route_sockets(Path(), route, slot), quiet_socket(Path(), route, slot))
+    return tuple(place.name for place in places)

@@ -1,16 +1,16 @@
-"""What is to be done about a service's job.
+"""What is to be done about a replica's job.
 
-A `Submit` is returned once, by the decision that wrote the intent. All other actions follow from
-the record alone and are asked for again until the record says otherwise: an action that was lost
-costs a tick, and nothing has to be remembered while it cannot be carried out.
+A `Submit` is returned once, by the plan that wrote the intent. All other actions follow from
+the replica alone and are asked for again until it says otherwise: an action that was lost costs a
+tick, and nothing has to be remembered while it cannot be carried out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service_management.lifecycle.record import Job, Record
-from service_management.lifecycle.states import State
+from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.states import Phase
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,13 @@ class Cancel:
 Action = Submit | Find | Tunnel | Probe | Cancel
 
 
-def required_actions(record: Record) -> tuple[Action, ...]:
-    """To be repeated for as long as the record stays as it is."""
-    job = record.job
-    if job is None:
-        return ()
+def required_actions(replica: Replica) -> tuple[Action, ...]:
+    """To be repeated for as long as the replica stays as it is."""
+    job = replica.job
     if not job.job_id:
         return (Find(job),)
-    if record.state is State.DRAINING:
-        return (Cancel(job),) if job.cancelled else (Tunnel(job),)
-    if record.state in (State.STARTING, State.READY) and job.node:
+    if not replica.live:
+        return (Cancel(job),) if replica.cancelled else (Tunnel(job),)
+    if replica.phase is not Phase.QUEUED and job.node:
         return (Tunnel(job), Probe(job))
     return ()
-
-
-def routed(record: Record) -> bool:
-    """Exactly the ready services are published: what is routed is healthy."""
-    return record.state is State.READY

@@ -1,50 +1,45 @@
-"""A request asks for the service."""
+"""A request asks for the service; a new control plane takes it over; a job of it is found."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from service_management.lifecycle import moves
 from service_management.lifecycle.decision import Context
-from service_management.lifecycle.events import Demanded
+from service_management.lifecycle.events import Adopted, Demanded, Resumed
 from service_management.lifecycle.policy import DEMAND_COVERS
-from service_management.lifecycle.record import Record
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.states import Phase, Reason, State
 
 
-def _start(record: Record, _event: Demanded, context: Context) -> Record:
-    return moves.submit(record, context)
-
-
-def _keep(record: Record, _event: Demanded, context: Context) -> Record:
-    now = context.now
-    return replace(record, last_demand=now, last_activity=now + DEMAND_COVERS)
-
-
-def _retry(record: Record, event: Demanded, context: Context) -> Record:
+def demanded(record: ServiceRecord, event: Demanded, context: Context) -> ServiceRecord:
     """During the back-off a request is refused at once with the reason, and starts nothing."""
-    return record if context.now < record.retry_at else _start(record, event, context)
-
-
-def reopen(record: Record, event: Demanded, context: Context) -> Record:
-    """Demand that arrives while draining wins, as long as the job is not being cancelled."""
-    asked = _keep(record, event, context)
-    if record.after is not State.COLD:
+    now = context.now
+    if not record.enabled or (record.state is State.FAILED and now < record.retry_at):
+        return record
+    asked = replace(record, last_demand=now, last_activity=now + DEMAND_COVERS)
+    if record.demand or record.removed:
         return asked
-    if record.job is None or record.job.cancelled or record.job.ending:
-        return replace(asked, again=True)
-    if record.reason is Reason.IDLE:
-        return asked.to(State.READY, Reason.HEALTHY, context.now)
-    if record.reason is Reason.QUEUE_TIMEOUT:
-        return asked.to(State.QUEUED, Reason.WAITING, context.now)
-    return replace(asked, again=True)
+    return replace(asked, demand=True, asked_by=event.request_id)
 
 
-HANDLERS = {
-    State.COLD: _start,
-    State.QUEUED: _keep,
-    State.STARTING: _keep,
-    State.READY: _keep,
-    State.DRAINING: reopen,
-    State.FAILED: _retry,
-}
+def resumed(record: ServiceRecord, event: Resumed, _context: Context) -> ServiceRecord:
+    """Silence counts through a downtime of the control plane, but not of the gateway. `busy` is
+    cleared: what was in flight may have ended long ago."""
+    if record.state is State.QUEUED:
+        return replace(record, last_demand=max(record.last_demand, event.open_since))
+    if record.state is State.READY:
+        active = max(record.last_activity, event.open_since)
+        return replace(record, busy=False, last_activity=active)
+    return record
+
+
+def adopted(record: ServiceRecord, event: Adopted, context: Context) -> ServiceRecord:
+    """In its slot, if that is free."""
+    free = all(one.slot != event.slot for one in record.replicas)
+    room = len(record.live) < context.policy.max_replicas
+    if not (free and room and record.enabled) or record.removed:
+        return record
+    now = context.now
+    replica = Replica(record.route, event.slot, event.job, Phase.QUEUED, now, Reason.ADOPTED)
+    return replace(record.with_replica(replica), demand=True, last_demand=now)

@@ -1,5 +1,5 @@
-"""Everything that can happen to a service. Each arrives at the controller's inbox and
-is put before `transitions.decide`, which has an entry for every state × event."""
+"""Everything that can happen to a service, or to one of its replicas. Each arrives at the
+controller's inbox and is put before `transitions.decide`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 from service_management.lifecycle.findings import Finding
 from service_management.lifecycle.job_views import JobEnd, JobView
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 from service_management.lifecycle.states import Reason
 
 
@@ -27,26 +27,6 @@ class Demanded:
 
 
 @dataclass(frozen=True)
-class Ticked:
-    """Time passed. `inflight` is None where it could not be counted: then nothing is idle.
-
-    `last_request` is when the last request ended, from nginx's log; None until the part of the log
-    from before this control plane began has been read: then nothing is idle either. `watched`: a
-    waiting page is open. It keeps what is under way, as a held request does, but starts nothing.
-    """
-
-    inflight: int | None
-    held: int = 0
-    last_request: float | None = 0.0
-    watched: bool = False
-
-    @property
-    def awaited(self) -> bool:
-        """A client waits for the job that is under way."""
-        return self.held > 0 or self.watched
-
-
-@dataclass(frozen=True)
 class Resumed:
     """A new control plane takes over. Before `open_since` no request could have come in."""
 
@@ -57,6 +37,9 @@ class Resumed:
 class Submitted:
     job_name: str
     job_id: str
+
+    def is_about(self, job: Job) -> bool:
+        return job.name == self.job_name
 
 
 @dataclass(frozen=True)
@@ -69,6 +52,9 @@ class SubmitFailed:
     command: str = ""
     kind: str = ""  # of the problem with the login, where that is the reason
 
+    def is_about(self, job: Job) -> bool:
+        return job.name == self.job_name and not job.job_id
+
 
 @dataclass(frozen=True)
 class JobAbsent:
@@ -76,10 +62,17 @@ class JobAbsent:
 
     job_name: str
 
+    def is_about(self, job: Job) -> bool:
+        return job.name == self.job_name and not job.job_id
+
 
 @dataclass(frozen=True)
 class JobSeen:
     view: JobView
+
+    def is_about(self, job: Job) -> bool:
+        """By its id; by its unique name while the id is not known."""
+        return job.job_id == self.view.job_id if job.job_id else job.name == self.view.name
 
 
 @dataclass(frozen=True)
@@ -89,12 +82,16 @@ class JobOver:
     end: JobEnd
     command: str = ""
 
+    def is_about(self, job: Job) -> bool:
+        return job.job_id == self.end.job_id
+
 
 @dataclass(frozen=True)
 class Adopted:
     """A job that carries this orchestrator's prefix and is in no record: the store was lost."""
 
     job: Job
+    slot: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,6 +104,10 @@ class Probed:
     health: Health
     watched: float = 0.0
     finding: Finding | None = None
+
+    def is_about(self, job: Job) -> bool:
+        """An answer can be so slow that another job has followed the one it is about."""
+        return job.name == self.job_name
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,10 @@ class DisableAsked:
 
 @dataclass(frozen=True)
 class Changed:
-    """The configuration's job-affecting keys differ from those its job was submitted with."""
+    """The configuration's job-affecting keys differ from those that these jobs were submitted with;
+    without a job, from those of before."""
+
+    jobs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -149,17 +153,12 @@ class Restored:
     """The service is (again) in the configuration."""
 
 
-Event = (
+# About one job: of any other than the service's own, nothing is believed.
+JobEvent = Submitted | SubmitFailed | JobAbsent | JobSeen | JobOver | Probed
+ServiceEvent = (
     Demanded
-    | Ticked
     | Resumed
-    | Submitted
-    | SubmitFailed
-    | JobAbsent
-    | JobSeen
-    | JobOver
     | Adopted
-    | Probed
     | StartAsked
     | StopAsked
     | RestartAsked
@@ -169,4 +168,5 @@ Event = (
     | Removed
     | Restored
 )
+Event = ServiceEvent | JobEvent
 EVENTS: tuple[type, ...] = Event.__args__

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from service_management.lifecycle.events import JobOver
 from service_management.lifecycle.job_views import JobEnd
-from service_management.lifecycle.record import Failure, Job, Record
+from service_management.lifecycle.record import Failure
+from service_management.lifecycle.replica import Job, Replica
 from service_management.lifecycle.states import TEXT, Reason
 
 BACKGROUNDED = (
@@ -22,18 +23,17 @@ NOT_LAUNCHED = (
 _SAID_BY_STATE = {"None", "NonZeroExitCode", "OutOfMemory", "RaisedSignal", "TimeLimit"}
 
 
-def failure_of(record: Record, event: JobOver, reason: Reason, now: float) -> Failure:
-    end, job = event.end, record.job
-    given_up = job if job and job.cancelled else None
+def failure_of(replica: Replica, event: JobOver, reason: Reason, now: float) -> Failure:
+    end, job, given_up = event.end, replica.job, replica.cancelled
     return Failure(
         at=now,
         reason=reason,
-        text=_given_up(given_up, reason) if given_up else how_it_ended(end, reason),
+        text=_given_up(job, reason) if given_up else how_it_ended(end, reason),
         job_id=end.job_id,
         slurm_state=end.state,
         exit_code=end.exit_code,
         signal=end.signal,
-        node=end.node or (job.node if job else ""),
+        node=end.node or job.node,
         output=_own_lines(end.output) if given_up else end.output,
         output_file=end.output_file,
         command=event.command,

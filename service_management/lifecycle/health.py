@@ -1,4 +1,4 @@
-"""What the health checks found."""
+"""What the health checks of a replica found."""
 
 from __future__ import annotations
 
@@ -7,55 +7,61 @@ from dataclasses import replace
 from service_management.lifecycle import moves, policy
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Health, Probed
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Replica
 from service_management.lifecycle.start_phases import remembered
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.states import Phase, Reason
 
 
-def _is_about(record: Record, event: Probed) -> bool:
-    """An answer can be so slow that another job has followed the one it is about."""
-    return record.job is not None and record.job.name == event.job_name
-
-
-def _noted(record: Record, event: Probed, context: Context) -> Record:
+def _noted(replica: Replica, event: Probed, context: Context) -> Replica:
     """A check that saw nothing, for lack of a tunnel, leaves what the one before it saw."""
     if event.health is Health.HEALTHY:
-        return record.with_job(finding=None, found_at=None)
+        return replica.with_job(finding=None, found_at=None)
     if event.finding is None:
-        return record
-    return record.with_job(finding=event.finding, found_at=context.now)
+        return replica
+    return replica.with_job(finding=event.finding, found_at=context.now)
 
 
-def _probed_starting(record: Record, event: Probed, context: Context) -> Record:
-    if not _is_about(record, event):
-        return record
-    record = _noted(record, event, context)
-    if event.health is Health.UNVERIFIED:
-        record = replace(record, reason=Reason.UNVERIFIED)
-    if event.health is not Health.HEALTHY:
-        return replace(record, startup_used=record.startup_used + event.watched)
-    now, is_first = context.now, record.ready_since is None
-    ready = record.to(
-        State.READY, Reason.HEALTHY, now, ready_since=now, last_activity=now, strikes=0
-    )
-    return remembered(ready) if is_first else ready
-
-
-def _probed_ready(record: Record, event: Probed, context: Context) -> Record:
-    """Silence is not illness: a service may be too busy to answer its health path."""
-    if event.health is Health.SILENT or not _is_about(record, event):
-        return record
-    record = _noted(record, event, context)
-    if event.health is Health.UNVERIFIED:  # no second strike: requests might go to a stranger
-        return record.to(
-            State.STARTING, Reason.UNVERIFIED, context.now, strikes=0, startup_used=0.0
-        )
+def _probed_starting(
+    record: ServiceRecord, replica: Replica, event: Probed, context: Context
+) -> ServiceRecord:
+    noted = _noted(replica, event, context)
     if event.health is Health.HEALTHY:
-        well = replace(record, strikes=0)
-        return moves.forgive(well) if policy.served_long(well, context.now) else well
-    if record.strikes + 1 < policy.STRIKES:
-        return replace(record, strikes=record.strikes + 1)
-    return record.to(State.STARTING, Reason.UNHEALTHY, context.now, strikes=0, startup_used=0.0)
+        return _became_ready(record, noted, context.now)
+    if event.health is Health.UNVERIFIED:
+        noted = replace(noted, reason=Reason.UNVERIFIED)
+    return record.with_replica(replace(noted, startup_used=noted.startup_used + event.watched))
 
 
-PROBED = {State.STARTING: _probed_starting, State.READY: _probed_ready}
+def _became_ready(record: ServiceRecord, replica: Replica, now: float) -> ServiceRecord:
+    ready = replica.to(Phase.READY, Reason.HEALTHY, now, ready_since=now, strikes=0)
+    if not record.ready:  # idleness runs from here, or from later
+        record = replace(record, last_activity=now)
+    record = record.with_replica(ready)
+    return remembered(record, ready) if replica.ready_since is None else record
+
+
+def _probed_ready(
+    record: ServiceRecord, replica: Replica, event: Probed, context: Context
+) -> ServiceRecord:
+    """Silence is not illness: a service may be too busy to answer its health path."""
+    if event.health is Health.SILENT:
+        return record
+    noted = _noted(replica, event, context)
+    if event.health is Health.HEALTHY:
+        if policy.served_long(noted, context.now):
+            record = moves.forgive_before(record, noted)
+        return record.with_replica(replace(noted, strikes=0))
+    if event.health is Health.UNVERIFIED:  # no second strike: requests might go to a stranger
+        return record.with_replica(_checked_again(noted, Reason.UNVERIFIED, context.now))
+    if noted.strikes + 1 < policy.STRIKES:
+        return record.with_replica(replace(noted, strikes=noted.strikes + 1))
+    return record.with_replica(_checked_again(noted, Reason.UNHEALTHY, context.now))
+
+
+def _checked_again(replica: Replica, reason: Reason, now: float) -> Replica:
+    """Off its route until it is healthy again."""
+    return replica.to(Phase.STARTING, reason, now, strikes=0, startup_used=0.0)
+
+
+PROBED = {Phase.STARTING: _probed_starting, Phase.READY: _probed_ready}

@@ -5,8 +5,8 @@ Fast while something is changing, slow when all is steady: sites ban clients tha
 
 from __future__ import annotations
 
-from service_management.lifecycle.record import Record
-from service_management.lifecycle.states import State
+from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.states import Phase
 
 # The longest wait for the next pass: a job is changing; services are ready; there is none.
 PASS_BUSY, PASS_STEADY, PASS_QUIET = 0.1, 0.2, 0.5
@@ -44,34 +44,34 @@ CONNECTION_KEPT = 10.0  # after the last service or job that needed it; an edit 
 CLOSE_FIRST, CLOSE_LONGEST = 0.5, 60.0  # between attempts to close the same tunnel
 
 
-def queue_interval(record: Record, now: float) -> float:
-    """How often squeue is called on behalf of this service's job. Once a second is enough for all
+def queue_interval(replica: Replica, now: float) -> float:
+    """How often squeue is called on behalf of this replica's job. Once a second is enough for all
     jobs of a login together, however many services start at once."""
-    age, job = now - record.since, record.job
-    if job is not None and not job.job_id:
+    age = now - replica.since
+    if not replica.job.job_id:
         return 5.0  # sbatch is running, or its answer was lost
-    if record.state is State.READY:
+    if replica.phase is Phase.READY:
         # One that does not answer may have lost its job: Slurm knows sooner than three strikes.
-        return 12.0 if record.strikes == 0 else 1.0
-    if record.state is State.STARTING:
+        return 12.0 if replica.strikes == 0 else 1.0
+    if replica.phase is Phase.STARTING:
         return _pace(age, ((120, 1.0),), 5.0)
-    if record.state is State.DRAINING and job and not job.cancelled:
+    if not replica.live and not replica.cancelled:
         return 5.0
     return _pace(age, ((30, 1.0), (300, 2.0)), 5.0)
 
 
-def is_new(record: Record, now: float) -> bool:
+def is_new(replica: Replica, now: float) -> bool:
     """Submitted so recently that its job is worth a look of its own."""
-    job = record.job
-    if record.state is not State.QUEUED or job is None or not job.job_id:
+    job = replica.job
+    if replica.phase is not Phase.QUEUED or not job.job_id:
         return False
     return now - (job.submitted_at or 0.0) < LOOK_FOR
 
 
-def probe_interval(record: Record, now: float) -> float:
-    if record.state is State.READY:
-        return 10.0 if record.strikes == 0 else 1.0
-    return _pace(now - record.since, ((10, 0.1), (60, 0.25)), 1.0)
+def probe_interval(replica: Replica, now: float) -> float:
+    if replica.phase is Phase.READY:
+        return 10.0 if replica.strikes == 0 else 1.0
+    return _pace(now - replica.since, ((10, 0.1), (60, 0.25)), 1.0)
 
 
 def _pace(age: float, steps: tuple[tuple[float, float], ...], last: float) -> float:

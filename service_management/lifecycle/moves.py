@@ -4,64 +4,46 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from service_management.lifecycle.decision import Context
 from service_management.lifecycle.policy import backoff
-from service_management.lifecycle.record import Failure, Record
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.record import Failure, ServiceRecord
+from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.states import Reason
 
 
-def submit(record: Record, context: Context) -> Record:
-    """Write the intent. `decide` turns a new job name into the one `Submit`."""
-    if context.fresh is None:
-        return record
-    return record.to(
-        State.QUEUED,
-        Reason.SUBMITTING,
-        context.now,
-        job=context.fresh,
-        last_demand=context.now,
-        ready_since=None,
-        startup_used=0.0,
-        strikes=0,
-        after=State.COLD,
-        again=False,
-        hurry=False,
-    )
+def drain(record: ServiceRecord, reason: Reason, now: float) -> ServiceRecord:
+    """End every replica that does not end already."""
+    return record.with_replicas(*(one.drained(reason, now) for one in record.live))
 
 
-def drain(
-    record: Record,
-    reason: Reason,
-    context: Context,
-    *,
-    after: State | None = State.COLD,
-    again: bool = False,
-) -> Record:
-    """Stop routing; the job follows once nothing is in flight."""
-    return record.to(
-        State.DRAINING, reason, context.now, after=after, again=again, hurry=False, strikes=0
-    )
+def rest(record: ServiceRecord, reason: Reason, now: float) -> ServiceRecord | None:
+    """A replica is gone. If it was the last, that is why there is none; a service that is no
+    longer configured is forgotten."""
+    if record.active:
+        return replace(record, resting_since=now)
+    return None if record.removed else record.resting(reason, now)
 
 
-def cold(record: Record, reason: Reason, context: Context) -> Record:
-    return record.to(State.COLD, reason, context.now, job=None, ready_since=None, again=False)
-
-
-def fail(record: Record, failure: Failure, context: Context) -> Record:
+def fail(record: ServiceRecord, failure: Failure, now: float) -> ServiceRecord:
+    """An attempt failed, and its replica is gone. What else the service has goes on."""
     failures = record.failures + 1
-    return record.to(
-        State.FAILED,
-        failure.reason,
-        context.now,
-        job=None,
-        ready_since=None,
-        again=False,
+    failed = replace(
+        record,
         failures=failures,
-        retry_at=context.now + backoff(failures),
+        retry_at=now + backoff(failures),
         last_failure=failure,
+        demand=record.demand and bool(record.live),
+        resting_since=now,
     )
+    return failed if failed.active else failed.resting(failure.reason, now, failed=True)
 
 
-def forgive(record: Record) -> Record:
-    """Earlier failures no longer count: the service has started and served."""
+def forgive(record: ServiceRecord) -> ServiceRecord:
+    """Earlier failures no longer count."""
     return replace(record, failures=0, retry_at=0.0)
+
+
+def forgive_before(record: ServiceRecord, replica: Replica) -> ServiceRecord:
+    """This one did start: failures from before that no longer count. Another may be failing."""
+    failure = record.last_failure
+    later = failure is not None and failure.at > (replica.ready_since or 0.0)
+    return record if later else forgive(record)

@@ -6,164 +6,109 @@ from dataclasses import replace
 
 from service_management.lifecycle import moves
 from service_management.lifecycle.decision import Context
-from service_management.lifecycle.demand import reopen
-from service_management.lifecycle.events import Demanded, Event, StopAsked
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.events import Changed, Event, StopAsked
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Replica
 from service_management.lifecycle.states import Reason, State
 
-_RUNNING = (State.QUEUED, State.STARTING, State.READY)
+# A draining replica with one of these ends for good, whatever is asked for meanwhile.
+_FINAL = (Reason.DISABLED, Reason.REMOVED)
 
 
-def _start(record: Record, _event: Event, context: Context) -> Record:
+def start(record: ServiceRecord, _event: Event, context: Context) -> ServiceRecord:
     """An operator's start does not wait for the back-off: the fault may be repaired."""
-    return moves.submit(replace(record, failures=0, retry_at=0.0), context)
+    if record.live or not _may_run(record):
+        return record
+    now = context.now
+    asked = replace(moves.forgive(record), demand=True, asked_by="", last_demand=now)
+    # One that is about to fail does not count as a failure any more.
+    late = (one for one in record.replicas if one.reason is Reason.STARTUP_TIMEOUT)
+    return asked.with_replicas(*(replace(one, reason=Reason.RESTARTED) for one in late))
 
 
-def _start_draining(record: Record, _event: Event, context: Context) -> Record:
-    if record.after is State.FAILED:
-        return _again_after_failure(record)
-    return reopen(record, Demanded(), context)
+def stop(record: ServiceRecord, event: StopAsked, context: Context) -> ServiceRecord:
+    now, unwanted = context.now, replace(record, demand=False)
+    if record.state is State.FAILED:
+        return moves.forgive(unwanted).resting(Reason.STOPPED, now)
+    kept = (*_FINAL, Reason.STARTUP_TIMEOUT)
+    stopped = _ended(unwanted, Reason.STOPPED, now, unless=kept)
+    if not event.hurry:
+        return stopped
+    # Without waiting for the requests in flight.
+    return stopped.with_replicas(*(replace(one, cancelled=True) for one in stopped.replicas))
 
 
-def _again_after_failure(record: Record) -> Record:
-    """It is about to fail. The new start has to wait for the end of this job."""
-    return replace(
-        record,
-        reason=Reason.RESTARTED,
-        after=State.COLD,
-        again=True,
-        failures=0,
-        retry_at=0.0,
-    )
-
-
-START = {State.COLD: _start, State.FAILED: _start, State.DRAINING: _start_draining}
-
-
-def _stop(record: Record, event: StopAsked, context: Context) -> Record:
-    return replace(moves.drain(record, Reason.STOPPED, context), hurry=event.hurry)
-
-
-def _stop_failed(record: Record, _event: StopAsked, context: Context) -> Record:
-    return moves.cold(replace(record, failures=0, retry_at=0.0), Reason.STOPPED, context)
-
-
-def _stop_draining(record: Record, event: StopAsked, _context: Context) -> Record:
-    reason = Reason.STOPPED if record.after is State.COLD else record.reason
-    return replace(record, reason=reason, again=False, hurry=record.hurry or event.hurry)
-
-
-STOP = {
-    **dict.fromkeys(_RUNNING, _stop),
-    State.FAILED: _stop_failed,
-    State.DRAINING: _stop_draining,
-}
-
-
-def _restart(record: Record, _event: Event, context: Context) -> Record:
-    return moves.drain(record, Reason.RESTARTED, context, again=True)
-
-
-def _restart_draining(record: Record, _event: Event, _context: Context) -> Record:
+def restart(record: ServiceRecord, event: Event, context: Context) -> ServiceRecord:
     """A restart means a new job: no request may reopen the route to the old one."""
-    if record.after is State.FAILED:
-        return _again_after_failure(record)
-    if record.after is not State.COLD:
+    if not _may_run(record):
         return record
-    return replace(record, reason=Reason.RESTARTED, again=True)
+    if not record.active:
+        return start(record, event, context)
+    late = any(one.reason is Reason.STARTUP_TIMEOUT for one in record.replicas)
+    asked = moves.forgive(record) if late else record
+    asked = replace(asked, demand=True, asked_by="", last_demand=context.now)
+    return _ended(asked, Reason.RESTARTED, context.now, unless=_FINAL)
 
 
-RESTART = {
-    State.COLD: _start,
-    State.FAILED: _start,
-    **dict.fromkeys(_RUNNING, _restart),
-    State.DRAINING: _restart_draining,
-}
-
-
-def _disable(record: Record, _event: Event, context: Context) -> Record:
-    return moves.drain(record, Reason.DISABLED, context, after=State.DISABLED)
-
-
-def _disable_now(record: Record, _event: Event, context: Context) -> Record:
-    calm = replace(record, failures=0, retry_at=0.0)
-    return calm.to(State.DISABLED, Reason.DISABLED, context.now)
-
-
-def _disable_draining(record: Record, _event: Event, _context: Context) -> Record:
-    if record.after is None:
+def disable(record: ServiceRecord, _event: Event, context: Context) -> ServiceRecord:
+    if not _may_run(record):
         return record
-    return replace(record, reason=Reason.DISABLED, after=State.DISABLED, again=False)
+    off = replace(record, enabled=False, demand=False)
+    if not record.active:
+        return moves.forgive(off).resting(Reason.DISABLED, context.now)
+    return _ended(off, Reason.DISABLED, context.now)
 
 
-DISABLE = {
-    State.COLD: _disable_now,
-    State.FAILED: _disable_now,
-    **dict.fromkeys(_RUNNING, _disable),
-    State.DRAINING: _disable_draining,
-}
-
-
-def _enable(record: Record, _event: Event, context: Context) -> Record:
-    return moves.cold(record, Reason.NONE, context)
-
-
-def _enable_draining(record: Record, _event: Event, _context: Context) -> Record:
-    if record.after is not State.DISABLED:
+def enable(record: ServiceRecord, _event: Event, context: Context) -> ServiceRecord:
+    if record.enabled or record.removed:
         return record
-    return replace(record, reason=Reason.STOPPED, after=State.COLD)
+    on = replace(record, enabled=True)
+    if not record.active:
+        return on.resting(Reason.NONE, context.now)
+    return _ended(on, Reason.STOPPED, context.now)
 
 
-ENABLE = {State.DISABLED: _enable, State.DRAINING: _enable_draining}
+def changed(record: ServiceRecord, event: Changed, context: Context) -> ServiceRecord:
+    """The jobs that run with the old entry end. New ones are submitted on demand only, as always: a
+    held request, one that arrives while draining, or the next one. After a failure the edit may be
+    the repair: the next request does not wait for the back-off."""
+    now = context.now
+    if record.state is State.FAILED:
+        return moves.forgive(record).resting(Reason.CHANGED, now)
+    kept = [one for one in record.replicas if one.job.name not in event.jobs]
+    if record.live and not any(one.live for one in kept):
+        record = replace(record, demand=False)
+    return _ended(record, Reason.CHANGED, now, unless=_FINAL, besides=kept)
 
 
-def _changed(record: Record, _event: Event, context: Context) -> Record:
-    """The job that runs with the old entry ends. A new one is submitted on demand only, as always:
-    a held request, one that arrives while draining, or the next one."""
-    return moves.drain(record, Reason.CHANGED, context)
+def removed(record: ServiceRecord, _event: Event, context: Context) -> ServiceRecord | None:
+    if not record.active:
+        return None
+    gone = replace(record, removed=True, demand=False)
+    return _ended(gone, Reason.REMOVED, context.now)
 
 
-def _changed_failed(record: Record, _event: Event, context: Context) -> Record:
-    """The edit may be the repair: the next request does not wait for the back-off."""
-    return moves.cold(replace(record, failures=0, retry_at=0.0), Reason.CHANGED, context)
+def restored(record: ServiceRecord, _event: Event, _context: Context) -> ServiceRecord:
+    return replace(record, removed=False) if record.removed else record
 
 
-def _changed_draining(record: Record, _event: Event, _context: Context) -> Record:
-    """Nothing leads back to the old job from here. Where draining would have ended in a failure,
-    the edit may be the repair."""
-    if record.after not in (State.COLD, State.FAILED):
-        return record
-    return replace(record, reason=Reason.CHANGED, after=State.COLD)
+def _may_run(record: ServiceRecord) -> bool:
+    return record.enabled and not record.removed
 
 
-CHANGED = {
-    **dict.fromkeys(_RUNNING, _changed),
-    State.FAILED: _changed_failed,
-    State.DRAINING: _changed_draining,
-}
-
-
-def _forget(_record: Record, _event: Event, _context: Context) -> None:
-    return None
-
-
-def _remove(record: Record, _event: Event, context: Context) -> Record:
-    return moves.drain(record, Reason.REMOVED, context, after=None)
-
-
-def _remove_draining(record: Record, _event: Event, _context: Context) -> Record:
-    return replace(record, reason=Reason.REMOVED, after=None, again=False)
-
-
-REMOVED = {
-    **dict.fromkeys((State.COLD, State.FAILED, State.DISABLED), _forget),
-    **dict.fromkeys(_RUNNING, _remove),
-    State.DRAINING: _remove_draining,
-}
-
-
-def _restored(record: Record, _event: Event, _context: Context) -> Record:
-    return record if record.after is not None else replace(record, after=State.COLD)
-
-
-RESTORED = {State.DRAINING: _restored}
+def _ended(
+    record: ServiceRecord,
+    reason: Reason,
+    now: float,
+    *,
+    unless: tuple[Reason, ...] = (),
+    besides: list[Replica] | tuple[Replica, ...] = (),
+) -> ServiceRecord:
+    """All replicas end, for this reason; also those that end already, unless they have a reason
+    that stays."""
+    ending = (
+        one.drained(reason, now) if one.live else replace(one, reason=reason)
+        for one in record.replicas
+        if one not in besides and (one.live or one.reason not in unless)
+    )
+    return record.with_replicas(*ending)

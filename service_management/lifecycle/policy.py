@@ -1,11 +1,12 @@
-"""What a service's configuration means: idleness, budgets, back-off. Functions of the record and
+"""What a service's configuration means: idleness, budgets, back-off. Functions of the records and
 of the time they are given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Replica
 
 # A submission whose answer was lost can still take effect until its deadline on the
 # login host has passed and its sbatch has ended (25 s and 22 s, see slurm/client.py).
@@ -26,39 +27,44 @@ class Policy:
     startup_timeout: float = 1800.0
     queue_timeout: float = 3600.0
     drain_timeout: float = 600.0
-    always_on: bool = False
+    min_replicas: int = 0
+    max_replicas: int = 1
+
+    @property
+    def always_on(self) -> bool:
+        return self.min_replicas > 0
 
 
 def backoff(failures: int) -> float:
     return min(BACKOFF_MAX, BACKOFF_FIRST * 2.0 ** max(0, min(failures, 20) - 1))
 
 
-def idle(record: Record, policy: Policy, now: float) -> bool:
+def idle(record: ServiceRecord, policy: Policy, now: float) -> bool:
     return not policy.always_on and now - record.last_activity >= policy.timeout
 
 
-def queue_patience_over(record: Record, policy: Policy, now: float) -> bool:
+def queue_patience_over(record: ServiceRecord, policy: Policy, now: float) -> bool:
     return not policy.always_on and now - record.last_demand >= policy.queue_timeout
 
 
-def startup_over(record: Record, policy: Policy) -> bool:
+def startup_over(replica: Replica, policy: Policy) -> bool:
     """Only time in which health checks reached the node counts: while the control plane or SSH is
     away, a service that has long been healthy would look as if it never became so."""
-    return record.startup_used >= policy.startup_timeout
+    return replica.startup_used >= policy.startup_timeout
 
 
-def drain_over(record: Record, policy: Policy, now: float) -> bool:
-    return record.hurry or now - record.since >= policy.drain_timeout
+def drain_over(replica: Replica, policy: Policy, now: float) -> bool:
+    return now - replica.since >= policy.drain_timeout
 
 
-def absence_is_final(record: Record, now: float) -> bool:
+def absence_is_final(replica: Replica, now: float) -> bool:
     """Slurm denied the job's name late enough, and long enough, to be believed."""
-    job = record.job
-    if job is None or job.absent_since is None:
+    job = replica.job
+    if job.absent_since is None:
         return False
     settled = job.absent_since - job.intended_at >= SUBMIT_SETTLED
     return settled and now - job.absent_since >= ABSENT_CONFIRMED
 
 
-def served_long(record: Record, now: float) -> bool:
-    return record.ready_since is not None and now - record.ready_since >= STABLE_AFTER
+def served_long(replica: Replica, now: float) -> bool:
+    return replica.ready_since is not None and now - replica.ready_since >= STABLE_AFTER

@@ -5,40 +5,12 @@ All times are on the controller's clock, which cannot be set (host/steady_clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any
 
-from service_management.lifecycle.findings import EARLY, Finding, sentence
-from service_management.lifecycle.states import Reason, State
-
-
-@dataclass(frozen=True)
-class Job:
-    """One submission. Its name is unique and is known before `sbatch` runs."""
-
-    name: str
-    port: int
-    intended_at: float
-    spec: str = ""  # how it was submitted (login, script, ...): JSON the lifecycle never opens
-    job_id: str = ""  # empty until it is known
-    slurm_state: str = ""
-    slurm_reason: str = ""
-    node: str = ""
-    estimated_start: float | None = None  # by the cluster's clock, as is the next
-    end_time: float | None = None
-    submitted_at: float | None = None  # when its id became known; None: it was adopted
-    started_at: float | None = None  # when it was first seen to run
-    ending: bool = False  # Slurm is already cleaning it up
-    cancelled: bool = False  # cancelling it was decided: there is no way back
-    # In its environment, and to be shown by its health answers (verify: "token").
-    token: str = field(default="", repr=False)
-    absent_since: float | None = None  # when Slurm first said that it has no job of this name
-    finding: Finding | None = None  # what the last health check saw; None: none yet, or all is well
-    found_at: float | None = None  # when that was
-
-    def last_check(self, age: float = EARLY) -> str:
-        """What the last health check saw, as a clause; empty if nothing, or if all was well."""
-        return sentence(self.finding, self.node, self.port, age) if self.finding else ""
+from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.states import Phase, Reason, State
+from service_management.lifecycle.times import moved
 
 
 @dataclass(frozen=True)
@@ -68,55 +40,111 @@ class StartTimes:
 
 
 @dataclass(frozen=True)
-class Record:
+class ServiceRecord:
     route: str
-    state: State = State.COLD
-    since: float = 0.0
-    reason: Reason = Reason.NONE
-    job: Job | None = None
+    replicas: tuple[Replica, ...] = ()
+    demand: bool = False  # wanted, by a request or an operator, and not given up since
+    asked_by: str = ""  # the request that it was woken by
+    enabled: bool = True
+    removed: bool = False  # not in the configuration: forgotten once its last replica is gone
     last_demand: float = 0.0  # the last request
     last_activity: float = 0.0  # the last request, or the end of the last answer
     busy: bool = False  # a request was in flight at the last look
-    ready_since: float | None = None
-    startup_used: float = 0.0  # seconds of startup_timeout in which health checks reached the node
-    strikes: int = 0  # health checks refused in a row while ready
     failures: int = 0  # attempts failed in a row
-    retry_at: float = 0.0
+    retry_at: float = 0.0  # no attempt before then
     last_failure: Failure | None = None
     starts: tuple[StartTimes, ...] = ()  # the last that succeeded, oldest first
-    # Where draining leads, and whether the service is started again from there.
-    after: State | None = State.COLD  # None: the record is forgotten
-    again: bool = False
-    hurry: bool = False  # cancel without waiting for requests in flight
+    # Since when it has no replica (while it has some: when one was last gone), why, and whether
+    # because the last attempt failed.
+    resting_since: float = 0.0
+    resting_reason: Reason = Reason.NONE
+    failed: bool = False
 
-    def to(self, state: State, reason: Reason, now: float, **changes: Any) -> Record:
-        return replace(self, state=state, reason=reason, since=now, **changes)
+    # -- as one, for people
 
-    def with_job(self, **changes: Any) -> Record:
-        return self if self.job is None else replace(self, job=replace(self.job, **changes))
+    @property
+    def leader(self) -> Replica | None:
+        """The most advanced replica."""
+        if len(self.replicas) > 1:
+            return min(self.replicas, key=advancement)
+        return self.replicas[0] if self.replicas else None
 
-    def moved(self, seconds: float) -> Record:
-        """The same on a clock that is so many seconds ahead. Slurm's own times stay."""
-        return replace(
-            _moved(self, seconds, *_RECORD_TIMES),
-            job=_moved(self.job, seconds, *_JOB_TIMES),
-            last_failure=_moved(self.last_failure, seconds, "at"),
-        )
+    @property
+    def state(self) -> State:
+        if (leader := self.leader) is not None:
+            return State(leader.phase.value)
+        if not self.enabled:
+            return State.DISABLED
+        return State.FAILED if self.failed else State.COLD
+
+    @property
+    def reason(self) -> Reason:
+        leader = self.leader
+        return leader.reason if leader else self.resting_reason
+
+    @property
+    def since(self) -> float:
+        leader = self.leader
+        return leader.since if leader else self.resting_since
+
+    @property
+    def job(self) -> Job | None:
+        leader = self.leader
+        return leader.job if leader else None
+
+    # -- its replicas
 
     @property
     def active(self) -> bool:
         """A job of it may exist on the cluster."""
-        return self.job is not None
+        return bool(self.replicas)
+
+    @property
+    def live(self) -> tuple[Replica, ...]:
+        return tuple(one for one in self.replicas if one.live)
+
+    @property
+    def ready(self) -> tuple[Replica, ...]:
+        return tuple(one for one in self.replicas if one.phase is Phase.READY)
+
+    def with_replica(self, replica: Replica) -> ServiceRecord:
+        """With this one in its slot."""
+        others = [one for one in self.replicas if one.slot != replica.slot]
+        return replace(self, replicas=tuple(sorted((*others, replica), key=_slot)))
+
+    def with_replicas(self, *replicas: Replica) -> ServiceRecord:
+        record = self
+        for one in replicas:
+            record = record.with_replica(one)
+        return record
+
+    def without(self, replica: Replica) -> ServiceRecord:
+        others = (one for one in self.replicas if one.slot != replica.slot)
+        return replace(self, replicas=tuple(others))
+
+    def resting(self, reason: Reason, now: float, **changes: Any) -> ServiceRecord:
+        """Why it has no replica, if it has none."""
+        return replace(
+            self, **{"resting_reason": reason, "resting_since": now, "failed": False, **changes}
+        )
+
+    def moved(self, seconds: float) -> ServiceRecord:
+        """The same on a clock that is so many seconds ahead. Slurm's own times stay."""
+        return replace(
+            moved(self, seconds, *_TIMES),
+            replicas=tuple(one.moved(seconds) for one in self.replicas),
+            last_failure=moved(self.last_failure, seconds, "at"),
+        )
 
 
-_RECORD_TIMES = ("since", "last_demand", "last_activity", "ready_since", "retry_at")
-_JOB_TIMES = ("intended_at", "submitted_at", "started_at", "absent_since", "found_at")
-_T = TypeVar("_T")
+_TIMES = ("resting_since", "last_demand", "last_activity", "retry_at")
+_ADVANCE = (Phase.READY, Phase.STARTING, Phase.QUEUED, Phase.DRAINING)
 
 
-def _moved(value: _T, seconds: float, *names: str) -> _T:
-    """A time that is not set stays so."""
-    if value is None:
-        return value
-    times = {name: time + seconds for name in names if (time := getattr(value, name))}
-    return replace(value, **times)  # type: ignore[type-var]
+def advancement(replica: Replica) -> tuple[int, float]:
+    """The most advanced first; of two, the one that has been so for longer."""
+    return _ADVANCE.index(replica.phase), replica.since
+
+
+def _slot(replica: Replica) -> int:
+    return replica.slot

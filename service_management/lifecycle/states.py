@@ -1,12 +1,22 @@
-"""The states of a service, and the reasons for being in one."""
+"""The states of a service, the phases of a replica, and the reasons for being in one."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 
+class Phase(StrEnum):
+    """What a replica is doing. One that is gone has no record."""
+
+    QUEUED = "queued"  # submitted, or about to be; Slurm has not started it
+    STARTING = "starting"  # the job is running; it does not answer its health path yet
+    READY = "ready"  # routed
+    DRAINING = "draining"  # no longer routed; its job is being cancelled, or is ending
+
+
 class State(StrEnum):
-    """What `/info` shows. `docs/lifecycle.md` draws how they follow each other."""
+    """What `/info` shows of a service: the phase of its most advanced replica, or why it has none.
+    `docs/lifecycle.md` draws how they follow each other."""
 
     COLD = "cold"  # no job; the next request submits one
     QUEUED = "queued"  # submitted, or about to be; Slurm has not started it

@@ -1,60 +1,64 @@
-"""The decision table: `(record, event, context) → (record', submission)`, without I/O.
+"""What an event changes: `(record, event, context) → record'`, without I/O. None: the service is
+forgotten.
 
-`TABLE` has an entry for every state × event; `_stay` is a decision too. The handlers are in
-`demand`, `ticks`, `health`, `job_events` and `operator_requests`.
+Events of a job change the replica that has the job: `REPLICA_TABLE` has an entry for every phase ×
+event, and `_stay` is a decision too. All others change the service. What follows from that, such as
+a submission, is the planner's business.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from service_management.lifecycle import demand, health, job_events, operator_requests, ticks
+from service_management.lifecycle import demand, health, job_events, operator_requests
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Submit
-from service_management.lifecycle.decision import Context, Decision
-from service_management.lifecycle.record import Record
-from service_management.lifecycle.states import State
+from service_management.lifecycle.decision import Context
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.states import Phase
 
-Handler = Callable[[Record, ev.Event, Context], Record | None]
+ServiceHandler = Callable[..., ServiceRecord | None]
+ReplicaHandler = Callable[..., ServiceRecord | None]
 
 
-def _stay(record: Record, _event: ev.Event, _context: Context) -> Record:
+def _stay(
+    record: ServiceRecord, _replica: Replica, _event: ev.Event, _context: Context
+) -> ServiceRecord:
     return record
 
 
-_COLUMNS: Mapping[type, Mapping[State, Callable[..., Record | None]]] = {
-    ev.Demanded: demand.HANDLERS,
-    ev.Ticked: ticks.TICKED,
-    ev.Resumed: ticks.RESUMED,
-    ev.Probed: health.PROBED,
+SERVICE_TABLE: Mapping[type, ServiceHandler] = {
+    ev.Demanded: demand.demanded,
+    ev.Resumed: demand.resumed,
+    ev.Adopted: demand.adopted,
+    ev.StartAsked: operator_requests.start,
+    ev.StopAsked: operator_requests.stop,
+    ev.RestartAsked: operator_requests.restart,
+    ev.EnableAsked: operator_requests.enable,
+    ev.DisableAsked: operator_requests.disable,
+    ev.Changed: operator_requests.changed,
+    ev.Removed: operator_requests.removed,
+    ev.Restored: operator_requests.restored,
+}
+_COLUMNS: Mapping[type, Mapping[Phase, ReplicaHandler]] = {
     ev.Submitted: job_events.SUBMITTED,
     ev.SubmitFailed: job_events.SUBMIT_FAILED,
     ev.JobAbsent: job_events.JOB_ABSENT,
     ev.JobSeen: job_events.JOB_SEEN,
     ev.JobOver: job_events.JOB_OVER,
-    ev.Adopted: job_events.ADOPTED,
-    ev.StartAsked: operator_requests.START,
-    ev.StopAsked: operator_requests.STOP,
-    ev.RestartAsked: operator_requests.RESTART,
-    ev.EnableAsked: operator_requests.ENABLE,
-    ev.DisableAsked: operator_requests.DISABLE,
-    ev.Changed: operator_requests.CHANGED,
-    ev.Removed: operator_requests.REMOVED,
-    ev.Restored: operator_requests.RESTORED,
+    ev.Probed: health.PROBED,
 }
-
-TABLE: Mapping[tuple[State, type], Handler] = {
-    (state, event): _COLUMNS[event].get(state, _stay) for state in State for event in ev.EVENTS
+REPLICA_TABLE: Mapping[tuple[Phase, type], ReplicaHandler] = {
+    (phase, event): column.get(phase, _stay)
+    for event, column in _COLUMNS.items()
+    for phase in Phase
 }
 
 
-def decide(record: Record, event: ev.Event, context: Context) -> Decision:
-    after = TABLE[record.state, type(event)](record, event, context)
-    return Decision(after, _submission(record, after) if after else None)
-
-
-def _submission(before: Record, after: Record) -> Submit | None:
-    """A job that the record did not have before, and that has no id yet, is an intent."""
-    job = after.job
-    known = before.job.name if before.job else ""
-    return Submit(job) if job and not job.job_id and job.name != known else None
+def decide(record: ServiceRecord, event: ev.Event, context: Context) -> ServiceRecord | None:
+    if not isinstance(event, ev.JobEvent):
+        return SERVICE_TABLE[type(event)](record, event, context)
+    replica = next((one for one in record.replicas if event.is_about(one.job)), None)
+    if replica is None:
+        return record
+    return REPLICA_TABLE[replica.phase, type(event)](record, replica, event, context)

@@ -16,7 +16,8 @@ from service_management.lifecycle import policy
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.lifecycle.policy import Policy
-from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Job, Replica
 from service_management.lifecycle.states import Reason
 from service_management.lifecycle.transitions import decide
 from service_management.native.waiting import Say, wait
@@ -40,11 +41,11 @@ class Left:
     """What could not be cancelled, and why."""
 
     where: str
-    records: tuple[Record, ...]
+    replicas: Sequence[Replica]
     trouble: str
 
     def __str__(self) -> str:
-        jobs = [record.job for record in self.records if record.job]
+        jobs = [one.job for one in self.replicas]
         names = ", ".join(
             f"{job.job_id} ({job.name})" if job.job_id else f"one named {job.name}" for job in jobs
         )
@@ -71,14 +72,14 @@ def cancel(chosen: Settings, say: Say) -> list[Left]:
 
 
 def _cancel_recorded(
-    chosen: Settings, store: Store, now: Now, records: Sequence[Record], say: Say
+    chosen: Settings, store: Store, now: Now, records: Sequence[ServiceRecord], say: Say
 ) -> list[Left]:
     say(f"cancelling over SSH, from the store's records: {', '.join(r.route for r in records)}")
     backend = make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir)
-    logins, unreadable = _by_login(records)
+    logins, unreadable = _by_login([one for record in records for one in record.replicas])
 
     def cancel_at(login: Login) -> Left | None:
-        jobs = [record.job for record in logins[login] if record.job]
+        jobs = [one.job for one in logins[login]]
         try:
             client = SlurmClient(backend.connection(login))
             trouble = _still_there(Sweep(client, chosen.identity, jobs, now), say)
@@ -90,25 +91,22 @@ def _cancel_recorded(
         left = [one for one in pool.map(cancel_at, logins) if one]
     if unreadable:
         left.append(Left("an unknown login", unreadable, "The store's record cannot be read."))
-    stuck = {record.route for one in left for record in one.records}
+    stuck = {replica.route for one in left for replica in one.replicas}
     _settle(store, now(), [record for record in records if record.route not in stuck])
     return left
 
 
 def _by_login(
-    records: Sequence[Record],
-) -> tuple[dict[Login, tuple[Record, ...]], tuple[Record, ...]]:
+    replicas: Sequence[Replica],
+) -> tuple[dict[Login, list[Replica]], list[Replica]]:
     """And those whose login is not known."""
-    found: dict[Login, tuple[Record, ...]] = {}
-    unreadable: tuple[Record, ...] = ()
-    for record in records:
-        if record.job is None:
-            continue
-        if has_readable_spec(record.job):
-            login = spec_of(record.job).login
-            found[login] = (*found.get(login, ()), record)
+    found: dict[Login, list[Replica]] = {}
+    unreadable: list[Replica] = []
+    for replica in replicas:
+        if has_readable_spec(replica.job):
+            found.setdefault(spec_of(replica.job).login, []).append(replica)
         else:
-            unreadable = (*unreadable, record)
+            unreadable.append(replica)
     return found, unreadable
 
 
@@ -157,20 +155,20 @@ def _ours(view: JobView, identity: str) -> bool:
     return name is not None and name.prefix == identity and view.phase is not JobPhase.ENDED
 
 
-def _settle(store: Store, now: float, records: Sequence[Record]) -> None:
+def _settle(store: Store, now: float, records: Sequence[ServiceRecord]) -> None:
     settled = {record.route: settle(record, now) for record in records}
     kept = [record for record in settled.values() if record is not None]
     store.save(kept, [route for route, record in settled.items() if record is None])
 
 
-def settle(record: Record, now: float) -> Record | None:
-    """As if an operator had stopped the service and Slurm had reported the end of its job."""
-    context = Context(now, Policy(timeout=0.0), Job("", 0, now))
-    stopped = decide(record, ev.StopAsked(hurry=True), context).record
-    if stopped is None or stopped.job is None:
-        return stopped
-    job = stopped.job
-    over: ev.Event = ev.JobOver(JobEnd(job.job_id, "CANCELLED"))
-    if not job.job_id:
-        over = ev.SubmitFailed(job.name, Reason.STOPPED, "")
-    return decide(stopped, over, context).record
+def settle(record: ServiceRecord, now: float) -> ServiceRecord | None:
+    """As if an operator had stopped the service and Slurm had reported the end of its jobs."""
+    context = Context(now, Policy(timeout=0.0))
+    settled = decide(record, ev.StopAsked(hurry=True), context)
+    for replica in record.replicas:
+        job = replica.job
+        over: ev.Event = ev.JobOver(JobEnd(job.job_id, "CANCELLED"))
+        if not job.job_id:
+            over = ev.SubmitFailed(job.name, Reason.STOPPED, "")
+        settled = decide(settled, over, context) if settled else None
+    return settled

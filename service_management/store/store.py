@@ -16,13 +16,13 @@ import sqlalchemy as sa
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.record import ServiceRecord
 from service_management.store import upgrade
 from service_management.store.engine import make_engine
 from service_management.store.tables import EVENTS, NOTES, SERVICES, USAGE
 
 _LOG = structlog.get_logger(__name__)
-_RECORD = TypeAdapter(Record)
+_RECORD = TypeAdapter(ServiceRecord)
 EVENTS_KEPT = 50  # per service
 _POSITION = "access_log"  # the note that says how far the log was read
 
@@ -50,14 +50,14 @@ class Store:
         self._engine = make_engine(url)
         upgrade.bring_up(self._engine)
 
-    def load(self) -> dict[str, Record]:
+    def load(self) -> dict[str, ServiceRecord]:
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(SERVICES.c.route, SERVICES.c.record)).all()
         return {route: record for route, text in rows if (record := _read(route, text))}
 
     def save(
         self,
-        records: Iterable[Record],
+        records: Iterable[ServiceRecord],
         forgotten: Iterable[str] = (),
         entries: Sequence[LogEntry] = (),
     ) -> None:
@@ -138,7 +138,7 @@ def _upsert(
         connection.execute(sa.insert(table).values({**key, **values}))
 
 
-def _read(route: str, text: str) -> Record | None:
+def _read(route: str, text: str) -> ServiceRecord | None:
     """An unreadable record must not stop the other services. Its service begins cold, and its job,
     if there is one, is adopted from Slurm's queue."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA = "0002"  # the last migration; a store that has it is opened without importing alembic
+SCHEMA = "0003"  # the last migration; a store that has it is opened without importing alembic
 METADATA = sa.MetaData()
 SERVICES = sa.Table(
     "services",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Replica
 from service_management.lifecycle.start_phases import phases
 from service_management.lifecycle.states import Reason
 from service_management.usage.histogram import PHASE_SECONDS, Histogram
@@ -21,14 +22,17 @@ class StartCounters:
         self._failures: Counter[tuple[str, str]] = Counter()
         self._phases: dict[tuple[str, str], Histogram] = {}
 
-    def note(self, before: Record, after: Record) -> None:
-        if _job_name(after) != _job_name(before) and after.reason is Reason.SUBMITTING:
-            self._submissions[after.route] += 1
+    def note(self, before: ServiceRecord, after: ServiceRecord) -> None:
+        known = {one.job.name: one for one in before.replicas}
+        for replica in after.replicas:
+            was = known.get(replica.job.name)
+            if was is None and replica.reason is Reason.SUBMITTING:
+                self._submissions[after.route] += 1
+            if replica.ready_since is not None and (was is None or was.ready_since is None):
+                self._started(replica)
         # Not by the number of failures in a row: an operator's start sets it back to zero.
         if after.last_failure and after.last_failure != before.last_failure:
             self._failures[after.route, after.last_failure.reason.value] += 1
-        if before.ready_since is None and after.ready_since is not None:
-            self._started(after)
 
     def forget(self, route: str) -> None:
         """The service is gone, and so are its lines in /metrics."""
@@ -48,13 +52,9 @@ class StartCounters:
         """By route and phase."""
         return {key: histogram.copy() for key, histogram in dict(self._phases).items()}
 
-    def _started(self, record: Record) -> None:
-        for phase, seconds in phases(record).items():
-            key = (record.route, phase)
+    def _started(self, replica: Replica) -> None:
+        for phase, seconds in phases(replica).items():
+            key = (replica.route, phase)
             if key not in self._phases:
                 self._phases[key] = Histogram(PHASE_SECONDS)
             self._phases[key].add(seconds)
-
-
-def _job_name(record: Record) -> str:
-    return record.job.name if record.job else ""

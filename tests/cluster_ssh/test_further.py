@@ -15,7 +15,7 @@ from service_management.controller.job_tunnels import JobTunnels
 from service_management.controller.priority_threads import THREADS, Priority
 from service_management.controller.socket_paths import sockets
 from service_management.controller.workers import LoginWorker, Workers
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.connection import SshBackend
 from service_management.ssh.errors import SshError

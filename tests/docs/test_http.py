@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,12 +17,14 @@ from service_management.config import Problem, Service
 from service_management.controller.job_spec import JobSpec
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.gateway.spool_guard import SpoolLevel
-from service_management.lifecycle.record import Failure, Job, Record
+from service_management.lifecycle.record import Failure, ServiceRecord
+from service_management.lifecycle.replica import Job
 from service_management.lifecycle.states import Reason, State
 from service_management.ssh.call_counts import LOGINS
 from service_management.store import LogEntry
 from service_management.usage.totals import ServiceUsage, UsageTotals
 from tests.docs.pages import ROOT, first_column, read, rows, section
+from tests.unit.records import a_record, changed
 
 HTTP, ERRORS = "docs/http.md", "docs/errors.md"
 SERVICE = Service.model_validate(
@@ -42,17 +43,14 @@ SERVICE = Service.model_validate(
 )
 
 
-JOB = Job(
-    "io.documented.0.1.a", 1, 1.0, JobSpec.of(SERVICE, Path("/keys")).dump(), submitted_at=2.0
-)
+JOB = Job("io.documented.s0.a", 1, 1.0, JobSpec.of(SERVICE, Path("/keys")).dump(), submitted_at=2.0)
 
 
-def view() -> ServiceSnapshot:
-    """Queued after a failure: everything that can be shown is there."""
+def view(state: State = State.QUEUED) -> ServiceSnapshot:
+    """Queued after a failure, or failed: everything that can be shown is there."""
     failure = Failure(1.0, Reason.ENDED_AT_START, "the job ended", output=("last words",))
-    record = Record(
-        "documented", State.FAILED, job=Job("io.documented.0.1.a", 1, 1.0), last_failure=failure
-    )
+    job = Job("io.documented.s0.a", 1, 1.0)
+    record = a_record("documented", state, job=job, last_failure=failure)
     return ServiceSnapshot(SERVICE, record, 0, 0, "")
 
 
@@ -111,7 +109,7 @@ def test_the_fields_of_a_config_error_are_documented() -> None:
 
 
 def test_the_members_of_a_problem_are_documented_and_no_others() -> None:
-    members = {"type", "title", "status", "detail", *about(view())}
+    members = {"type", "title", "status", "detail", *about(view(State.FAILED))}
     (table,) = [read(ERRORS).partition("## Errors of the control plane")[0]]
     documented = {word for row in rows(table) for word in re.findall(r"`(\w+)`", row[0])}
     assert documented == members
@@ -122,9 +120,9 @@ def full_exposition() -> str:
     """/metrics with a sample of every metric."""
     snapshot = Snapshot()
     snapshot.services = {"documented": SERVICE}
-    submitted = replace(view().record, job=JOB, reason=Reason.SUBMITTING)
-    snapshot.start_counters.note(Record("documented"), submitted)
-    snapshot.start_counters.note(submitted, replace(submitted, ready_since=9.0))
+    submitted = changed(view().record, job=JOB, reason=Reason.SUBMITTING)
+    snapshot.start_counters.note(ServiceRecord("documented"), submitted)
+    snapshot.start_counters.note(submitted, changed(submitted, ready_since=9.0))
     snapshot.records = {"documented": submitted}
     for counts in (snapshot.calls, LOGINS):
         counts.add("jo@login:22", "login", failed=True)

@@ -6,19 +6,21 @@ import fcntl
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, TimeoutError
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from service_management import settings
 from service_management.controller.job_spec import JobSpec
-from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.replica import Job
 from service_management.lifecycle.states import State
 from service_management.native import orphan_jobs
 from service_management.settings import Settings
 from service_management.ssh.login import Login
 from service_management.store import Store
 from tests.stack.stack import free_port
+from tests.unit.records import a_record, only
 
 
 @pytest.fixture
@@ -47,15 +49,26 @@ def test_down_reads_the_store_once_it_has_the_lock(
         cancelling = pool.submit(orphan_jobs.cancel, chosen, print)
         with pytest.raises(TimeoutError):
             cancelling.result(0.3)
-        store.save([Record("r", State.QUEUED, job=job)])
+        store.save([a_record("r", State.QUEUED, job=job)])
         fcntl.flock(held, fcntl.LOCK_UN)
         assert [str(left).count("7 (io-x.r.0.8000.abc)") for left in cancelling.result(60)] == [1]
 
 
 def test_down_names_the_jobs_whose_record_it_cannot_read(chosen: Settings, store: Store) -> None:
     job = Job("io-x.r.0.8000.abc", 8000, time.time(), "not a spec", "7")
-    store.save([Record("r", State.READY, job=job)])
+    store.save([a_record("r", State.READY, job=job)])
     (left,) = orphan_jobs.cancel(chosen, print)
     assert "cannot be read" in str(left)
     assert "7 (io-x.r.0.8000.abc)" in str(left)
-    assert store.load()["r"].job == job
+    assert only(store.load()["r"]).job == job
+
+
+def test_down_settles_no_service_of_which_a_job_may_be_left(chosen: Settings, store: Store) -> None:
+    job = Job("io-x.r.s0.abc", 8000, time.time(), "not a spec", "7")
+    record = a_record("r", State.READY, job=job)
+    second = replace(only(record), slot=1, job=replace(job, name="io-x.r.s1.def", job_id="8"))
+    two = record.with_replica(second)
+    store.save([two])
+    (left,) = orphan_jobs.cancel(chosen, print)
+    assert "7 (io-x.r.s0.abc), 8 (io-x.r.s1.def)" in str(left)
+    assert store.load()["r"] == two

@@ -21,10 +21,12 @@ from service_management.controller.public_view import Trouble
 from service_management.controller.snapshot import Snapshot
 from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle.findings import Finding, Saw
-from service_management.lifecycle.record import Failure, Job, Record, StartTimes
+from service_management.lifecycle.record import Failure, ServiceRecord, StartTimes
+from service_management.lifecycle.replica import Job
 from service_management.lifecycle.states import TEXT, Reason, State
 from service_management.store import LogEntry
 from tests.unit.config.samples import service
+from tests.unit.records import a_record
 
 NOW = 1_795_683_600.0  # 2026-11-26 09:00:00 UTC
 NO_MODEL = f"{TEXT[Reason.ENDED_AT_START]} (job 4711: Slurm says FAILED, exit code 3)"
@@ -67,8 +69,9 @@ NAMES = {
         ["/a/path/that/is/rather/long/*"],
     ),
 }
+DIGITS = running("4698", "cpu12", 7320)
 RECORDS = [
-    Record(
+    a_record(
         "llama",
         State.STARTING,
         NOW - 95,
@@ -76,7 +79,7 @@ RECORDS = [
         running("4720", "gpu03", 95, finding=Finding(Saw.ANSWER, "/health", 503), found_at=NOW - 1),
         starts=(StartTimes(queue=240, load=180),),
     ),
-    Record(
+    a_record(
         "whisper",
         State.FAILED,
         NOW - 130,
@@ -85,16 +88,16 @@ RECORDS = [
         failures=2,
         retry_at=NOW + 170,
     ),
-    Record(
+    a_record(
         "digits",
         State.READY,
         NOW - 7300,
         Reason.HEALTHY,
-        running("4698", "cpu12", 7320),
+        DIGITS,
         last_activity=NOW - 40,
         ready_since=NOW - 7300,
     ),
-    Record(
+    a_record(
         "diffusion",
         State.QUEUED,
         NOW - 400,
@@ -103,12 +106,12 @@ RECORDS = [
         last_demand=NOW - 12,
         starts=(StartTimes(queue=1800, load=75),),
     ),
-    Record("segment", State.DRAINING, NOW - 6, Reason.IDLE, running("4702", "gpu01", 4000)),
-    Record("old", State.DISABLED, NOW - 3 * 86400, Reason.DISABLED),
-    Record(
+    a_record("segment", State.DRAINING, NOW - 6, Reason.IDLE, running("4702", "gpu01", 4000)),
+    a_record("old", State.DISABLED, NOW - 3 * 86400, Reason.DISABLED),
+    a_record(
         "embed", State.COLD, NOW - 5400, Reason.IDLE, last_failure=replace(FAILURE, at=NOW - 9e4)
     ),
-    Record([*NAMES][-1]),
+    a_record([*NAMES][-1]),
 ]
 REQUEST = "request 1795683200.121-2434-46-1"
 EVENTS = [
@@ -133,10 +136,10 @@ class Site:
         }
         self.snapshot.version = "sample"
         self.snapshot.config_error, self.snapshot.trouble = (), {}
-        self.snapshot.inflight, self.log = {"digits": 3}, EVENTS
+        self.snapshot.inflight, self.log = {DIGITS.name: 3}, EVENTS
         self.show(*RECORDS)
 
-    def show(self, *records: Record) -> None:
+    def show(self, *records: ServiceRecord) -> None:
         self.snapshot.replace({record.route: record for record in records}, set())
 
     def starting(self) -> None:

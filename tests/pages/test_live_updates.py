@@ -10,12 +10,11 @@ from service_management.lifecycle.states import Reason, State
 from tests.cluster.browser import Browser
 from tests.pages.site import FAILURE, NOW, RECORDS, Site
 from tests.stack.waiting import wait_for
+from tests.unit.records import a_record
 
 BACKSPACE, TAB, ENTER = "\ue003", "\ue004", "\ue007"
 RECORD = {record.route: record for record in RECORDS}
-FAILED = replace(
-    RECORD["digits"], state=State.FAILED, reason=Reason.ENDED, job=None, last_failure=FAILURE
-)
+FAILED = a_record("digits", State.FAILED, NOW, Reason.ENDED, last_failure=FAILURE)
 FOCUSED = (
     "return document.activeElement.closest('[id]')?.id + ' ' + document.activeElement.innerText"
 )
@@ -51,9 +50,8 @@ def test_focus_and_selection_stay_while_cards_change_places(
     browser.run(SELECT)
     assert first(browser) == "service-whisper"
 
-    site.show(
-        replace(FAILED, retry_at=NOW + 30), replace(RECORD["whisper"], state=State.COLD, failures=0)
-    )
+    resting = a_record("whisper", last_failure=RECORD["whisper"].last_failure)
+    site.show(replace(FAILED, retry_at=NOW + 30), resting)
 
     wait_for("it is first", lambda: first(browser) == "service-digits", 10)
     assert browser.run(FOCUSED) == "service-digits Digits"
@@ -73,7 +71,7 @@ def test_a_filter_stays_while_the_page_is_updated(
     visible = "return [...services.children].filter((card) => !card.hidden).map((card) => card.id)"
     assert browser.run(visible) == ["service-llama"]
 
-    site.show(replace(RECORD["embed"], state=State.STARTING, job=RECORD["llama"].job))
+    site.show(a_record("embed", State.STARTING, job=RECORD["llama"].job))
 
     both = ["service-llama", "service-embed"]
     wait_for("both", lambda: browser.run(visible) == both, 10)
@@ -163,7 +161,7 @@ def test_a_waiting_page_names_an_operators_stop(browser: Browser, shown: tuple[S
     site, address = shown
     browser.open(f"{address}/llama/asked")
     assert browser.shows("#closing")
-    site.show(replace(RECORD["llama"], state=State.COLD, reason=Reason.STOPPED, job=None))
+    site.show(a_record("llama", State.COLD, NOW, Reason.STOPPED))
     wait_for("it is said", lambda: "An operator stopped it." in browser.text("#next"), 10)
     assert not browser.shows("#closing")
     assert browser.shows("#again")

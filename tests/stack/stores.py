@@ -22,8 +22,8 @@ revision, down_revision = "next", "{last}"
 
 def upgrade():
     with op.batch_alter_table("services") as table:
-        table.add_column(sa.Column("state", sa.String(16), server_default="?"))
-    op.execute("UPDATE services SET state = json_extract(record, '$.state')")
+        table.add_column(sa.Column("phase", sa.String(16), server_default="?"))
+    op.execute("UPDATE services SET phase = json_extract(record, '$.replicas[0].phase')")
     op.rename_table("notes", "remarks")
     gate = Path("{gate}")
     if gate.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from service_management.api.metrics.exposition import Family, labels, sample
@@ -25,18 +26,19 @@ def families(snapshot: Snapshot, views: Sequence[ServiceSnapshot]) -> Iterator[F
 
 def _jobs(views: Sequence[ServiceSnapshot]) -> Family:
     name = "orchestrator_jobs"
+    counts = Counter(kind for view in views for kind in _jobs_of(view))
     lines = [
-        sample(name, 1, labels(service=view.record.route, login=login, state=state))
-        for view in views
-        for login, state in _job(view)
+        sample(name, count, labels(service=route, login=login, state=state))
+        for (route, login, state), count in counts.items()
     ]
     return Family(name, "gauge", "Jobs, by the state that Slurm reports", lines)
 
 
-def _job(view: ServiceSnapshot) -> Iterator[tuple[str, str]]:
+def _jobs_of(view: ServiceSnapshot) -> Iterator[tuple[str, str, str]]:
     """The login is the one that the job was submitted with."""
-    if job := view.record.job:
-        yield str(spec_of(job).login), job.slurm_state or SUBMITTING
+    for replica in view.record.replicas:
+        job = replica.job
+        yield replica.route, str(spec_of(job).login), job.slurm_state or SUBMITTING
 
 
 def _calls(name: str, text: str, counts: Mapping[tuple[str, str], int]) -> Family:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from service_management.controller.snapshot import ServiceSnapshot
-from service_management.lifecycle.record import Failure, Job, Record
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.activity import total
+from service_management.lifecycle.record import Failure
+from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.states import Phase, Reason, State
 from tests.unit.config.samples import service
+from tests.unit.records import a_record, changed
 
 NOW = 10_000.0
 JOB = Job("io.digits.0.8080.ab", 8080, NOW - 60, job_id="7", slurm_state="RUNNING", node="n1")
@@ -23,21 +27,48 @@ FAILURE = Failure(
     output=("Traceback", "no such model"),
 )
 RECORDS = {
-    State.COLD: Record("digits"),
-    State.QUEUED: Record("digits", State.QUEUED, NOW - 60, Reason.WAITING, PENDING),
-    State.STARTING: Record("digits", State.STARTING, NOW - 60, Reason.LOADING, JOB),
-    State.READY: Record("digits", State.READY, NOW - 60, Reason.HEALTHY, JOB),
-    State.DRAINING: Record("digits", State.DRAINING, NOW - 60, Reason.IDLE, JOB),
-    State.FAILED: Record(
+    State.COLD: a_record(),
+    State.QUEUED: a_record("digits", State.QUEUED, NOW - 60, Reason.WAITING, PENDING),
+    State.STARTING: a_record("digits", State.STARTING, NOW - 60, Reason.LOADING, JOB),
+    State.READY: a_record("digits", State.READY, NOW - 60, Reason.HEALTHY, JOB),
+    State.DRAINING: a_record("digits", State.DRAINING, NOW - 60, Reason.IDLE, JOB),
+    State.FAILED: a_record(
         "digits", State.FAILED, NOW - 5, Reason.ENDED_AT_START, last_failure=FAILURE, failures=1
     ),
-    State.DISABLED: Record("digits", State.DISABLED, NOW - 60, Reason.DISABLED),
+    State.DISABLED: a_record("digits", State.DISABLED, NOW - 60, Reason.DISABLED),
 }
 
 
 def view(state: State, **changes: Any) -> ServiceSnapshot:
-    """Fields of the view itself, keys of the service (`timeout`), else of the record."""
+    """Fields of the view itself, keys of the service (`timeout`), else of the record or of its
+    replica."""
     mine = {key: changes.pop(key) for key in ("inflight", "held", "trouble") if key in changes}
     keys = {key: changes.pop(key) for key in ("timeout", "min_replicas") if key in changes}
-    base = ServiceSnapshot(service(**keys), replace(RECORDS[state], **changes), 0, 0, "")
+    record = changed(RECORDS[state], **changes)
+    counts = {one.job.name: mine.get("inflight", 0) for one in record.replicas}
+    base = ServiceSnapshot(service(**keys), record, 0, 0, "", inflight_of=counts)
     return replace(base, **mine)
+
+
+def replica(slot: int, phase: Phase, **changes: Any) -> Replica:
+    """One of several: job 70 is in slot 0, job 71 in slot 1."""
+    reasons = {
+        Phase.QUEUED: Reason.WAITING,
+        Phase.STARTING: Reason.LOADING,
+        Phase.READY: Reason.HEALTHY,
+        Phase.DRAINING: Reason.IDLE,
+    }
+    job = PENDING if phase is Phase.QUEUED else JOB
+    job = replace(job, name=f"io.digits.s{slot}.ab", job_id=f"7{slot}")
+    made = Replica("digits", slot, job, phase, NOW - 60, reasons[phase])
+    return replace(made, **changes)
+
+
+def view_of(*replicas: Replica, inflight: Sequence[int | None] = ()) -> ServiceSnapshot:
+    """A service that has these, with so many requests in flight each."""
+    record = replace(RECORDS[State.COLD], replicas=replicas, demand=True)
+    jobs = (one.job.name for one in replicas)
+    counts = dict(zip(jobs, inflight or [0] * len(replicas), strict=True))
+    return ServiceSnapshot(
+        service(max_replicas=3), record, total(counts.values()), 0, "", inflight_of=counts
+    )

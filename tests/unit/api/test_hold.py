@@ -19,9 +19,9 @@ from service_management.api import hold
 from service_management.api.held_request import Held, read
 from service_management.api.hold import settled
 from service_management.controller.snapshot import Snapshot
-from service_management.lifecycle.states import State
+from service_management.lifecycle.states import Phase, State
 
-from .samples import RECORDS, view
+from .samples import RECORDS, replica, view, view_of
 
 APP = Flask(__name__)
 # The default of a held request: a GET that never reached the service.
@@ -130,6 +130,13 @@ def test_a_failure_is_final_only_while_its_backoff_runs() -> None:
     failed = RECORDS[State.FAILED]
     assert settled(replace(failed, retry_at=time.time() + 60))
     assert not settled(replace(failed, retry_at=time.time() - 1))
+
+
+def test_any_ready_replica_ends_the_wait() -> None:
+    queued, ready = replica(0, Phase.QUEUED), replica(1, Phase.READY)
+    draining = replica(2, Phase.DRAINING)
+    assert settled(view_of(queued, ready, draining).record)
+    assert not settled(view_of(queued, draining).record)
 
 
 def test_a_service_that_was_removed_is_not_waited_for() -> None:

@@ -17,7 +17,7 @@ from service_management.api.flask_app import Parts, create_app
 from service_management.controller.public_view import Trouble
 from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle.events import Demanded, Event
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.states import State
 from tests.gateway.waiting import until
 from tests.unit.config.samples import service
@@ -64,7 +64,7 @@ class Nginx:
         self._app: Flask = create_app(parts)
         self._ours, self.client = socket.socketpair()
 
-    def show(self, record: Record) -> None:
+    def show(self, record: ServiceRecord) -> None:
         self.snapshot.replace({record.route: record}, set())
 
     def ask(self, route: str = "digits", method: str = "GET", **headers: str) -> TestResponse:

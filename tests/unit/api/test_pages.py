@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from service_management.api.snippets import snippets
 from service_management.lifecycle.states import State
 from tests.pages.site import FAILURE, NO_LOGIN, NOW, RECORDS, TROUBLE, Site
+from tests.unit.records import a_record, only
 
 RECORD = {record.route: record for record in RECORDS}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -47,9 +48,9 @@ def test_failures_come_first_then_what_changes(client: FlaskClient) -> None:
 
 
 def test_trouble_of_any_kind_comes_before_all_is_well(site: Site, client: FlaskClient) -> None:
-    records = {record.route: record for record in RECORDS}
-    site.show(replace(records["whisper"], state=State.READY, failures=0))
-    site.show(replace(records["digits"], failures=1))
+    job, resting = only(RECORD["digits"]).job, RECORD["whisper"]
+    site.show(a_record("whisper", State.READY, job=job, last_failure=resting.last_failure))
+    site.show(replace(RECORD["digits"], failures=1))
     site.snapshot.trouble = {"old": TROUBLE}
     shown = re.findall(r'id="service-(\w+)', client.get("/").text)
     assert shown[:2] == ["digits", "old"]
@@ -130,7 +131,7 @@ def test_a_trouble_of_several_services_is_told_once(site: Site, client: FlaskCli
 @pytest.mark.parametrize("state", [State.FAILED, State.QUEUED, State.COLD])
 def test_a_service_tells_its_last_error_once(site: Site, client: FlaskClient, state: State) -> None:
     site.snapshot.trouble = {"whisper": TROUBLE}
-    site.show(replace(RECORD["whisper"], state=state, last_failure=UNREACHABLE))
+    site.show(a_record("whisper", state, last_failure=UNREACHABLE, failures=2))
     site.log = [(ago, UNREACHABLE.reason, State.FAILED, UNREACHABLE.text) for ago in (9, 8)]
     page = client.get("/info/whisper", headers=BROWSER).text
     assert page.count(NO_LOGIN) == 1
@@ -142,6 +143,17 @@ def test_what_the_last_error_does_not_say_is_shown(site: Site, client: FlaskClie
     site.snapshot.trouble = {"whisper": TROUBLE}
     page = client.get("/info/whisper", headers=BROWSER).text
     assert f"<p>The cluster does not answer at the moment: {NO_LOGIN}</p>" in page
+
+
+def test_the_job_on_a_page_is_the_most_advanced_replicas(site: Site, client: FlaskClient) -> None:
+    """While Slurm cleans up after the job in slot 0, the next one is in slot 1."""
+    ending = replace(only(RECORD["segment"]), route="digits")
+    following = replace(only(RECORD["digits"]), slot=1)
+    site.show(replace(RECORD["digits"], replicas=(ending, following)))
+    card = re.search(r'id="service-digits".*?</li>', client.get("/").text, re.DOTALL)
+    assert card is not None
+    assert "<dd>4698 on cpu12</dd>" in card[0]
+    assert "<dd>4698</dd>" in client.get("/info/digits", headers=BROWSER).text
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 
 from service_management.api import problems
 from service_management.api.problems import KINDS, Kind, not_served, problem, retry_after
-from service_management.lifecycle.states import State
+from service_management.lifecycle.states import Phase, State
 
-from .samples import NOW, PENDING, view
+from .samples import NOW, PENDING, replica, view, view_of
 
 
 def body(response: Any) -> dict[str, Any]:
@@ -71,6 +71,14 @@ def test_a_failed_service_shows_its_job_and_exit_code() -> None:
 def test_a_service_without_a_job_has_nulls_for_it() -> None:
     shown = body(not_served(view(State.COLD), NOW))
     assert set(shown["job"].values()) == {None}
+
+
+def test_the_job_is_the_most_advanced_replicas() -> None:
+    queued, starting = replica(0, Phase.QUEUED), replica(1, Phase.STARTING)
+    shown = body(not_served(view_of(queued, starting), NOW))
+    assert (shown["state"], shown["reason"], shown["job"]["id"]) == ("starting", "loading", "71")
+    shown = body(not_served(view_of(queued, replica(1, Phase.DRAINING)), NOW))
+    assert (shown["state"], shown["job"]["id"]) == ("queued", "70")
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,12 @@ from service_management.config.keyfiles import file_fault
 from service_management.controller.public_view import Trouble
 from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle.findings import Finding, Saw
-from service_management.lifecycle.record import Failure, Record
+from service_management.lifecycle.record import Failure, ServiceRecord
 from service_management.lifecycle.states import Reason, State
 from service_management.ssh.errors import SshProblem
 from service_management.store import LogEntry, Store
 from tests.unit.config.samples import service
+from tests.unit.records import a_record, with_job
 
 from .samples import RECORDS
 
@@ -36,7 +37,7 @@ FAILURE = Failure(
     command="sbatch secret",
     kind="auth",
 )
-FAILED = Record("digits", State.FAILED, 1.0, REASON, last_failure=FAILURE, retry_at=1e12)
+FAILED = a_record("digits", State.FAILED, 1.0, REASON, last_failure=FAILURE, retry_at=1e12)
 REFUSED = "The gateway's login is refused by the cluster."
 
 
@@ -93,7 +94,7 @@ def in_full(get: Get) -> list[str]:
 )
 @pytest.mark.parametrize("trouble", [None, Trouble("auth", SAID)])
 def test_what_ssh_says_needs_the_admin_token(
-    snapshot: Snapshot, get: Get, record: Record, trouble: Trouble | None
+    snapshot: Snapshot, get: Get, record: ServiceRecord, trouble: Trouble | None
 ) -> None:
     snapshot.replace({"digits": record}, set())
     snapshot.trouble = {"digits": trouble} if trouble else {}
@@ -106,7 +107,7 @@ def test_the_query_of_the_health_path_is_not_shown(
     snapshot: Snapshot, get: Get, found: Finding | None
 ) -> None:
     snapshot.services = {"digits": service(check_health_path="/status?code=404&key=secret")}
-    starting = RECORDS[State.STARTING].with_job(finding=found)
+    starting = with_job(RECORDS[State.STARTING], finding=found)
     snapshot.replace({"digits": starting}, set())
     shown = public(get)
     assert any("/status" in text for text in shown)

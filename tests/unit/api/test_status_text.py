@@ -10,16 +10,18 @@ import pytest
 from service_management.api.info import service
 from service_management.api.status_text import explain, explain_alone, upcoming
 from service_management.lifecycle.findings import Finding, Saw
-from service_management.lifecycle.states import TEXT, Reason, State
+from service_management.lifecycle.states import TEXT, Phase, Reason, State
 
-from .samples import FAILURE, JOB, NOW, PENDING, view
+from .samples import FAILURE, JOB, NOW, PENDING, RECORDS, replica, view, view_of
 
 
 @pytest.mark.parametrize("state", State)
 def test_every_state_has_a_sentence_for_every_reason(state: State) -> None:
-    jobs = (None, replace(JOB, job_id="", node=""), JOB)
+    jobs = (replace(JOB, job_id="", node=""), JOB)
     for reason, job in itertools.product(Reason, jobs):
-        shown = view(state, reason=reason, job=job, last_failure=None)
+        of_replica = {"reason": reason, "job": job}
+        what = of_replica if RECORDS[state].replicas else {"resting_reason": reason}
+        shown = view(state, last_failure=None, **what)
         text = explain(shown, NOW)
         assert text[0].isupper()
         assert len(set(text.split(": "))) == len(text.split(": "))
@@ -125,14 +127,14 @@ def test_a_failure_says_when_the_next_attempt_is_possible() -> None:
 
 
 def test_a_drain_that_is_followed_by_a_start_says_so() -> None:
-    draining = view(State.DRAINING, again=True)
+    draining = view(State.DRAINING, demand=True)
     assert "starts again" in upcoming(draining, NOW)
     assert "Starts again" in explain_alone(draining, NOW)
 
 
 @pytest.mark.parametrize("state", State)
 def test_what_happens_next_is_not_in_the_state_too(state: State) -> None:
-    shown = view(state, again=True, retry_at=NOW + 30)
+    shown = view(state, demand=True, retry_at=NOW + 30)
     assert not set(upcoming(shown, NOW).split(", ")) & set(explain(shown, NOW)[:-1].split("; "))
     assert explain_alone(shown, NOW).lower().count(upcoming(shown, NOW).lower()) <= 1
 
@@ -171,3 +173,53 @@ def test_what_happens_next_is_said_with_its_time(shown, expected: str) -> None:
 
 def test_no_reason_repeats_another() -> None:
     assert len(set(TEXT.values())) == len(TEXT)
+
+
+# -- several replicas
+
+QUEUED, STARTING = replica(0, Phase.QUEUED), replica(1, Phase.STARTING)
+READY, DRAINING = replica(2, Phase.READY), replica(3, Phase.DRAINING)
+
+
+@pytest.mark.parametrize(
+    ("shown", "state", "text"),
+    [
+        (view_of(QUEUED, STARTING, READY), "ready", "The service is ready."),
+        (view_of(QUEUED, STARTING), "starting", "Job 71 has been running on n1 for 60 s"),
+        (view_of(QUEUED, DRAINING), "queued", "Job 70 is waiting in Slurm's queue"),
+        (view_of(DRAINING), "draining", "The service's job is ending"),
+    ],
+)
+def test_the_most_advanced_replica_speaks_for_the_service(shown, state: str, text: str) -> None:
+    described = service(shown, NOW)
+    assert (described["state"], described["since"]) == (state, NOW - 60)
+    assert described["text"].startswith(text)
+
+
+def test_the_service_is_as_old_as_its_oldest_ready_replica() -> None:
+    young = replica(0, Phase.READY, since=NOW - 5)
+    assert service(view_of(young, READY), NOW)["since"] == NOW - 60
+
+
+def test_the_budget_of_a_start_is_the_leaders() -> None:
+    first = replica(0, Phase.STARTING, startup_used=1500.0, since=NOW - 90)
+    second = replica(1, Phase.STARTING, startup_used=300.0)
+    assert "cancelled in 5 min if it does not" in upcoming(view_of(first, second), NOW)
+
+
+def test_info_lists_every_replica_with_its_own_requests() -> None:
+    """The most advanced first: it is the one that the service's state is of."""
+    described = service(view_of(QUEUED, STARTING, READY, inflight=[0, 0, 4]), NOW)
+    keys = ("slot", "state", "reason", "job_id", "node", "inflight")
+    assert [tuple(one[key] for key in keys) for one in described["replicas"]] == [
+        (2, "ready", "healthy", "72", "n1", 4),
+        (1, "starting", "loading", "71", "n1", 0),
+        (0, "queued", "waiting_for_resources", "70", None, 0),
+    ]
+    assert described["inflight"] == 4
+
+
+def test_requests_of_all_replicas_are_unknown_if_one_is() -> None:
+    described = service(view_of(READY, replica(0, Phase.READY), inflight=[4, None]), NOW)
+    assert described["inflight"] is None
+    assert [one["inflight"] for one in described["replicas"]] == [4, None]

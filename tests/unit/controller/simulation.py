@@ -14,10 +14,13 @@ from service_management.controller.inbox import QueueAnswer
 from service_management.controller.reconcile import match
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Cancel, Find, Probe, required_actions
+from service_management.lifecycle.activity import Seen
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
+from service_management.lifecycle.planner import planned
 from service_management.lifecycle.policy import Policy
-from service_management.lifecycle.record import Job, Record
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Job
 from service_management.lifecycle.states import Reason, State
 from service_management.lifecycle.transitions import decide
 
@@ -71,42 +74,58 @@ class Slurm:
 @dataclass
 class Simulation:
     now: float = 1000.0
-    record: Record | None = field(default_factory=lambda: Record("s"))
+    policy: Policy = POLICY
+    record: ServiceRecord | None = field(default_factory=lambda: ServiceRecord("s"))
     slurm: Slurm = field(default_factory=Slurm)
     to_submit: list[Job] = field(default_factory=list)
-    required: tuple[object, ...] = ()
+    required: list[object] = field(default_factory=list)
     underway: dict[str, Sequence[ev.Event] | QueueAnswer] = field(default_factory=dict)
     learned: dict[str, float] = field(default_factory=dict)
     submitted: list[str] = field(default_factory=list)
+    fresh: int = 0  # jobs named so far
 
     # -- the control plane
 
     def happen(self, event: ev.Event) -> None:
         if self.record is None:
             return
-        fresh = Job(f"io.s.0.1.n{len(self.submitted)}", 1, self.now)
-        decision = decide(self.record, event, Context(self.now, POLICY, fresh))
-        self.record = decision.record
-        self.required = required_actions(self.record) if self.record else ()
-        if decision.submission is not None:
-            self.to_submit.append(decision.submission.job)
-            self.submitted.append(decision.submission.job.name)
+        self.record = decide(self.record, event, self._context())
         if isinstance(event, ev.Submitted):
             self.learned[event.job_name] = self.now
+        self._plan(None)
 
     def tick(self, pause: float, inflight: int | None, held: int) -> None:
         self.now += pause
         self.slurm.pass_time(self.now)
         if pause > ANSWERS_WITHIN:
             self.underway.clear()
-        self.happen(ev.Ticked(inflight, held))
+        replicas = self.record.replicas if self.record else ()
+        self._plan(Seen({one.slot: inflight for one in replicas}, held))
+
+    def _plan(self, seen: Seen | None) -> None:
+        if self.record is None:
+            self.required = []
+            return
+        known = {one.job.name for one in self.record.replicas}
+        self.record = planned(self.record, seen, self._context(), self._fresh)
+        new = [one.job for one in self.record.replicas if one.job.name not in known]
+        self.to_submit += new
+        self.submitted += [job.name for job in new]
+        self.required = [one for r in self.record.replicas for one in required_actions(r)]
+
+    def _context(self) -> Context:
+        return Context(self.now, self.policy)
+
+    def _fresh(self, slot: int) -> Job:
+        self.fresh += 1
+        return Job(f"io.s.s{slot}.n{self.fresh}", 1, self.now)
 
     def crash(self) -> None:
         """Only the record survives, and what is already on its way to the cluster."""
         self.to_submit.clear()
         self.underway.clear()
         self.learned.clear()
-        self.required = ()
+        self.required = []
 
     # -- what it asks of the cluster
 
@@ -131,9 +150,9 @@ class Simulation:
             views = [job.view() for job in self.slurm.live()]
             self.underway[kind] = QueueAnswer("login", views, self.now)
             return
-        for action in self.required:
-            if type(action).__name__.lower() == kind:
-                self.underway[kind] = self._answer(action)
+        asked = [one for one in self.required if type(one).__name__.lower() == kind]
+        if asked:
+            self.underway[kind] = [event for one in asked for event in self._answer(one)]
 
     def _answer(self, action: object) -> Sequence[ev.Event]:
         if isinstance(action, Find):
@@ -159,12 +178,13 @@ class Simulation:
             self.happen(event)
 
     def _compare(self, answer: QueueAnswer) -> None:
-        active = [self.record] if self.record and self.record.active else []
-        found = match(answer, active, self.learned, "io")
+        replicas = self.record.replicas if self.record else ()
+        found = match(answer, replicas, self.learned, "io")
         for _route, view in found.seen:
             self.happen(ev.JobSeen(view))
-        for _route, job in found.missing:
-            self.underway["post_mortem"] = self._post_mortem(job.job_id)
+        ends = [event for one in found.missing for event in self._post_mortem(one.job.job_id)]
+        if ends:
+            self.underway["post_mortem"] = ends
 
     def _post_mortem(self, job_id: str) -> Sequence[ev.Event]:
         job = next(job for job in self.slurm.jobs if job.id == job_id)
@@ -180,7 +200,8 @@ class Simulation:
             self.record = replace(self.record, failures=0)
         for _ in range(400):
             self.tick(2.0, inflight=0, held=int(wanted))
-            self.submit("answered")
+            while self.to_submit:
+                self.submit("answered")
             for kind in ("find", "cancel", "probe", "queue", "post_mortem"):
                 self.ask(kind)
                 self.take_answer(kind)
@@ -192,7 +213,9 @@ class Simulation:
         if self.record is None or self.record.state is State.DISABLED:
             return not self.slurm.live()
         if wanted:
-            return self.record.state is State.READY
+            return len(self.record.ready) == max(1, self.policy.min_replicas)
+        if self.policy.min_replicas:
+            return len(self.record.ready) == self.policy.min_replicas
         return self.record.state in (State.COLD, State.FAILED) and not self.slurm.live()
 
     def _jobs_go_on(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.states import State
 from tests.unit.controller.harness import START, Harness
 from tests.unit.controller.samples import configured, with_job
+from tests.unit.records import changed, only
 
 HOUR = 3600.0
 TIMEOUT = 30
@@ -20,7 +20,7 @@ TIMEOUT = 30
 @pytest.fixture
 def harness(tmp_path: Path) -> Iterator[Harness]:
     ready = with_job("digits", State.READY, START, timeout=TIMEOUT)
-    used = replace(ready, last_activity=START, ready_since=START)
+    used = changed(ready, last_activity=START, ready_since=START)
     made = Harness(tmp_path, used, services=[configured(timeout=TIMEOUT)]).restore()
     yield made
     made.close()
@@ -49,13 +49,14 @@ def test_times_are_shown_by_the_wall_clock(harness: Harness) -> None:
     harness.ahead = -HOUR
     shown = harness.snapshot.of("digits")
     assert shown is not None
-    assert shown.record.job is not None
-    assert (shown.record.since, shown.record.job.intended_at) == (START - HOUR, START - HOUR)
+    one = only(shown.record)
+    moved = (shown.record.since, one.since, one.ready_since, one.job.intended_at)
+    assert moved == (START - HOUR,) * 4
 
 
 def test_the_start_of_nginx_is_a_wall_time(tmp_path: Path) -> None:
     """No request could come in before it, so idleness is counted from it."""
-    used = replace(with_job("digits", State.READY, START - 100), last_activity=START - 100)
+    used = changed(with_job("digits", State.READY, START - 100), last_activity=START - 100)
     harness = Harness(tmp_path, used)
     harness.ahead = -HOUR
     harness.open_since = START - HOUR - 10

@@ -18,16 +18,17 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Action, Cancel, Find, Probe, Submit, Tunnel
 from service_management.lifecycle.intervals import CANCEL_EVERY, FIND_EVERY
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
-from service_management.lifecycle.record import Job, Record
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.states import Phase, Reason, State
 from service_management.slurm import outcomes
 from service_management.ssh.call_counts import CallCounts
 from tests.stack.waiting import wait_for
 from tests.unit.controller.fake_slurm import UNKNOWN, FakeSlurm, UnusedBackend
-from tests.unit.controller.samples import configured, with_job
+from tests.unit.controller.samples import configured, with_job, with_jobs
+from tests.unit.records import only
 
 NOW = 1000.0
-QUEUED = with_job("digits", State.QUEUED, NOW - 30)
+QUEUED = only(with_job("digits", State.QUEUED, NOW - 30))
 SUBMITTING = QUEUED.with_job(job_id="", node="")
 JOB, NEW = QUEUED.job, SUBMITTING.job
 LOGIN = spec_of(JOB).login
@@ -40,8 +41,8 @@ class Bench:
     slurm: FakeSlurm
     items: list[Item] = field(default_factory=list)
 
-    def start(self, action: Action, record: Record = QUEUED, now: float = NOW) -> None:
-        self.executor.start(record, action, now)
+    def start(self, action: Action, replica: Replica = QUEUED, now: float = NOW) -> None:
+        self.executor.start(replica, action, now)
         self.executor.flush()
 
     def after(self, number: int) -> list[Item]:
@@ -192,25 +193,25 @@ def test_a_probe_without_a_tunnel_is_silent(bench: Bench) -> None:
     assert bench.event() == ev.Probed(JOB.name, ev.Health.SILENT)
 
 
-@pytest.mark.parametrize("state", [State.READY, State.STARTING])
-def test_only_a_ready_services_probe_waits_for_a_pass(bench: Bench, state: State) -> None:
-    bench.start(Probe(JOB), replace(QUEUED, state=state))
+@pytest.mark.parametrize("phase", [Phase.READY, Phase.STARTING])
+def test_only_a_ready_services_probe_waits_for_a_pass(bench: Bench, phase: Phase) -> None:
+    bench.start(Probe(JOB), replace(QUEUED, phase=phase))
     [item] = bench.after(1)
-    assert item.waits == (state is State.READY)
+    assert item.waits == (phase is Phase.READY)
 
 
 # -- when -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("action", "record", "pause"),
+    ("action", "replica", "pause"),
     [(Cancel(JOB), QUEUED, CANCEL_EVERY), (Find(NEW), SUBMITTING, FIND_EVERY)],
     ids=["cancel", "find"],
 )
-def test_an_action_is_repeated_after_its_pause_only(bench: Bench, action, record, pause) -> None:
+def test_an_action_is_repeated_after_its_pause_only(bench: Bench, action, replica, pause) -> None:
     name = type(action).__name__.lower()
     for now, number in ((NOW, 1), (NOW + pause - 0.1, 1), (NOW + pause, 2)):
-        bench.start(action, record, now)
+        bench.start(action, replica, now)
         bench.after(number)
         assert len(bench.called(name)) == number
 
@@ -234,9 +235,30 @@ def test_a_probe_can_be_requested_early(bench: Bench) -> None:
     bench.after(2)
 
 
+def test_a_probe_requested_early_is_of_this_replica_only(bench: Bench) -> None:
+    first, second = with_jobs("digits", NOW, State.STARTING, State.STARTING).replicas
+    for replica in (first, second):
+        bench.start(Probe(replica.job), replica)
+    bench.after(2)
+    bench.executor.probe_soon(second)
+    for replica in (first, second):
+        bench.start(Probe(replica.job), replica)
+    probed = [item.event.job_name for item in bench.after(3)]
+    assert (probed.count(first.job.name), probed.count(second.job.name)) == (1, 2)
+
+
+def test_replicas_of_one_service_are_cancelled_in_one_call(bench: Bench) -> None:
+    draining = with_jobs("digits", NOW, State.DRAINING, State.DRAINING, State.DRAINING)
+    for one in draining.replicas:
+        bench.executor.start(one, Cancel(one.job), NOW)
+    bench.executor.flush()
+    bench.after(1)
+    assert bench.called("cancel") == [("7", "8", "9")]
+
+
 def jobs(number: int, **changes: str) -> list[Job]:
     return [
-        replace(JOB, name=f"io.s{n}.0.8080.{n:04}", **{"job_id": str(n), **changes})
+        replace(JOB, name=f"io.s{n}.s0.{n:04}", **{"job_id": str(n), **changes})
         for n in range(number)
     ]
 

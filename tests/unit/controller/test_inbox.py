@@ -17,8 +17,8 @@ from service_management.controller.records import Records
 from service_management.controller.snapshot import Snapshot
 from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
+from tests.unit.records import a_record
 
 WAITS = Happened("text", ev.Demanded(), waits=True)
 WAKES = Happened("digits", ev.Demanded())
@@ -61,7 +61,7 @@ def test_an_urgent_item_or_a_wake_up_ends_the_wait() -> None:
 def controller(state: State) -> Controller:
     """What it takes to be asked; no pass is made."""
     snapshot, records = Snapshot(), Records("io", Path("/keys"), {})
-    snapshot.replace({"digits": Record("digits", state)}, set())
+    snapshot.replace({"digits": a_record("digits", state)}, set())
     inbox = Inbox()
     unused: dict[str, Any] = dict.fromkeys(field.name for field in fields(Dependencies))
     parts = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -12,12 +11,13 @@ from service_management.controller.workers import Workers
 from service_management.lifecycle.states import State
 from service_management.ssh.call_counts import CallCounts
 from tests.unit.controller.fake_slurm import FakeSlurm, UnusedBackend
-from tests.unit.controller.samples import with_job
+from tests.unit.controller.samples import with_job, with_jobs
+from tests.unit.records import a_record, only
 
-QUEUED = with_job("digits", State.QUEUED, 0.0).with_job(job_id="7")
-NEXT = QUEUED.with_job(job_id="8")
-GONE = replace(QUEUED, job=None)
-SUBMITTING = QUEUED.with_job(job_id="")
+QUEUED = with_job("digits", State.QUEUED, 0.0)
+NEXT = QUEUED.with_replica(only(QUEUED).with_job(job_id="8"))
+GONE = a_record("digits", State.COLD)
+SUBMITTING = QUEUED.with_replica(only(QUEUED).with_job(job_id=""))
 
 
 @pytest.fixture
@@ -49,6 +49,11 @@ def test_the_rest_of_an_ended_job_comes_before_the_next_job(
     assert (rest.text, rest.position) == ("last words\n", "7:15")
     other = outputs.after(NEXT, rest.position)
     assert (other.text, other.position) == ("eight\n", "8:6")
+
+
+def test_of_several_replicas_the_most_advanced_is_read(outputs: JobOutputs) -> None:
+    several = with_jobs("digits", 0.0, State.STARTING, State.READY)
+    assert outputs.after(several, "").text == "eight\n"
 
 
 def test_without_a_job_there_is_no_position(outputs: JobOutputs) -> None:

@@ -15,7 +15,7 @@ from service_management.controller.job_spec import (
     JobSpec,
     spec_of,
 )
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 
 from .samples import KEY_DIR, configured
 

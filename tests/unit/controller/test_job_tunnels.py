@@ -12,7 +12,7 @@ import pytest
 from service_management.controller.job_tunnels import BATCH, JobTunnels
 from service_management.controller.socket_paths import sockets
 from service_management.controller.workers import LoginWorker, Workers
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 from service_management.lifecycle.states import State
 from service_management.ssh.call_counts import CallCounts
 from service_management.ssh.connection import Forward, Result

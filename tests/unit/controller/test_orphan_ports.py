@@ -15,16 +15,20 @@ from tests.unit.controller.samples import configured
 
 @pytest.fixture
 def cold(tmp_path: Path) -> Iterator[Harness]:
-    services = [configured(), configured("proven", local_port=9001, verify="token")]
+    services = [
+        configured(),
+        configured("proven", local_port=9001, verify="token"),
+        configured("scaled", local_port=9002, max_replicas=2),
+    ]
     harness = Harness(tmp_path, services=services).restore()
     yield harness
     harness.close()
 
 
-def shown(harness: Harness, name: str) -> Calls:
+def shown(harness: Harness, name: str, job_id: str = "9") -> Calls:
     login = harness.records.specs["digits"].login.id
     calls = harness.step(
-        QueueAnswer(login, [JobView("9", name, "RUNNING", JobPhase.RUNNING)], harness.now + 0.5)
+        QueueAnswer(login, [JobView(job_id, name, "RUNNING", JobPhase.RUNNING)], harness.now + 0.5)
     )
     return [call for call in calls if "orphan" in call[0]]
 
@@ -45,6 +49,25 @@ def test_an_orphan_job_with_an_old_name_is_adopted_with_its_port(cold: Harness) 
     job = cold.record().job
     assert job is not None
     assert job.port == 20001
+
+
+def test_orphans_of_one_service_are_adopted_each_with_its_port(cold: Harness) -> None:
+    """Which of the answers comes first does not matter."""
+    asked = [shown(cold, f"io.scaled.s{slot}.zz", str(slot)) for slot in (0, 1)]
+    for [(_, login, view, asked_at)] in reversed(asked):
+        cold.step(OrphanPort(login, view, 20_000 + int(view.job_id), asked_at))
+    found = cold.record("scaled").replicas
+    assert [(one.slot, one.job.job_id, one.job.port) for one in found] == [
+        (0, "0", 20_000),
+        (1, "1", 20_001),
+    ]
+
+
+def test_an_orphan_in_a_slot_that_is_taken_is_cancelled(cold: Harness) -> None:
+    shown(cold, "io.scaled.1.20001.zz", "1")
+    [(what, _login, job_id)] = shown(cold, "io.scaled.s1.yy", "2")
+    assert (what, job_id) == ("cancel_orphan", "2")
+    assert [one.job.job_id for one in cold.record("scaled").replicas] == ["1"]
 
 
 def test_an_orphan_with_an_unknown_port_is_cancelled(cold: Harness) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,16 @@ import structlog
 from service_management.config import Catalogue
 from service_management.controller.inbox import CatalogueLive, Happened, QueueAnswer
 from service_management.controller.job_spec import spec_of
-from service_management.controller.socket_paths import sockets
 from service_management.gateway.inflight import Sample
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Cancel, Find, Submit
 from service_management.lifecycle.job_views import JobPhase, JobView
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.states import Reason, State
-from tests.unit.controller.harness import START, Calls, Harness, Refused
+from tests.unit.controller.harness import START, Harness, Refused, healthy, in_flight, over, started
 from tests.unit.controller.samples import configured, with_job
+from tests.unit.records import changed, only
+from tests.unit.records import with_job as with_changed_job
 
 TIMEOUT = configured().timeout
 
@@ -31,10 +31,6 @@ def cold(tmp_path: Path) -> Iterator[Harness]:
     harness = Harness(tmp_path).restore()
     yield harness
     harness.close()
-
-
-def started(calls: Calls) -> list[object]:
-    return [action for name, _route, *rest in calls if name == "start" for action in rest]
 
 
 def test_nothing_is_done_while_the_intent_cannot_be_stored(cold: Harness) -> None:
@@ -81,21 +77,17 @@ def starting(tmp_path: Path) -> Iterator[Harness]:
 
 @pytest.fixture
 def ready(tmp_path: Path) -> Iterator[Harness]:
-    record = replace(with_job("digits", State.READY, START), last_activity=START)
+    record = changed(with_job("digits", State.READY, START), last_activity=START)
     harness = Harness(tmp_path, record).restore()
     yield harness
     harness.close()
 
 
-def healthy(harness: Harness) -> ev.Probed:
-    return ev.Probed(harness.record().job.name, ev.Health.HEALTHY)
-
-
 def test_the_intent_is_stored_before_the_submission_starts(cold: Harness) -> None:
     calls = cold.happen(ev.Demanded())
-    submit = ("start", "digits", Submit(cold.record().job))
+    submit = ("start", "digits", Submit(cold.replica().job))
     assert calls.index(("save", {"digits": State.QUEUED})) < calls.index(submit)
-    assert cold.store.records["digits"].job == cold.record().job
+    assert cold.store.records["digits"] == cold.record()
 
 
 def test_a_ready_service_is_stored_published_and_then_shown(starting: Harness) -> None:
@@ -119,27 +111,37 @@ def test_a_drained_service_is_unpublished_with_a_full_disk_too(ready: Harness) -
     ready.store.refuses = True
     with pytest.raises(Refused):
         ready.happen(ev.StopAsked())
-    assert ready.routes.routes == set()
+    assert ready.routes.routes == {}
 
 
 def test_a_service_not_stored_as_ready_is_not_published(starting: Harness) -> None:
     starting.store.refuses = True
     with pytest.raises(Refused):
         starting.happen(healthy(starting))
-    assert starting.routes.routes == set()
+    assert starting.routes.routes == {}
     starting.store.refuses = False
     starting.step()
-    assert starting.routes.routes == {"digits"}
+    assert starting.routes.routes.keys() == {("digits", 0)}
 
 
 def test_a_ready_service_is_published_once(ready: Harness) -> None:
     assert "publish" not in {call[0] for call in ready.happen(ev.Demanded())}
 
 
-def test_a_removed_service_is_unpublished_and_forgotten(cold: Harness) -> None:
+def test_a_removed_service_is_unpublished_and_forgotten(ready: Harness) -> None:
+    ready.records.configure({})
+    calls = ready.happen(ev.Removed())
+    assert calls[:2] == [
+        ("unpublish", "digits", State.READY),
+        ("save", {"digits": State.DRAINING}),
+    ]
+    assert ready.happen(over(ready))[:1] == [("save", {})]
+    assert (ready.routes.routes, ready.store.records, ready.snapshot.records) == ({}, {}, {})
+
+
+def test_a_removed_service_without_a_job_is_forgotten(cold: Harness) -> None:
     cold.records.configure({})
-    calls = cold.happen(ev.Removed())
-    assert calls[:2] == [("unpublish", "digits", State.COLD), ("save", {})]
+    assert cold.happen(ev.Removed())[:1] == [("save", {})]
     assert "digits" not in cold.snapshot.records
 
 
@@ -174,12 +176,12 @@ def test_a_submission_of_a_replaced_job_is_not_started(cold: Harness) -> None:
     with pytest.raises(Refused):
         cold.happen(ev.Demanded())
     cold.store.refuses = False
-    refused = ev.SubmitFailed(cold.record().job.name, Reason.SUBMIT_REJECTED, "no")
+    refused = ev.SubmitFailed(cold.replica().job.name, Reason.SUBMIT_REJECTED, "no")
     orphan = JobView("9", "io.digits.0.20001.zz", "RUNNING", JobPhase.RUNNING)
     login = cold.records.specs["digits"].login.id
     seen = QueueAnswer(login, [orphan], cold.now + 5)
     actions = started(cold.step(Happened("digits", refused), seen))
-    assert cold.record().job.job_id == "9"
+    assert cold.replica().job.job_id == "9"
     assert not [action for action in actions if isinstance(action, Submit)]
 
 
@@ -188,7 +190,7 @@ def test_what_was_stored_is_not_stored_again_by_a_repeated_pass(starting: Harnes
     with pytest.raises(OSError, match="no space"):
         starting.happen(healthy(starting))
     starting.step()
-    assert starting.routes.routes == {"digits"}
+    assert starting.routes.routes.keys() == {("digits", 0)}
     assert [entry.state for entry in starting.store.entries] == ["ready"]
 
 
@@ -211,11 +213,6 @@ def test_a_pass_that_changes_nothing_writes_nothing(ready: Harness) -> None:
     assert "save" not in {call[0] for call in ready.step(after=0.01)}
 
 
-def in_flight(harness: Harness, number: int) -> Sample:
-    main = sockets(harness.run_dir, harness.record().job).main
-    return Sample({str(main): number}, frozenset({str(main)}), known=True)
-
-
 def test_an_idle_service_is_drained_and_cancelled_a_pass_later(ready: Harness) -> None:
     draining = ready.step(after=TIMEOUT)
     assert ready.record().reason is Reason.IDLE
@@ -227,7 +224,7 @@ def test_a_request_in_flight_keeps_its_service(ready: Harness) -> None:
     ready.sample = in_flight(ready, 1)
     ready.step(after=2 * TIMEOUT)
     assert ready.record().state is State.READY
-    assert ready.snapshot.inflight == {"digits": 1}
+    assert ready.snapshot.inflight == {ready.replica().job.name: 1}
 
 
 def test_a_request_that_slipped_in_while_draining_keeps_the_job(ready: Harness) -> None:
@@ -269,9 +266,10 @@ def test_a_new_process_publishes_ready_services_only(tmp_path: Path) -> None:
     records = with_job("digits", State.READY, 0.0), with_job("text", State.STARTING, 0.0)
     services = [configured("digits"), configured("text", local_port=9002)]
     harness = Harness(tmp_path, *records, services=services)
-    harness.routes.routes = {"text", "removed"}
+    old = Path("/run/io/tunnels/old.sock")
+    harness.routes.routes = {("text", 0): old, ("removed", 0): old, ("removed", 1): old}
     harness.restore()
-    assert harness.routes.routes == {"digits"}
+    assert harness.routes.routes.keys() == {("digits", 0)}
     assert set(harness.snapshot.records) == {"digits", "text"}
     harness.close()
 
@@ -279,9 +277,11 @@ def test_a_new_process_publishes_ready_services_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("open_since", "idle_after"), [(START + 5000, TIMEOUT), (START - 10, TIMEOUT - 10)]
 )
-def test_silence_counts_from_the_start_of_nginx(tmp_path, open_since, idle_after) -> None:
+def test_silence_counts_from_the_start_of_nginx(
+    tmp_path: Path, open_since: float, idle_after: float
+) -> None:
     """A time in the future, by a wall clock that was set, counts as now."""
-    record = replace(with_job("digits", State.READY, 0.0), last_activity=0.0)
+    record = changed(with_job("digits", State.READY, 0.0), last_activity=0.0)
     harness = Harness(tmp_path, record)
     harness.open_since = open_since
     harness.restore()
@@ -293,24 +293,24 @@ def test_silence_counts_from_the_start_of_nginx(tmp_path, open_since, idle_after
 
 
 def test_a_new_process_repeats_no_submission(tmp_path: Path) -> None:
-    unanswered = with_job("digits", State.QUEUED, START).with_job(job_id="", node="")
+    unanswered = with_changed_job(with_job("digits", State.QUEUED, START), job_id="", node="")
     harness = Harness(tmp_path, unanswered)
     assert {type(action) for action in started(harness.step())} == {Find}
     harness.close()
 
 
-def unreadable(record: Record) -> Record:
-    return record.with_job(spec='{"login": 3}')
+def unreadable(record: ServiceRecord) -> ServiceRecord:
+    return with_changed_job(record, spec='{"login": 3}')
 
 
 def test_an_unreadable_job_is_watched_with_its_configured_login(tmp_path: Path) -> None:
     records = with_job("digits", State.READY, 0.0), with_job("text", State.READY, 0.0)
     services = [configured("digits"), configured("text", local_port=9002)]
     harness = Harness(tmp_path, unreadable(records[0]), records[1], services=services)
-    calls = harness.step()
+    calls, submitted = harness.step(), spec_of(only(records[0]).job)
     assert {route for name, route, *_ in calls if name == "publish"} == {"digits", "text"}
-    assert ("poll_queue", spec_of(records[0].job).login.id) in calls
-    assert spec_of(harness.record("digits").job) == spec_of(records[0].job)
+    assert ("poll_queue", submitted.login.id) in calls
+    assert spec_of(harness.replica().job) == submitted
     assert harness.store.records["digits"] == harness.record("digits")
     harness.close()
 
@@ -324,7 +324,7 @@ def test_an_unreadable_job_without_a_service_costs_only_itself(tmp_path: Path) -
 
 
 def test_an_event_that_cannot_be_applied_costs_only_its_service(tmp_path: Path) -> None:
-    """It is kept running: the tick is what submits it."""
+    """It is kept running: its plan is what submits it."""
     good = configured("good", min_replicas=1, local_port=9002)
     bad = configured("bad", min_replicas=1).model_copy(update={"env": {"A": "\ud800"}})
     harness = Harness(tmp_path, services=[bad, good])
@@ -340,7 +340,7 @@ def test_an_event_that_cannot_be_applied_costs_only_its_service(tmp_path: Path) 
 def test_an_action_that_cannot_be_started_costs_only_itself(tmp_path: Path) -> None:
     records = (
         with_job("digits", State.STARTING, 0.0),
-        with_job("text", State.STARTING, 0.0).with_job(port=8081),
+        with_changed_job(with_job("text", State.STARTING, 0.0), port=8081),
     )
     services = [configured("digits"), configured("text", local_port=9002)]
     harness = Harness(tmp_path, *records, services=services).restore()

@@ -10,66 +10,57 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from service_management.config import Catalogue, Problem, Service
-from service_management.controller.inbox import (
-    CatalogueLive,
-    CatalogueRefused,
-    LoginState,
-    QueueAnswer,
-    Suspected,
-)
+from service_management.config import Problem
+from service_management.controller.inbox import CatalogueRefused, LoginState, QueueAnswer, Suspected
 from service_management.controller.job_spec import spec_of
 from service_management.controller.public_view import Trouble
 from service_management.controller.reconcile import match
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.intervals import IDLE_EVERY
-from service_management.lifecycle.job_views import JobPhase, JobView
-from service_management.lifecycle.record import Job, Record
-from service_management.lifecycle.states import Reason, State
-from tests.unit.controller.harness import START, Harness
-from tests.unit.controller.samples import configured, with_job
+from service_management.lifecycle.job_views import JobEnd, JobPhase
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.states import Phase, Reason, State
+from tests.unit.controller.harness import START, Harness, cancelled, harness, names
+from tests.unit.controller.samples import LOGIN, answer, configured, line, live, with_job
+from tests.unit.records import a_record, changed
 
 ASKED = 100.0
 
 
-def record(route: str, job_id: str) -> Record:
-    job = Job(f"io.{route}.0.8080.n1", 8080, 50.0, job_id=job_id)
-    return Record(route, State.QUEUED, job=job)
+def replica(route: str, job_id: str, slot: int = 0) -> Replica:
+    return Replica(route, slot, Job(f"io.{route}.s{slot}.n1", 8080, 50.0, job_id=job_id))
 
 
-def line(name: str, job_id: str, phase: JobPhase = JobPhase.RUNNING) -> JobView:
-    return JobView(job_id, name, phase.name, phase)
-
-
-def compared(views, records, learned=None):
-    return match(QueueAnswer("login", views, ASKED), records, learned or {}, "io")
+def compared(views, replicas, learned=None):
+    return match(QueueAnswer("login", views, ASKED), replicas, learned or {}, "io")
 
 
 def test_a_job_is_seen_by_name_before_its_id_is_known() -> None:
-    shown = line("io.digits.0.8080.n1", "7")
-    found = compared([shown], [record("digits", "")])
+    shown = line("io.digits.s0.n1", "7")
+    found = compared([shown], [replica("digits", "")])
     assert found.seen == (("digits", shown),)
     assert (found.missing, found.orphans) == ((), ())
 
 
 def test_a_job_that_squeue_does_not_show_is_missing() -> None:
-    known = record("digits", "7")
-    assert compared([], [known]).missing == (("digits", known.job),)
+    known = replica("digits", "7")
+    assert compared([], [known]).missing == (known,)
 
 
 def test_a_job_with_an_id_newer_than_the_answer_is_not_missing() -> None:
-    known = record("digits", "7")
+    known = replica("digits", "7")
     assert compared([], [known], {known.job.name: ASKED}).missing == ()
     assert compared([], [known], {known.job.name: ASKED + 1}).missing == ()
     assert compared([], [known], {known.job.name: ASKED - 1}).missing
 
 
 def test_a_job_without_an_id_cannot_be_missing() -> None:
-    assert compared([], [record("digits", "")]).missing == ()
+    assert compared([], [replica("digits", "")]).missing == ()
 
 
 def test_a_job_with_the_prefix_and_no_record_is_an_orphan() -> None:
-    [orphan] = compared([line("io.text.0.20001.zz", "9")], [record("digits", "")]).orphans
+    [orphan] = compared([line("io.text.0.20001.zz", "9")], [replica("digits", "")]).orphans
     assert (orphan.name.route, orphan.name.port, orphan.view.job_id) == ("text", 20001, "9")
 
 
@@ -85,27 +76,35 @@ def test_an_orphan_that_is_ending_or_unclear_is_left_alone(phase: JobPhase) -> N
     assert compared([line("io.text.0.1.zz", "9", phase)], []).orphans == ()
 
 
-def test_a_second_job_of_a_route_is_an_orphan() -> None:
-    mine, other = line("io.digits.0.8080.n1", "7"), line("io.digits.0.8080.n2", "8")
-    found = compared([mine, other], [record("digits", "7")])
+def test_a_second_job_of_a_slot_is_an_orphan() -> None:
+    mine, other = line("io.digits.s0.n1", "7"), line("io.digits.s0.n2", "8")
+    found = compared([mine, other], [replica("digits", "7")])
     assert [view for _, view in found.seen] == [mine]
     assert [orphan.view for orphan in found.orphans] == [other]
 
 
+def test_each_replica_of_a_service_is_seen_or_missing_by_itself() -> None:
+    replicas = [replica("digits", str(slot), slot) for slot in range(3)]
+    shown = line("io.digits.s1.n1", "1")
+    found = compared([shown, line("io.digits.s3.n1", "3")], replicas)
+    assert found.seen == (("digits", shown),)
+    assert found.missing == (replicas[0], replicas[2])
+    assert [orphan.name.slot for orphan in found.orphans] == [3]
+
+
 @given(some.sets(some.integers(1, 30)), some.sets(some.integers(1, 30)))
 def test_a_known_job_is_seen_or_missing_and_others_are_orphans(known, shown) -> None:
-    records = [replace(record(f"r{n}", str(n))) for n in known]
-    views = [line(f"io.r{n}.0.8080.n1", str(n)) for n in shown]
-    found = compared(views, records)
+    replicas = [replica(f"r{n}", str(n)) for n in known]
+    views = [line(f"io.r{n}.s0.n1", str(n)) for n in shown]
+    found = compared(views, replicas)
     assert {route for route, _ in found.seen} == {f"r{n}" for n in known & shown}
-    assert {route for route, _ in found.missing} == {f"r{n}" for n in known - shown}
+    assert {one.route for one in found.missing} == {f"r{n}" for n in known - shown}
     assert {orphan.name.route for orphan in found.orphans} == {f"r{n}" for n in shown - known}
 
 
 # -- what the controller does about it ----------------------------------------------------
 
 READY = with_job("digits", State.READY, START - 100)
-LOGIN = spec_of(READY.job).login
 ORPHAN = line("io.digits.0.20001.zz", "9")
 
 
@@ -117,26 +116,6 @@ def ready(tmp_path: Path) -> Iterator[Harness]:
 @pytest.fixture
 def cold(tmp_path: Path) -> Iterator[Harness]:
     yield from harness(tmp_path)
-
-
-def harness(
-    run_dir: Path, *records: Record, services: tuple[Service, ...] = ()
-) -> Iterator[Harness]:
-    made = Harness(run_dir, *records, services=services).restore()
-    yield made
-    made.close()
-
-
-def answer(*views: JobView, asked_at: float, login_id: str = LOGIN.id) -> QueueAnswer:
-    return QueueAnswer(login_id, views, asked_at)
-
-
-def cancelled(calls) -> list[str]:
-    return [call[2] for call in calls if call[0] == "cancel_orphan"]
-
-
-def names(calls) -> set[str]:
-    return {call[0] for call in calls}
 
 
 def test_a_missing_job_is_asked_about_and_not_taken_for_gone(ready: Harness) -> None:
@@ -162,7 +141,7 @@ def test_a_job_with_a_new_id_is_not_missing_from_an_older_answer(cold: Harness) 
 
 @pytest.mark.parametrize("state", [State.COLD, State.FAILED])
 def test_an_orphan_of_an_idle_service_is_adopted(tmp_path: Path, state: State) -> None:
-    for idle in harness(tmp_path, Record("digits", state, START - 100)):
+    for idle in harness(tmp_path, a_record("digits", state, START - 100)):
         calls = idle.step(answer(ORPHAN, asked_at=START))
         job = idle.record().job
         assert (job.name, job.job_id, job.port) == (ORPHAN.name, "9", 20001)
@@ -173,10 +152,14 @@ def test_an_orphan_of_an_idle_service_is_adopted(tmp_path: Path, state: State) -
 
 @pytest.mark.parametrize(
     "record",
-    [READY, replace(READY, state=State.DRAINING), Record("digits", State.DISABLED, START - 100)],
+    [
+        READY,
+        changed(READY, phase=Phase.DRAINING),
+        a_record("digits", State.DISABLED, START - 100),
+    ],
     ids=["ready", "draining", "disabled"],
 )
-def test_an_orphan_is_cancelled_where_none_is_wanted(tmp_path: Path, record: Record) -> None:
+def test_an_orphan_is_cancelled_where_none_is_wanted(tmp_path: Path, record: ServiceRecord) -> None:
     own = [replace(line(record.job.name, "7"), node="n1")] if record.job else []
     for busy in harness(tmp_path, record):
         assert cancelled(busy.step(answer(*own, ORPHAN, asked_at=START))) == ["9"]
@@ -191,15 +174,19 @@ def test_an_orphan_of_an_unknown_service_is_cancelled(cold: Harness) -> None:
 @pytest.mark.parametrize("since", [START, START + 1.0])
 def test_a_stale_answer_neither_adopts_nor_cancels(tmp_path: Path, since: float) -> None:
     """The record became cold after squeue was asked: its own job may be in the answer."""
-    for idle in harness(tmp_path, Record("digits", State.COLD, since)):
+    for idle in harness(tmp_path, a_record("digits", State.COLD, since)):
         calls = idle.step(answer(ORPHAN, asked_at=START), after=2.0)
         assert idle.record().state is State.COLD
         assert cancelled(calls) == []
 
 
-@pytest.mark.parametrize("state", [State.READY, State.DISABLED])
-def test_a_stale_answer_cancels_nothing_in_any_state(tmp_path: Path, state: State) -> None:
-    for other in harness(tmp_path, replace(READY, state=state, since=START + 1.0)):
+@pytest.mark.parametrize(
+    "record",
+    [changed(READY, resting_since=START + 1.0), a_record("digits", State.DISABLED, START + 1.0)],
+    ids=["ready", "disabled"],
+)
+def test_a_stale_answer_cancels_nothing_in_any_state(tmp_path: Path, record: ServiceRecord) -> None:
+    for other in harness(tmp_path, record):
         assert cancelled(other.step(answer(ORPHAN, asked_at=START), after=2.0)) == []
 
 
@@ -223,7 +210,7 @@ def test_a_job_is_missed_only_in_its_own_logins_answer(tmp_path: Path) -> None:
 
 def test_an_orphan_is_left_to_the_login_of_its_service(tmp_path: Path) -> None:
     services = configured("digits"), configured("text", ssh_key_file="other", local_port=9002)
-    idle = Record("digits", State.COLD, START - 100)
+    idle = a_record("digits", State.COLD, START - 100)
     for both in harness(tmp_path, idle, services=services):
         other = both.records.specs["text"].login
         calls = both.step(answer(ORPHAN, asked_at=START, login_id=other.id))
@@ -234,7 +221,7 @@ def test_an_orphan_is_left_to_the_login_of_its_service(tmp_path: Path) -> None:
 
 def test_an_orphan_seen_by_another_account_is_cancelled(tmp_path: Path) -> None:
     services = configured("digits"), configured("text", ssh_username="al", local_port=9002)
-    idle = Record("digits", State.COLD, START - 100)
+    idle = a_record("digits", State.COLD, START - 100)
     for both in harness(tmp_path, idle, services=services):
         other = both.records.specs["text"].login
         calls = both.step(answer(ORPHAN, asked_at=START, login_id=other.id))
@@ -255,10 +242,6 @@ def test_a_suspected_service_is_probed_soon(ready: Harness) -> None:
 
 
 # -- catalogues ---------------------------------------------------------------------------
-
-
-def live(*services: Service) -> CatalogueLive:
-    return CatalogueLive(Catalogue.of(services))
 
 
 def test_a_refused_catalogue_is_shown_and_changes_nothing(ready: Harness) -> None:
@@ -288,7 +271,7 @@ def test_an_edit_while_the_control_plane_was_down_counts(tmp_path: Path) -> None
 
 
 def test_a_failed_service_may_start_again_after_an_edit(tmp_path: Path) -> None:
-    failed = Record("digits", State.FAILED, START - 1, retry_at=START + 300, failures=3)
+    failed = a_record("digits", State.FAILED, START - 1, retry_at=START + 300, failures=3)
     for broken in harness(tmp_path, failed):
         broken.step(live(configured(timeout=7)))
         assert broken.record().state is State.FAILED
@@ -298,7 +281,7 @@ def test_a_failed_service_may_start_again_after_an_edit(tmp_path: Path) -> None:
 
 def test_a_removed_service_is_drained_or_forgotten(ready: Harness) -> None:
     ready.step(live(configured("text", local_port=9002)))
-    assert (ready.record().reason, ready.record().after) == (Reason.REMOVED, None)
+    assert (ready.record().reason, ready.record().removed) == (Reason.REMOVED, True)
     ready.step(live())
     assert ready.records.get("text") is None
     assert "text" not in ready.snapshot.records
@@ -307,7 +290,9 @@ def test_a_removed_service_is_drained_or_forgotten(ready: Harness) -> None:
 def test_a_service_that_is_added_again_while_it_drains_is_kept(ready: Harness) -> None:
     ready.step(live())
     ready.step(live(configured()))
-    assert ready.record().after is State.COLD
+    assert not ready.record().removed
+    ready.happen(ev.JobOver(JobEnd("7", "CANCELLED")))
+    assert ready.record().state is State.COLD
 
 
 def test_the_version_changes_with_the_catalogue_only(ready: Harness) -> None:

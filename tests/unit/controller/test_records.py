@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,37 +9,28 @@ import pytest
 from service_management.controller.job_spec import spec_of
 from service_management.controller.records import Records
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Find, Submit, required_actions
+from service_management.lifecycle.actions import Find, required_actions
+from service_management.lifecycle.activity import Seen
 from service_management.lifecycle.findings import Finding, Saw
 from service_management.lifecycle.intervals import SOFT_SAVE
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.lifecycle.policy import DEMAND_COVERS
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.states import Reason, State
 from service_management.slurm.job_names import parse_job_name
 from service_management.store import Store
+from tests.unit.controller.records_harness import NOW, given, happen, look, ready
+from tests.unit.controller.samples import KEY_DIR, configured, with_job
+from tests.unit.records import changed, only
 
-from .samples import KEY_DIR, configured, with_job
-
-NOW = 1000.0
-
-
-def given(records=None, **keys) -> Records:
-    kept = Records("io", KEY_DIR, records or {})
-    kept.configure({"digits": configured(**keys)})
-    kept.take_changes()
-    return kept
+NOT_COUNTABLE = Seen({0: None})
 
 
 def queued() -> Records:
     kept = given()
-    kept.apply("digits", ev.Demanded("r1"), NOW)
+    happen(kept, ev.Demanded("r1"))
     kept.take_changes()
     return kept
-
-
-def ready() -> Record:
-    return replace(with_job("digits", State.READY, NOW), reason=Reason.HEALTHY)
 
 
 def test_a_new_service_begins_cold_and_known_ones_stay() -> None:
@@ -48,7 +38,7 @@ def test_a_new_service_begins_cold_and_known_ones_stay() -> None:
     kept.configure({"digits": configured(), "text": configured("text")})
     assert {record.route: record for record in kept.all()} == {
         "digits": ready(),
-        "text": Record("text"),
+        "text": ServiceRecord("text"),
     }
     assert set(kept.take_changes().records) == {"text"}
 
@@ -61,28 +51,30 @@ def test_an_event_for_an_unknown_service_does_nothing() -> None:
 
 def test_an_intent_is_durable_and_its_submission_is_the_action() -> None:
     kept = given()
-    kept.apply("digits", ev.Demanded(), NOW)
+    happen(kept, ev.Demanded())
     changes = kept.take_changes()
-    job = changes.records["digits"].job
+    job = only(changes.records["digits"]).job
     assert changes.durable == {"digits"}
-    assert changes.submissions == {"digits": Submit(job)}
+    assert changes.submissions == {job.name}
 
 
 def test_a_job_has_an_unambiguous_name_and_its_spec() -> None:
-    kept = given(remote_port="auto")
-    job, other = kept.fresh_job("digits", NOW), kept.fresh_job("digits", NOW)
-    name = parse_job_name(job.name)
+    kept = given(remote_port="auto", min_replicas=2, max_replicas=2)
+    job, other = (one.job for one in look(kept).replicas)
+    name, second = parse_job_name(job.name), parse_job_name(other.name)
     assert (name.prefix, name.route, name.port) == ("io", "digits", None)
+    assert (name.slot, second.slot) == (0, 1)
     assert str(job.port) not in job.name
     assert job.name != other.name
     assert spec_of(job) == kept.specs["digits"]
 
 
 def test_a_service_is_active_while_it_has_a_job() -> None:
-    kept = Records("io", KEY_DIR, {"digits": ready(), "text": Record("text")})
+    kept = Records("io", KEY_DIR, {"digits": ready(), "text": ServiceRecord("text")})
     kept.configure({"digits": configured(), "text": configured("text")})
     assert kept.active() == [kept.get("digits")]
     kept.apply("text", ev.Demanded(), NOW)
+    kept.plan("text", None, NOW)
     assert {record.route for record in kept.active()} == {"digits", "text"}
     job = kept.get("text").job
     kept.apply("text", ev.SubmitFailed(job.name, Reason.SUBMIT_REJECTED, "no"), NOW)
@@ -101,39 +93,36 @@ def test_services_that_are_kept_running_are_listed() -> None:
 
 def test_without_a_configuration_nothing_starts_or_ends() -> None:
     """After a restart, before the configuration has been read."""
-    kept = Records("io", KEY_DIR, {"digits": ready(), "text": Record("text")})
-    kept.apply("digits", ev.Ticked(0), NOW + 1e6)
+    kept = Records("io", KEY_DIR, {"digits": ready(), "text": ServiceRecord("text")})
+    look(kept, Seen({0: 0}), NOW + 1e6)
     kept.apply("text", ev.Demanded(), NOW)
-    kept.apply("text", ev.Ticked(0, held=3), NOW)
-    assert {record.route: record for record in kept.all()} == {
-        "digits": ready(),
-        "text": Record("text"),
-    }
+    kept.plan("text", Seen(held=3), NOW)
+    assert kept.get("digits") == ready()
+    assert not kept.get("text").active
+    assert kept.take_changes().submissions == set()
 
 
 def test_the_configurations_numbers_are_the_policy() -> None:
     kept = given({"digits": ready()}, timeout=7)
-    kept.apply("digits", ev.Demanded(), NOW)
-    kept.apply("digits", ev.Ticked(0), NOW + DEMAND_COVERS + 6.9)
-    assert kept.get("digits").state is State.READY
-    kept.apply("digits", ev.Ticked(0), NOW + DEMAND_COVERS + 7)
-    assert kept.get("digits").state is State.DRAINING
+    happen(kept, ev.Demanded())
+    assert look(kept, Seen({0: 0}), NOW + DEMAND_COVERS + 6.9).state is State.READY
+    assert look(kept, Seen({0: 0}), NOW + DEMAND_COVERS + 7).state is State.DRAINING
 
 
 def test_states_are_stored_at_once_and_activity_now_and_then() -> None:
     kept = given({"digits": ready()})
     saved = []
     for tenth in range(int(SOFT_SAVE * 20)):
-        kept.apply("digits", ev.Demanded(), NOW + tenth / 10)
+        happen(kept, ev.Demanded(), NOW + tenth / 10)
         saved += kept.take_changes().durable
     assert len(saved) == 2
-    kept.apply("digits", ev.StopAsked(), NOW + tenth / 10)
+    happen(kept, ev.StopAsked(), NOW + tenth / 10)
     assert kept.take_changes().durable == {"digits"}
 
 
 def test_a_record_that_did_not_change_is_not_written() -> None:
     kept = given({"digits": ready()})
-    kept.apply("digits", ev.Ticked(None), NOW)
+    look(kept, NOT_COUNTABLE)
     changes = kept.take_changes()
     assert (changes.records, changes.durable, changes.entries) == ({}, set(), [])
     assert changes.touched == {"digits"}  # its actions are repeated all the same
@@ -141,14 +130,16 @@ def test_a_record_that_did_not_change_is_not_written() -> None:
 
 def test_each_new_state_and_each_new_job_id_is_one_log_entry() -> None:
     kept = given()
-    for event in (ev.Demanded("r1"), ev.Demanded("r2"), ev.Ticked(0), ev.Ticked(0, held=1)):
-        kept.apply("digits", event, NOW)
+    happen(kept, ev.Demanded("r1"))
+    happen(kept, ev.Demanded("r2"))
+    for held in (0, 1):
+        look(kept, Seen(held=held))
     job = kept.get("digits").job
     for _ in range(2):
-        kept.apply("digits", ev.Submitted(job.name, "7"), NOW + 1)
+        happen(kept, ev.Submitted(job.name, "7"), NOW + 1)
     view = JobView("7", job.name, "RUNNING", JobPhase.RUNNING, node="n1")
     for _ in range(2):
-        kept.apply("digits", ev.JobSeen(view), NOW + 2)
+        happen(kept, ev.JobSeen(view), NOW + 2)
     texts = [(entry.state, entry.text) for entry in kept.take_changes().entries]
     assert texts == [
         ("queued", "the job is being submitted (request r1)"),
@@ -165,13 +156,13 @@ def test_a_failures_entry_has_all_that_is_known_of_the_attempt() -> None:
     refusal = ev.SubmitFailed(
         kept.get("digits").job.name, Reason.SUBMIT_REJECTED, "invalid partition", "sbatch"
     )
-    kept.apply("digits", refusal, NOW)
+    happen(kept, refusal)
     assert [e.text for e in kept.take_changes().entries] == ["invalid partition\nCommand: sbatch"]
 
 
 def test_the_line_of_a_job_that_ended_says_how() -> None:
     kept = given({"digits": ready()})
-    kept.apply("digits", ev.JobOver(JobEnd("7", "TIMEOUT")), NOW)
+    happen(kept, ev.JobOver(JobEnd("7", "TIMEOUT")))
     [entry] = kept.take_changes().entries
     assert (entry.state, entry.reason) == ("failed", "ended_at_start")
     assert "(job 7: Slurm says TIMEOUT" in entry.text
@@ -179,35 +170,35 @@ def test_the_line_of_a_job_that_ended_says_how() -> None:
 
 def test_changes_that_were_not_committed_are_in_the_next_pass() -> None:
     kept = given()
-    kept.apply("digits", ev.Demanded("r1"), NOW)
+    happen(kept, ev.Demanded("r1"))
     lost = kept.take_changes()
     kept.put_back(lost)
     job = kept.get("digits").job
-    kept.apply("digits", ev.Submitted(job.name, "7"), NOW + 1)
+    happen(kept, ev.Submitted(job.name, "7"), NOW + 1)
     changes = kept.take_changes()
     assert changes.records["digits"].job.job_id == "7"
     assert changes.durable == {"digits"}
-    assert changes.submissions == {"digits": Submit(job)}
+    assert changes.submissions == {job.name}
     assert [entry.state for entry in changes.entries] == ["queued", "queued"]
 
 
 def test_newer_changes_win_over_those_given_back() -> None:
     kept = given()
-    kept.apply("digits", ev.Demanded(), NOW)
+    happen(kept, ev.Demanded())
     lost = kept.take_changes()
-    kept.apply("digits", ev.StopAsked(), NOW + 1)
+    happen(kept, ev.StopAsked(), NOW + 1)
     kept.put_back(lost)
     assert kept.take_changes().records["digits"].state is State.DRAINING
 
 
 def test_newer_changes_keep_their_durability() -> None:
     kept = given({"digits": ready()})
-    kept.apply("digits", ev.Demanded(), NOW)
+    happen(kept, ev.Demanded())
     kept.take_changes()
-    kept.apply("digits", ev.Demanded(), NOW + 0.1)
+    happen(kept, ev.Demanded(), NOW + 0.1)
     lost = kept.take_changes()
     assert lost.durable == set()
-    kept.apply("digits", ev.StopAsked(), NOW + 1)
+    happen(kept, ev.StopAsked(), NOW + 1)
     kept.put_back(lost)
     assert kept.take_changes().durable == {"digits"}
 
@@ -215,19 +206,19 @@ def test_newer_changes_keep_their_durability() -> None:
 def test_a_removed_service_without_a_job_is_forgotten() -> None:
     kept = given()
     kept.configure({})
-    kept.apply("digits", ev.Removed(), NOW)
+    happen(kept, ev.Removed())
     changes = kept.take_changes()
     assert (changes.forgotten, changes.records, kept.all()) == ({"digits"}, {}, [])
 
 
 def test_start_counters_of_a_forgotten_service_go_with_it() -> None:
     kept = given()
-    kept.apply("digits", ev.Demanded(), NOW)
+    happen(kept, ev.Demanded())
     assert kept.start_counters.submissions() == {"digits": 1}
     job = kept.get("digits").job
     kept.configure({})
-    kept.apply("digits", ev.Removed(), NOW)
-    kept.apply("digits", ev.SubmitFailed(job.name, Reason.SUBMIT_REJECTED, "no"), NOW + 1)
+    happen(kept, ev.Removed())
+    happen(kept, ev.SubmitFailed(job.name, Reason.SUBMIT_REJECTED, "no"), NOW + 1)
     assert kept.all() == []
     counters = kept.start_counters
     assert (counters.submissions(), counters.failures(), counters.phases()) == ({}, {}, {})
@@ -235,11 +226,11 @@ def test_start_counters_of_a_forgotten_service_go_with_it() -> None:
 
 def test_a_service_that_is_added_again_begins_cold_and_is_stored() -> None:
     kept = given({"digits": ready()})
-    kept.apply("digits", ev.Removed(), NOW)
+    happen(kept, ev.Removed())
     kept.configure({"digits": configured()})
-    kept.apply("digits", ev.JobOver(JobEnd("7", "CANCELLED")), NOW + 1)
+    happen(kept, ev.JobOver(JobEnd("7", "CANCELLED")), NOW + 1)
     changes = kept.take_changes()
-    assert kept.get("digits") == Record("digits", since=NOW + 1)
+    assert kept.get("digits") == ServiceRecord("digits", resting_since=NOW + 1)
     assert (changes.forgotten, changes.durable) == ({"digits"}, {"digits"})
     assert list(changes.records.values()) == kept.all()
 
@@ -255,15 +246,14 @@ def test_after_a_kill_before_acting_the_job_is_looked_for(
     store: Store,
 ) -> None:
     before = given()
-    before.apply("digits", ev.Demanded(), NOW)
+    happen(before, ev.Demanded())
     changes = before.take_changes()
     store.save(changes.records.values(), changes.forgotten, changes.entries)
     # Here it is killed: whether sbatch ran is not known.
     after = given(store.load())
-    after.apply("digits", ev.Demanded(), NOW + 1)
-    after.apply("digits", ev.Ticked(0, held=300), NOW + 1)
-    assert after.take_changes().submissions == {}
-    assert required_actions(after.get("digits")) == (Find(before.get("digits").job),)
+    happen(after, ev.Demanded(), NOW + 1, Seen(held=300))
+    assert after.take_changes().submissions == set()
+    assert required_actions(only(after.get("digits"))) == (Find(before.get("digits").job),)
     assert after.get("digits").job == before.get("digits").job
 
 
@@ -271,10 +261,11 @@ def test_two_jobs_never_get_the_same_automatic_port(monkeypatch) -> None:
     """Both may run on one node, and the wrong service would answer the health path."""
     kept = given(remote_port="auto")
     kept.configure({route: configured(route, remote_port="auto") for route in ("digits", "text")})
-    nonces = iter(["00000001", "00000001", "00000002"])
-    monkeypatch.setattr("secrets.token_hex", lambda _size: next(nonces))
+    drawn = iter([1, 1, 2])
+    monkeypatch.setattr("secrets.randbelow", lambda _below: next(drawn))
     for route in ("digits", "text"):
         kept.apply(route, ev.Demanded(), NOW)
+        kept.plan(route, None, NOW)
     assert kept.get("digits").job.port != kept.get("text").job.port
 
 
@@ -285,34 +276,34 @@ def test_events_of_a_running_service_prepare_no_new_job(monkeypatch) -> None:
     running = JobView("7", job.name, "RUNNING", JobPhase.RUNNING, node="n1")
     for event in (
         ev.Demanded(),
-        ev.Ticked(0),
         ev.Probed(job.name, ev.Health.HEALTHY),
         ev.JobSeen(running),
     ):
-        kept.apply("digits", event, NOW)
+        happen(kept, event, seen=Seen({0: 0}))
     assert kept.get("digits").state is State.READY
 
 
 def test_a_restart_submits_once_the_old_job_has_ended() -> None:
     kept = given({"digits": ready()})
     old = kept.get("digits").job
-    kept.apply("digits", ev.RestartAsked(), NOW)
-    kept.apply("digits", ev.JobOver(JobEnd("7", "CANCELLED")), NOW)
+    happen(kept, ev.RestartAsked())
+    assert kept.get("digits").state is State.DRAINING
+    assert kept.take_changes().submissions == set()
+    happen(kept, ev.JobOver(JobEnd("7", "CANCELLED")))
     assert kept.get("digits").state is State.QUEUED
     assert kept.get("digits").job.name != old.name
 
 
 def ended_after(state: State, seconds: float, **keys: object) -> bool:
     """Whether a service is no longer in its state when so much time has passed."""
-    record = replace(
+    record = changed(
         with_job("digits", state, NOW), last_demand=NOW, last_activity=NOW, reason=Reason.STOPPED
     )
     kept = given({"digits": record}, **keys)
-    job = record.job
-    kept.apply("digits", ev.Probed(job.name, ev.Health.UNHEALTHY, seconds), NOW + seconds)
-    kept.apply("digits", ev.Ticked(int(state is State.DRAINING)), NOW + seconds)
-    after = kept.get("digits")
-    return after.job.cancelled if state is State.DRAINING else after.state is not state
+    probed = ev.Probed(only(record).job.name, ev.Health.UNHEALTHY, seconds)
+    seen = Seen({0: int(state is State.DRAINING)})
+    after = only(happen(kept, probed, NOW + seconds, seen))
+    return after.cancelled if state is State.DRAINING else after.phase is not only(record).phase
 
 
 @pytest.mark.parametrize(
@@ -346,7 +337,7 @@ def test_a_finding_is_an_event_once_however_often_it_returns() -> None:
     loading, wrong = Finding(Saw.ANSWER, "/health", 503), Finding(Saw.ANSWER, "/health", 404)
     for finding in (Finding(Saw.REFUSED, "/health"), loading, loading, wrong, loading, wrong):
         name = kept.get("digits").job.name
-        kept.apply("digits", ev.Probed(name, ev.Health.UNHEALTHY, 0.1, finding), NOW)
+        happen(kept, ev.Probed(name, ev.Health.UNHEALTHY, 0.1, finding))
     assert [entry.text for entry in kept.take_changes().entries] == [
         "GET /health answers 503: still loading? (job 7 on n1)",
         "GET /health answers 404: is check_health_path right? (job 7 on n1)",
@@ -359,6 +350,6 @@ def test_a_repeated_finding_is_saved_now_and_then_only() -> None:
     for tenth in range(int(SOFT_SAVE * 20)):
         name, finding = kept.get("digits").job.name, Finding(Saw.REFUSED, "/health")
         probed = ev.Probed(name, ev.Health.UNHEALTHY, 0.1, finding)
-        kept.apply("digits", probed, NOW + tenth / 10)
+        happen(kept, probed, NOW + tenth / 10)
         saved += kept.take_changes().durable
     assert len(saved) == 2

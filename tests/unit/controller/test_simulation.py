@@ -1,7 +1,9 @@
-"""A service with lost answers, crashes and requeued jobs: one job at a time, no orphan, and once
-the faults stop requests are served."""
+"""A service with lost answers, crashes and requeued jobs: never more jobs than replicas, no orphan,
+and once the faults stop requests are served."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from hypothesis import settings
 from hypothesis import strategies as some
@@ -11,7 +13,7 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.job_views import JobPhase
 from service_management.lifecycle.states import State
 
-from .simulation import Simulation
+from .simulation import POLICY, Simulation
 
 FATES = ["answered", "answered", "unanswered", "late", "lost", "refused"]
 QUESTIONS = ["queue", "queue", "find", "probe", "cancel", "post_mortem"]
@@ -22,7 +24,6 @@ OPERATORS = [
     ev.RestartAsked(),
     ev.DisableAsked(),
     ev.EnableAsked(),
-    ev.Changed(),
     ev.Removed(),
     ev.Restored(),
 ]
@@ -33,8 +34,9 @@ class Service(RuleBasedStateMachine):
         super().__init__()
         self.service = Simulation()
 
-    @initialize(begun=some.booleans())
-    def begin(self, begun: bool) -> None:
+    @initialize(begun=some.booleans(), least=some.sampled_from([0, 0, 2]))
+    def begin(self, begun: bool, least: int) -> None:
+        self.service.policy = replace(POLICY, min_replicas=least, max_replicas=max(1, least))
         if begun:
             self.service.settle(wanted=True)
             assert self.service.record.state is State.READY
@@ -79,6 +81,12 @@ class Service(RuleBasedStateMachine):
     def operate(self, event: ev.Event) -> None:
         self.service.happen(event)
 
+    @rule()
+    def edit(self) -> None:
+        record = self.service.record
+        names = frozenset(one.job.name for one in record.replicas) if record else frozenset()
+        self.service.happen(ev.Changed(names))
+
     @rule(phase=some.sampled_from(JobPhase), node=some.sampled_from(["n1", "n2"]))
     def slurm_moves_a_job(self, phase: JobPhase, node: str) -> None:
         """Start, crash, requeue (through ENDING back to WAITING): Slurm does as it likes."""
@@ -93,16 +101,19 @@ class Service(RuleBasedStateMachine):
             job.healthy = healthy and job.phase is JobPhase.RUNNING
 
     @invariant()
-    def at_most_one_job_exists_or_is_on_its_way(self) -> None:
+    def never_more_jobs_than_replicas_exist_or_are_on_their_way(self) -> None:
+        """What Slurm only cleans up after is one no more."""
         slurm = self.service.slurm
-        assert len(slurm.live()) + len(slurm.on_the_way) + len(self.service.to_submit) <= 1
+        there = [job for job in slurm.live() if job.phase is not JobPhase.ENDING]
+        ahead = len(slurm.on_the_way) + len(self.service.to_submit)
+        assert len(there) + ahead <= self.service.policy.max_replicas
 
     @invariant()
     def no_job_is_an_orphan(self) -> None:
         """Whatever lives on the cluster is known by its name, so that a crash cannot lose it."""
         record = self.service.record
-        known = record.job.name if record and record.job else None
-        assert all(job.name == known for job in self.service.slurm.live())
+        known = {one.job.name for one in record.replicas} if record else set()
+        assert known >= {job.name for job in self.service.slurm.live()}
 
     @invariant()
     def no_name_is_submitted_twice(self) -> None:
@@ -115,7 +126,9 @@ class Service(RuleBasedStateMachine):
         for wanted in (True, False):
             self.service.settle(wanted=wanted)
             assert self.service.settled(wanted), (wanted, self.service.record)
-        assert not self.service.slurm.live()
+        least = self.service.policy.min_replicas
+        gone = self.service.record is None or not self.service.record.enabled
+        assert len(self.service.slurm.live()) == (0 if gone else least)
 
 
 def test_a_submission_that_arrives_late_is_the_only_one() -> None:

@@ -11,20 +11,21 @@ import pytest
 
 from service_management.controller.public_view import Trouble
 from service_management.controller.snapshot import Snapshot
-from service_management.lifecycle.record import Record
+from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.states import State
+from tests.unit.records import a_record, only
 
-from .samples import configured
+from .samples import configured, with_job, with_jobs
 
 
 def snapshot(*routes: str) -> Snapshot:
     shown = Snapshot()
     shown.services = {route: configured(route) for route in routes or ("digits",)}
-    shown.replace({route: Record(route) for route in shown.services}, set())
+    shown.replace({route: a_record(route) for route in shown.services}, set())
     return shown
 
 
-def is_ready(record: Record | None) -> bool:
+def is_ready(record: ServiceRecord | None) -> bool:
     return record is not None and record.state is State.READY
 
 
@@ -36,8 +37,10 @@ def soon(true: Callable[[], bool]) -> None:
 
 
 def test_a_service_snapshot_is_one_service_at_one_moment() -> None:
-    shown = snapshot()
-    shown.inflight, shown.trouble = {"digits": 3}, {"digits": Trouble("slurm", "Slurm is silent.")}
+    shown, record = snapshot(), with_job("digits", State.READY, 0.0)
+    shown.replace({"digits": record}, set())
+    shown.inflight = {only(record).job.name: 3}
+    shown.trouble = {"digits": Trouble("slurm", "Slurm is silent.")}
     with shown.waiters.holding("digits"):
         view = shown.of("digits")
     assert view is not None
@@ -49,6 +52,26 @@ def test_a_service_snapshot_is_one_service_at_one_moment() -> None:
     )
 
 
+def test_requests_in_flight_are_those_of_all_replicas() -> None:
+    shown, record = snapshot(), with_jobs("digits", 0.0, State.READY, State.READY, State.QUEUED)
+    shown.replace({"digits": record}, set())
+    first, second, third = (one.job.name for one in record.replicas)
+    shown.inflight = {first: 3, second: 2, "io.digits.s0.gone": 5}
+    view = shown.of("digits")
+    assert view is not None
+    assert (view.inflight, view.inflight_of) == (5, {first: 3, second: 2, third: 0})
+
+
+def test_requests_in_flight_are_unknown_if_one_replica_is() -> None:
+    shown, record = snapshot(), with_jobs("digits", 0.0, State.READY, State.READY)
+    shown.replace({"digits": record}, set())
+    first, second = (one.job.name for one in record.replicas)
+    shown.inflight = {first: 3, second: None}
+    view = shown.of("digits")
+    assert view is not None
+    assert (view.inflight, view.inflight_of) == (None, {first: 3, second: None})
+
+
 def test_a_service_that_is_not_configured_is_not_shown() -> None:
     shown = snapshot("digits", "text")
     shown.services = {"digits": configured()}
@@ -58,8 +81,8 @@ def test_a_service_that_is_not_configured_is_not_shown() -> None:
 
 def test_a_forgotten_record_is_gone_unless_it_came_back() -> None:
     shown = snapshot("digits", "text")
-    shown.replace({"text": Record("text", since=5.0)}, {"digits", "text"})
-    assert shown.records == {"text": Record("text", since=5.0)}
+    shown.replace({"text": a_record("text", since=5.0)}, {"digits", "text"})
+    assert shown.records == {"text": a_record("text", since=5.0)}
 
 
 def test_held_requests_are_counted_until_they_end_or_fail() -> None:
@@ -81,7 +104,7 @@ def test_routes_are_listed_while_a_request_waits_for_them() -> None:
 
 def test_a_state_that_is_reached_already_is_not_waited_for() -> None:
     shown = snapshot()
-    shown.replace({"digits": Record("digits", State.READY)}, set())
+    shown.replace({"digits": a_record("digits", State.READY)}, set())
     assert shown.wait("digits", is_ready, 0.0)
 
 
@@ -96,7 +119,7 @@ def test_a_change_of_state_wakes_every_waiting_request() -> None:
     with ThreadPoolExecutor(50) as pool:
         waits = [pool.submit(_hold, shown) for _ in range(50)]
         soon(lambda: shown.waiters.held("digits") == 50)
-        shown.replace({"digits": Record("digits", State.READY)}, set())
+        shown.replace({"digits": a_record("digits", State.READY)}, set())
         assert all(wait.result(timeout=10) for wait in waits)
     assert shown.waiters.held("digits") == 0
 
@@ -130,7 +153,7 @@ def test_no_wake_up_is_lost_however_the_two_sides_meet() -> None:
         began.wait(10)
         for _ in range(round_number * 5):
             pass
-        shown.replace({"digits": Record("digits", State.READY)}, set())
+        shown.replace({"digits": a_record("digits", State.READY)}, set())
         waiter.join(10)
         assert results == [True]
 
@@ -138,7 +161,7 @@ def test_no_wake_up_is_lost_however_the_two_sides_meet() -> None:
 def test_a_change_wakes_the_requests_of_its_service_only() -> None:
     shown, asked = snapshot("digits", "text"), []
 
-    def look(record: Record | None) -> bool:
+    def look(record: ServiceRecord | None) -> bool:
         asked.append(record)
         return is_ready(record)
 
@@ -146,7 +169,7 @@ def test_a_change_wakes_the_requests_of_its_service_only() -> None:
         waiting = pool.submit(shown.wait, "digits", look, 20.0)
         soon(lambda: len(asked) == 1)
         for state in (State.QUEUED, State.STARTING, State.READY):
-            shown.replace({"text": Record("text", state)}, set())
+            shown.replace({"text": a_record("text", state)}, set())
         assert len(asked) == 1
-        shown.replace({"digits": Record("digits", State.READY)}, set())
+        shown.replace({"digits": a_record("digits", State.READY)}, set())
         assert waiting.result(timeout=10)

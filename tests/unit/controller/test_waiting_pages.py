@@ -6,10 +6,10 @@ from pathlib import Path
 
 from service_management.controller.snapshot import Snapshot
 from service_management.host.steady_clock import SteadyClock
-from service_management.lifecycle.record import Record
 from service_management.lifecycle.states import State
 from tests.unit.controller.harness import START, Harness
 from tests.unit.controller.samples import configured, with_job
+from tests.unit.records import a_record
 
 
 def test_a_waiting_page_counts_until_it_should_have_looked() -> None:
@@ -25,7 +25,7 @@ def test_a_waiting_page_counts_until_it_should_have_looked() -> None:
 
 def test_a_watched_job_stays_queued_and_a_failed_one_failed(tmp_path: Path) -> None:
     queued = with_job("digits", State.QUEUED, START)
-    failed = Record("text", State.FAILED, START)
+    failed = a_record("text", State.FAILED, START)
     services = [configured(queue_timeout=10), configured("text", local_port=9001)]
     harness = Harness(tmp_path, queued, failed, services=services).restore()
     for _ in range(20):

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -29,6 +28,7 @@ from service_management.ssh.login import Login
 from service_management.ssh.openssh.openssh_backend import OpenSshBackend
 from tests.stack.waiting import wait_for
 from tests.unit.controller.samples import KEY_DIR, configured, with_job
+from tests.unit.records import only
 
 LOGIN = JobSpec.of(configured(), KEY_DIR).login
 
@@ -83,14 +83,16 @@ def test_work_that_fails_is_logged_and_can_be_started_again(worker: LoginWorker)
 
 def test_services_that_do_not_answer_delay_no_submission(workers: Workers, run_dir: Path) -> None:
     executor = Executor(workers, run_dir, lambda _: None, lambda _: None, lambda _: True, time.time)
-    records = [with_job(f"s{n}", State.STARTING, 0.0) for n in range(2 * THREADS)]
-    jobs = [replace(r.job, name=f"io.{r.route}.0.8080.{n}") for n, r in enumerate(records)]
+    starting = [
+        only(with_job(f"s{n}", State.STARTING, 0.0)).with_job(name=f"io.s{n}.s0.{n}")
+        for n in range(2 * THREADS)
+    ]
     done = Event()
     with ExitStack() as services:
-        for job in jobs:
-            services.enter_context(silent(sockets(run_dir, job).quiet))
-        for record, job in zip(records, jobs, strict=True):
-            executor.start(replace(record, job=job), Probe(job), 0.0)
+        for replica in starting:
+            services.enter_context(silent(sockets(run_dir, replica.job).quiet))
+        for replica in starting:
+            executor.start(replica, Probe(replica.job), 0.0)
         workers.of(LOGIN).do("submit", Priority.SUBMIT, done.set)
         assert done.wait(PATIENCE / 2)
 

@@ -2,52 +2,70 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Action, required_actions
-from service_management.lifecycle.decision import Context, Decision
+from service_management.lifecycle.actions import Action, Submit, required_actions
+from service_management.lifecycle.activity import Seen
+from service_management.lifecycle.decision import Context
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
+from service_management.lifecycle.planner import planned
 from service_management.lifecycle.policy import Policy
-from service_management.lifecycle.record import Failure, Job, Record
+from service_management.lifecycle.record import Failure, ServiceRecord
+from service_management.lifecycle.replica import Job
 from service_management.lifecycle.states import Reason, State
 from service_management.lifecycle.transitions import decide
+from tests.unit.records import a_record, changed
 
 NOW = 10_000.0
 POLICY = Policy(timeout=60.0, startup_timeout=300.0, queue_timeout=600.0, drain_timeout=120.0)
-ALWAYS_ON = replace(POLICY, always_on=True)
-FRESH = Job("io.digits.0.8080.new", 8080, NOW)
-OLD = "io.digits.0.8080.old"
+ALWAYS_ON = replace(POLICY, min_replicas=1)
+FRESH = Job("io.digits.s0.new", 8080, NOW)
+OLD = "io.digits.s0.old"
 
 UNKNOWN_ID = Job(OLD, 8080, NOW - 10)
 PENDING = replace(UNKNOWN_ID, job_id="7", slurm_state="PENDING")
 RUNNING = replace(PENDING, slurm_state="RUNNING", node="n1", started_at=NOW - 8)
 
-COLD = Record("digits")
-SUBMITTING = Record(
+COLD = a_record()
+SUBMITTING = a_record(
     "digits", State.QUEUED, NOW - 10, Reason.SUBMITTING, UNKNOWN_ID, last_demand=NOW - 10
 )
-QUEUED = replace(SUBMITTING, reason=Reason.WAITING, job=PENDING)
-STARTING = replace(QUEUED, state=State.STARTING, reason=Reason.LOADING, job=RUNNING)
-READY = replace(
-    STARTING,
-    state=State.READY,
-    reason=Reason.HEALTHY,
+QUEUED = changed(SUBMITTING, reason=Reason.WAITING, job=PENDING)
+STARTING = a_record(
+    "digits", State.STARTING, NOW - 10, Reason.LOADING, RUNNING, last_demand=NOW - 10
+)
+READY = a_record(
+    "digits",
+    State.READY,
+    NOW - 10,
+    Reason.HEALTHY,
+    RUNNING,
+    last_demand=NOW - 10,
     last_activity=NOW - 10,
     ready_since=NOW - 10,
 )
-DRAINING = replace(READY, state=State.DRAINING, reason=Reason.IDLE)
-FAILED = replace(
-    COLD,
-    state=State.FAILED,
-    since=NOW - 1,
-    reason=Reason.ENDED_AT_START,
+DRAINING = a_record(
+    "digits",
+    State.DRAINING,
+    NOW - 10,
+    Reason.IDLE,
+    RUNNING,
+    last_demand=NOW - 10,
+    last_activity=NOW - 10,
+    ready_since=NOW - 10,
+)
+FAILED = a_record(
+    "digits",
+    State.FAILED,
+    NOW - 1,
+    Reason.ENDED_AT_START,
     failures=2,
     retry_at=NOW + 3,
     last_failure=Failure(NOW - 1, Reason.ENDED_AT_START, "it crashed"),
 )
-DISABLED = replace(COLD, state=State.DISABLED, reason=Reason.DISABLED)
+DISABLED = a_record("digits", State.DISABLED, reason=Reason.DISABLED)
 
 RECORDS = {
     State.COLD: COLD,
@@ -60,33 +78,70 @@ RECORDS = {
 }
 
 
-def context(now: float = NOW, policy: Policy = POLICY, fresh: Job | None = FRESH) -> Context:
-    return Context(now, policy, fresh)
+@dataclass(frozen=True)
+class Decision:
+    """What a pass makes of a service; None: it is forgotten."""
+
+    record: ServiceRecord | None
+    submissions: tuple[Submit, ...] = ()
+
+    @property
+    def submission(self) -> Submit | None:
+        return self.submissions[0] if self.submissions else None
 
 
-def decided(record: Record, event: ev.Event, **circumstances: Any) -> Decision:
-    return decide(record, event, context(**circumstances))
+def look(inflight: int | None = 0, **more: Any) -> Seen:
+    """A look at a service that has one replica."""
+    return Seen({0: inflight}, **more)
+
+
+def context(now: float = NOW, policy: Policy = POLICY) -> Context:
+    return Context(now, policy)
+
+
+def decided(
+    record: ServiceRecord,
+    what: ev.Event | Seen,
+    now: float = NOW,
+    policy: Policy = POLICY,
+    fresh: Job | None = FRESH,
+) -> Decision:
+    """A pass in which this happens, or is seen, and nothing else."""
+    where = context(now, policy)
+    seen = what if isinstance(what, Seen) else None
+    happened = record if isinstance(what, Seen) else decide(record, what, where)
+    if happened is None:
+        return Decision(None)
+    after = planned(happened, seen, where, lambda _slot: fresh)
+    known = {one.job.name for one in happened.replicas}
+    new = (one.job for one in after.replicas if one.job.name not in known)
+    return Decision(after, tuple(map(Submit, new)))
 
 
 def actions(decision: Decision) -> tuple[Action, ...]:
     """What the loop does about it, if the next pass brings nothing else."""
-    submission = (decision.submission,) if decision.submission else ()
-    return submission + (required_actions(decision.record) if decision.record else ())
+    replicas = decision.record.replicas if decision.record else ()
+    required = (action for one in replicas for action in required_actions(one))
+    return (*decision.submissions, *required)
 
 
-def after(record: Record, event: ev.Event, **circumstances: Any) -> Record:
-    """What the service is after the event; the event must not make it forgotten."""
-    kept = decided(record, event, **circumstances).record
+def routed(record: ServiceRecord) -> bool:
+    return bool(record.ready)
+
+
+def after(record: ServiceRecord, what: ev.Event | Seen, **circumstances: Any) -> ServiceRecord:
+    """What the service is after it; it must not be forgotten."""
+    kept = decided(record, what, **circumstances).record
     assert kept is not None
     return kept
 
 
-def draining(reason: Reason, **changes: Any) -> Record:
-    return replace(DRAINING, **{"reason": reason, **changes})
+def draining(reason: Reason, **changes: Any) -> ServiceRecord:
+    return changed(DRAINING, **{"reason": reason, **changes})
 
 
-def cancelled(record: Record = DRAINING) -> Record:
-    return record.with_job(cancelled=True)
+def cancelled(record: ServiceRecord = DRAINING) -> ServiceRecord:
+    return changed(record, cancelled=True)
 
 
 def view(phase: JobPhase, **changes: Any) -> JobView:
@@ -122,7 +177,6 @@ def refused(job_name: str = OLD) -> ev.SubmitFailed:
 
 EXAMPLES: dict[type, ev.Event] = {
     ev.Demanded: ev.Demanded("r1"),
-    ev.Ticked: ev.Ticked(inflight=0),
     ev.Resumed: ev.Resumed(open_since=NOW - 5),
     ev.Probed: probed(),
     ev.Submitted: ev.Submitted(OLD, "7"),
@@ -130,13 +184,13 @@ EXAMPLES: dict[type, ev.Event] = {
     ev.JobAbsent: ev.JobAbsent(OLD),
     ev.JobSeen: seen(JobPhase.RUNNING),
     ev.JobOver: over(),
-    ev.Adopted: ev.Adopted(replace(RUNNING, name="io.digits.0.8080.lost", job_id="5")),
+    ev.Adopted: ev.Adopted(replace(RUNNING, name="io.digits.s0.lost", job_id="5")),
     ev.StartAsked: ev.StartAsked(),
     ev.StopAsked: ev.StopAsked(),
     ev.RestartAsked: ev.RestartAsked(),
     ev.EnableAsked: ev.EnableAsked(),
     ev.DisableAsked: ev.DisableAsked(),
-    ev.Changed: ev.Changed(),
+    ev.Changed: ev.Changed(frozenset({OLD})),
     ev.Removed: ev.Removed(),
     ev.Restored: ev.Restored(),
 }

@@ -1,6 +1,6 @@
-"""Random events: mostly about the job at hand, now and then about one before it.
+"""Random events and looks: mostly about the last job, now and then about one before it.
 
-A strategy gives a *maker*: what it says depends on the number of the job at hand, and so
+A strategy gives a *maker*: what it says depends on the number of the last job, and so
 a history stays meaningful whatever was decided before. Job N is "jN" and has the id "N".
 """
 
@@ -11,11 +11,12 @@ from collections.abc import Callable
 from hypothesis import strategies as some
 
 from service_management.lifecycle import events as ev
+from service_management.lifecycle.activity import Seen
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
-from service_management.lifecycle.record import Job
+from service_management.lifecycle.replica import Job
 from service_management.lifecycle.states import Reason
 
-Maker = Callable[[int], ev.Event]
+Maker = Callable[[int], ev.Event | Seen]
 History = list[tuple[float, Maker]]
 
 OPERATORS = (
@@ -25,19 +26,20 @@ OPERATORS = (
     ev.RestartAsked(),
     ev.EnableAsked(),
     ev.DisableAsked(),
-    ev.Changed(),
     ev.Removed(),
     ev.Restored(),
 )
+SLOTS = 8
+NOTHING = Seen(dict.fromkeys(range(SLOTS), 0))  # is in flight, and nobody waits
 ORPHAN = 1000  # an adopted job is one that no record has known
 
 
-def always(event: ev.Event) -> Maker:
-    return lambda _job: event
+def always(what: ev.Event | Seen) -> Maker:
+    return lambda _job: what
 
 
 def about(age: int, make: Callable[[str, str], ev.Event]) -> Maker:
-    """An event about the job at hand, or one `age` jobs older, by its name and its id."""
+    """An event about the last job, or one `age` jobs older, by its name and its id."""
     return lambda job: make(f"j{job - age}", str(job - age))
 
 
@@ -58,16 +60,26 @@ def _end(state: str) -> Callable[[str, str], ev.Event]:
 
 
 def _adoption(job: int) -> ev.Event:
-    return ev.Adopted(Job(f"j{ORPHAN + job}", 1, 0.0, job_id=str(ORPHAN + job)))
+    orphan = Job(f"j{ORPHAN + job}", 1, 0.0, job_id=str(ORPHAN + job))
+    return ev.Adopted(orphan, slot=job % SLOTS)
 
 
-ages = some.sampled_from([0, 0, 0, 0, 0, 1])
+def _edit(name: str, _number: str) -> ev.Event:
+    return ev.Changed(frozenset({name}))
+
+
+def _look(inflight: list[int | None], held: int, last: float | None, watched: bool) -> Seen:
+    return Seen(dict(enumerate(inflight)), held, last, watched)
+
+
+ages = some.sampled_from([0, 0, 0, 0, 1, 2])
 phases = some.sampled_from([JobPhase.RUNNING, JobPhase.RUNNING, *JobPhase])
 nodes = some.sampled_from(["n1", "n1", "n1", "n2"])
 healths = some.sampled_from([ev.Health.HEALTHY, ev.Health.HEALTHY, *ev.Health])
-ticks = some.builds(
-    ev.Ticked,
-    some.sampled_from([0, 0, 0, 1, None]),
+counts = some.sampled_from([0, 0, 0, 1, None])
+looks = some.builds(
+    _look,
+    some.lists(counts, min_size=SLOTS, max_size=SLOTS) | some.just([0] * SLOTS),
     some.sampled_from([0, 0, 1]),
     some.sampled_from([0.0, 0.0, 0.0, None]),
     some.sampled_from([False, False, True]),
@@ -83,12 +95,13 @@ answers: some.SearchStrategy[Callable[[str, str], ev.Event]] = some.one_of(
 )
 makers: some.SearchStrategy[Maker] = some.one_of(
     some.just(always(ev.Demanded())),
-    ticks.map(always),
-    ticks.map(always),
+    looks.map(always),
+    looks.map(always),
     some.builds(about, ages, answers),
     some.builds(about, ages, answers),
     some.builds(about, ages, answers),
     some.sampled_from(OPERATORS).map(always),
+    ages.map(lambda age: about(age, _edit)),
     some.just(_adoption),
     some.just(always(ev.Resumed(0.0))),
 )
@@ -99,8 +112,8 @@ GOOD_PATH: History = [
     (0.1, about(0, ev.Submitted)),
     (1.0, about(0, _view(JobPhase.RUNNING, "n1"))),
     (5.0, about(0, _health(ev.Health.HEALTHY))),
-    (70.0, always(ev.Ticked(0))),
-    (0.1, always(ev.Ticked(0))),
+    (70.0, always(NOTHING)),
+    (0.1, always(NOTHING)),
 ]
 beginnings = some.sampled_from([0, 3, 3, 4, 4, 4, 5, 6]).map(lambda length: GOOD_PATH[:length])
 turns = some.lists(some.tuples(pauses, makers), min_size=10, max_size=40)

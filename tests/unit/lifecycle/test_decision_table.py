@@ -1,4 +1,5 @@
-"""Every state × event: the resulting state and reason, and the actions.
+"""Every state × event, of a service with one replica: the resulting state and reason, and the
+actions.
 
 A changed decision shows here first. `.` is "stays exactly as it is".
 """
@@ -8,8 +9,8 @@ from __future__ import annotations
 import pytest
 
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.states import State
-from service_management.lifecycle.transitions import TABLE
+from service_management.lifecycle.states import Phase, State
+from service_management.lifecycle.transitions import REPLICA_TABLE, SERVICE_TABLE
 
 from .samples import EXAMPLES, RECORDS, actions, decided
 
@@ -24,15 +25,6 @@ EXPECTED: dict[type, dict[State, str]] = {
         S: "starting loading Tunnel Probe",
         R: "ready healthy Tunnel Probe",
         D: "ready healthy Tunnel Probe",
-        F: ".",
-        X: ".",
-    },
-    ev.Ticked: {
-        C: ".",
-        Q: ".",
-        S: ". Tunnel Probe",
-        R: ". Tunnel Probe",
-        D: "draining idle Cancel",
         F: ".",
         X: ".",
     },
@@ -196,12 +188,15 @@ def outcome(state: State, event: type) -> str:
     return " ".join([what, *(type(action).__name__ for action in actions(decision))])
 
 
-def test_every_state_and_event_has_an_entry() -> None:
-    assert set(TABLE) == {(state, event) for state in State for event in ev.EVENTS}
+def test_every_event_has_an_entry_for_every_phase() -> None:
+    of_jobs = {(phase, event) for phase in Phase for event in ev.JobEvent.__args__}
+    assert set(REPLICA_TABLE) == of_jobs
+    assert set(SERVICE_TABLE) == set(ev.ServiceEvent.__args__)
 
 
-def test_the_expectations_below_cover_the_whole_table() -> None:
-    assert {(s, e) for e, row in EXPECTED.items() for s in row} == set(TABLE)
+def test_the_expectations_cover_every_event() -> None:
+    assert set(EXPECTED) == set(ev.EVENTS)
+    assert all(set(row) == set(State) for row in EXPECTED.values())
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from service_management.lifecycle import events as ev
 from service_management.lifecycle.findings import EARLY, Finding, Listening, Saw, sentence
 from service_management.lifecycle.job_views import JobPhase
 from service_management.lifecycle.states import Reason, State
+from tests.unit.records import with_job
 
 from .samples import NOW, OLD, READY, STARTING, after, cancelled, draining, over, seen
 
@@ -135,8 +136,8 @@ SCANCEL = (
 
 
 def test_startup_timeout_says_what_the_last_check_saw() -> None:
-    given_up = cancelled(draining(Reason.STARTUP_TIMEOUT, after=State.FAILED))
-    given_up = given_up.with_job(finding=Finding(Saw.ANSWER, "/healthz", 404))
+    given_up = cancelled(draining(Reason.STARTUP_TIMEOUT))
+    given_up = with_job(given_up, finding=Finding(Saw.ANSWER, "/healthz", 404))
     failure = after(given_up, over(state="CANCELLED", output=SCANCEL)).last_failure
     assert failure.text == (
         "the job ran, but the service was not healthy within startup_timeout: "
@@ -147,7 +148,7 @@ def test_startup_timeout_says_what_the_last_check_saw() -> None:
 
 
 def test_without_a_finding_startup_timeout_is_one_sentence() -> None:
-    given_up = cancelled(draining(Reason.STARTUP_TIMEOUT, after=State.FAILED))
+    given_up = cancelled(draining(Reason.STARTUP_TIMEOUT))
     text = after(given_up, over(state="CANCELLED")).last_failure.text
     assert text.endswith("within startup_timeout. Job 7 was cancelled by the gateway")
 
@@ -155,7 +156,7 @@ def test_without_a_finding_startup_timeout_is_one_sentence() -> None:
 def test_what_slurm_says_of_another_end_is_kept() -> None:
     limit = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-26T20:00:00 DUE TO TIME LIMIT"
     assert after(STARTING, over(output=SCANCEL)).last_failure.output == SCANCEL
-    given_up = cancelled(draining(Reason.STARTUP_TIMEOUT, after=State.FAILED))
+    given_up = cancelled(draining(Reason.STARTUP_TIMEOUT))
     assert after(given_up, over(output=(limit,))).last_failure.output == (limit,)
 
 

@@ -1,192 +1,215 @@
-"""Random histories: whatever happens in whatever order, these hold after every decision."""
+"""Random histories: whatever happens in whatever order, these hold after every pass, for services
+with one replica and with several."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 
 from hypothesis import given
+from hypothesis import strategies as some
 
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Cancel, Submit, routed
+from service_management.lifecycle.actions import Cancel, required_actions
+from service_management.lifecycle.activity import Seen
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.job_views import JobPhase
+from service_management.lifecycle.planner import planned
 from service_management.lifecycle.policy import Policy
-from service_management.lifecycle.record import Job, Record
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.states import Phase, Reason, State
 from service_management.lifecycle.transitions import decide
 
-from .samples import actions
 from .strategies import History, histories
 
 POLICY = Policy(timeout=30.0, startup_timeout=100.0, queue_timeout=500.0, drain_timeout=50.0)
-WITH_JOB = {State.QUEUED, State.STARTING, State.READY, State.DRAINING}
+policies = some.sampled_from(
+    [POLICY, POLICY, *(replace(POLICY, min_replicas=n, max_replicas=3) for n in (0, 2, 3))]
+)
 
 
 @dataclass(frozen=True)
 class Step:
-    before: Record
-    event: ev.Event
+    """A pass in which one thing happened."""
+
+    policy: Policy
+    before: ServiceRecord
+    what: ev.Event | Seen
     now: float
-    after: Record | None
-    actions: tuple[object, ...]
+    after: ServiceRecord | None
 
     @property
-    def submitted(self) -> list[Job]:
-        return [action.job for action in self.actions if isinstance(action, Submit)]
+    def pairs(self) -> list[tuple[Replica | None, Replica | None]]:
+        """Each replica before and after, by its job."""
+        before = {one.job.name: one for one in self.before.replicas}
+        after = {one.job.name: one for one in self.after.replicas} if self.after else {}
+        return [(before.get(name), after.get(name)) for name in before | after]
 
     @property
-    def cancelled(self) -> list[Job]:
-        return [action.job for action in self.actions if isinstance(action, Cancel)]
+    def kept(self) -> list[tuple[Replica, Replica]]:
+        return [(was, now) for was, now in self.pairs if was and now]
+
+    @property
+    def started(self) -> list[Replica]:
+        new = [now for was, now in self.pairs if was is None and now]
+        return [one for one in new if not isinstance(self.what, ev.Adopted) or not one.job.job_id]
 
 
-def steps(history: History, policy: Policy = POLICY) -> Iterator[Step]:
-    record, now, number = Record("s"), 1000.0, 1
+def steps(history: History, policy: Policy) -> Iterator[Step]:
+    record, now, names = ServiceRecord("s"), 1000.0, count(1)
+    last = 0
     for pause, make in history:
         now += pause
-        event = make(int(record.job.name[1:]) if record.job else number - 1)
-        fresh = Job(f"j{number}", 8080, now)
-        decision = decide(record, event, Context(now, policy, fresh))
-        yield Step(record, event, now, decision.record, actions(decision))
-        if decision.record is None:
+        what, context = make(last), Context(now, policy)
+        happened = record if isinstance(what, Seen) else decide(record, what, context)
+        seen = what if isinstance(what, Seen) else None
+        begun = now
+        after = happened and planned(
+            happened, seen, context, lambda _slot, at=begun: Job(f"j{next(names)}", 8080, at)
+        )
+        yield Step(policy, record, what, now, after)
+        if after is None:
             return
-        record = decision.record
-        number += fresh == record.job
+        record = after
+        numbers = [int(one.job.name[1:]) for one in record.replicas]
+        last = max([last, *(number for number in numbers if number < 1000)])
 
 
-def certainly_over(step: Step) -> bool:
-    """The event says that the job the record had is over, or never was."""
-    job = step.before.job
-    if job is None:
-        return True
-    if isinstance(step.event, ev.JobOver):
-        return step.event.end.job_id == job.job_id
-    if isinstance(step.event, ev.SubmitFailed | ev.JobAbsent):
-        return step.event.job_name == job.name and not job.job_id
-    return False
+def certainly_over(replica: Replica, what: ev.Event | Seen) -> bool:
+    """The event says that its job is over, or never was."""
+    ends = isinstance(what, ev.JobOver | ev.SubmitFailed | ev.JobAbsent)
+    return ends and what.is_about(replica.job)
 
 
-@given(histories)
-def test_a_job_is_let_go_only_when_it_is_certainly_over(history) -> None:
-    for step in steps(history):
-        was, now = step.before.job, step.after.job if step.after else None
-        if was is not None and (now is None or now.name != was.name):
-            assert certainly_over(step)
+@given(histories, policies)
+def test_a_job_is_let_go_only_when_it_is_certainly_over(history, policy) -> None:
+    for step in steps(history, policy):
+        for was, now in step.pairs:
+            assert now or certainly_over(was, step.what)
 
 
-@given(histories)
-def test_a_job_is_submitted_once_and_only_when_none_may_exist(history) -> None:
-    names = []
-    for step in steps(history):
-        if step.submitted:
-            assert certainly_over(step)
-            assert step.submitted == [step.after.job]
-        names += [job.name for job in step.submitted]
+@given(histories, policies)
+def test_no_slot_has_two_jobs_and_no_service_too_many(history, policy) -> None:
+    for step in steps(history, policy):
+        if step.after is None:
+            continue
+        slots = [one.slot for one in step.after.replicas]
+        assert len(set(slots)) == len(slots)
+        if step.started:
+            there = [one for one in step.after.replicas if not one.job.ending]
+            assert len(there) <= policy.max_replicas
+
+
+@given(histories, policies)
+def test_no_job_is_submitted_twice(history, policy) -> None:
+    names = [one.job.name for step in steps(history, policy) for one in step.started]
     assert len(names) == len(set(names))
 
 
-@given(histories)
-def test_a_new_job_is_either_submitted_or_adopted(history) -> None:
-    for step in steps(history):
-        was = step.before.job.name if step.before.job else None
-        if step.after and step.after.job and step.after.job.name != was:
-            assert step.submitted or isinstance(step.event, ev.Adopted)
+@given(histories, policies)
+def test_what_failed_is_known_before_the_next_attempt(history, policy) -> None:
+    for step in steps(history, policy):
+        ends = [one for one in step.before.replicas if not certainly_over(one, step.what)]
+        failing = [one for one in ends if one.reason is Reason.STARTUP_TIMEOUT]
+        if failing and step.started and policy.max_replicas == 1:
+            served = [one for one in failing if one.ready_since is not None]
+            restarted = isinstance(step.what, ev.StartAsked | ev.RestartAsked | ev.Changed)
+            assert served == failing or restarted
 
 
-@given(histories)
-def test_states_with_a_job_have_one_and_others_have_none(history) -> None:
-    for step in steps(history):
-        if step.after is not None:
-            assert (step.after.job is not None) == (step.after.state in WITH_JOB)
+@given(histories, policies)
+def test_jobs_are_cancelled_only_a_pass_after_routing_ended(history, policy) -> None:
+    for step in steps(history, policy):
+        hurry = isinstance(step.what, ev.StopAsked)
+        for was, now in step.kept:
+            if now.cancelled and not was.cancelled and not hurry:
+                assert was.phase is now.phase is Phase.DRAINING
+                assert step.now > was.since
+            if Cancel in map(type, required_actions(now)):
+                assert now.cancelled
 
 
-@given(histories)
-def test_jobs_are_cancelled_only_a_pass_after_routing_ended(history) -> None:
-    unrouted_at = 0.0
-    for step in steps(history):
-        if routed(step.before) and step.after and not routed(step.after):
-            unrouted_at = step.now
-        if step.cancelled:
-            assert step.after.state is State.DRAINING
-            assert step.after.job.cancelled
-            assert not routed(step.before)
-        if step.after and step.after.job and step.after.job.cancelled:
-            fresh = not (step.before.job and step.before.job.cancelled)
-            assert not fresh or step.now > unrouted_at
+@given(histories, policies)
+def test_there_is_no_way_back_from_a_cancelled_job(history, policy) -> None:
+    for step in steps(history, policy):
+        for was, now in step.kept:
+            assert not was.cancelled or (now.cancelled and not now.live)
 
 
-@given(histories)
-def test_there_is_no_way_back_from_a_cancelled_job(history) -> None:
-    for step in steps(history):
-        if step.before.job and step.before.job.cancelled and step.after and step.after.job:
-            same = step.after.job.name == step.before.job.name
-            assert not same or (step.after.job.cancelled and step.after.state is State.DRAINING)
+@given(histories, policies)
+def test_routed_means_healthy_or_reopened_before_cancellation(history, policy) -> None:
+    for step in steps(history, policy):
+        for was, now in step.pairs:
+            if now is None or now.phase is not Phase.READY:
+                continue
+            assert was is not None
+            if was.phase is Phase.READY:
+                continue
+            healthy = step.what == ev.Probed(was.job.name, ev.Health.HEALTHY)
+            idle = (was.phase, was.reason) == (Phase.DRAINING, Reason.IDLE)
+            alive = not (was.cancelled or was.job.ending)
+            assert (healthy and was.phase is Phase.STARTING) or (idle and alive)
 
 
-@given(histories)
-def test_routed_means_healthy_or_reopened_before_cancellation(history) -> None:
-    for step in steps(history):
-        if step.after is None or not routed(step.after) or routed(step.before):
-            continue
-        healthy = step.before.state is State.STARTING and (
-            step.event == ev.Probed(step.before.job.name, ev.Health.HEALTHY)
-        )
-        idle = (step.before.state, step.before.reason) == (State.DRAINING, Reason.IDLE)
-        alive = not (step.before.job.cancelled or step.before.job.ending)
-        assert healthy or (idle and alive)
-
-
-@given(histories)
-def test_what_is_not_known_changes_nothing(history) -> None:
-    for step in steps(history):
-        ready = step.before.state is State.READY
-        uncounted = ready and isinstance(step.event, ev.Ticked) and step.event.inflight is None
-        strange = isinstance(step.event, ev.JobSeen) and (step.event.view.phase is JobPhase.UNKNOWN)
-        if uncounted or strange:
+@given(histories, policies)
+def test_what_is_not_known_changes_nothing(history, policy) -> None:
+    for step in steps(history, policy):
+        strange = isinstance(step.what, ev.JobSeen) and step.what.view.phase is JobPhase.UNKNOWN
+        if strange and not step.started:
             assert step.after == step.before
+        uncounted = isinstance(step.what, Seen) and any(
+            step.what.inflight.get(one.slot) is None for one in step.before.replicas
+        )
+        if uncounted and step.before.state is State.READY:
+            assert step.after.demand == step.before.demand
+            assert step.after.last_activity == step.before.last_activity
 
 
-@given(histories)
-def test_idleness_ends_only_ready_services_silent_for_timeout(history) -> None:
-    for step in steps(history):
-        entered = step.after and step.after.state is State.DRAINING is not step.before.state
-        if entered and step.after.reason is Reason.IDLE:
-            assert step.before.state is State.READY
-            assert step.event == ev.Ticked(0, 0)
-            assert step.now - step.before.last_activity >= POLICY.timeout
-
-
-@given(histories)
-def test_budgets_end_only_what_has_used_them_up(history) -> None:
-    for step in steps(history):
-        if step.after is None or step.before.state is step.after.state:
+@given(histories, policies)
+def test_idleness_ends_only_ready_services_silent_for_timeout(history, policy) -> None:
+    for step in steps(history, policy):
+        if not (step.before.demand and step.after and step.before.state is State.READY):
             continue
-        if step.after.reason is Reason.STARTUP_TIMEOUT and step.before.state is State.STARTING:
-            assert step.now - step.before.since >= POLICY.startup_timeout
-        if step.after.reason is Reason.QUEUE_TIMEOUT and step.before.state is State.QUEUED:
-            assert step.now - step.before.last_demand >= POLICY.queue_timeout
+        if isinstance(step.what, Seen) and not step.after.demand:
+            assert not any(step.what.inflight.get(one.slot) for one in step.before.replicas)
+            assert not step.what.held
+            assert step.now - step.before.last_activity >= policy.timeout
 
 
-@given(histories)
-def test_backoff_is_kept_by_all_but_operators(history) -> None:
-    allowed = (ev.StartAsked, ev.RestartAsked)
-    for step in steps(history):
-        if step.submitted and step.before.state is State.FAILED:
-            assert step.now >= step.before.retry_at or isinstance(step.event, allowed)
+@given(histories, policies)
+def test_budgets_end_only_what_has_used_them_up(history, policy) -> None:
+    for step in steps(history, policy):
+        for was, now in step.kept:
+            if was.phase is now.phase:
+                continue
+            if now.reason is Reason.STARTUP_TIMEOUT and was.phase is Phase.STARTING:
+                assert was.startup_used >= policy.startup_timeout
+            waited = now.reason is Reason.QUEUE_TIMEOUT and was.phase is Phase.QUEUED
+            if waited and policy.max_replicas == 1:
+                assert step.now - step.before.last_demand >= policy.queue_timeout
 
 
-@given(histories)
-def test_a_disabled_service_never_submits(history) -> None:
-    for step in steps(history):
-        assert not (step.before.state is State.DISABLED and step.submitted)
+@given(histories, policies)
+def test_backoff_is_kept_by_all_but_operators(history, policy) -> None:
+    allowed = (ev.StartAsked, ev.RestartAsked, ev.StopAsked, ev.Changed)
+    for step in steps(history, policy):
+        if step.started and step.before.state is State.FAILED:
+            assert step.now >= step.before.retry_at or isinstance(step.what, allowed)
 
 
-@given(histories)
-def test_only_a_removed_service_without_a_job_is_forgotten(history) -> None:
+@given(histories, policies)
+def test_a_disabled_service_never_submits(history, policy) -> None:
+    for step in steps(history, policy):
+        assert not (step.started and not step.after.enabled)
+
+
+@given(histories, policies)
+def test_only_a_removed_service_without_a_job_is_forgotten(history, policy) -> None:
     removed = False
-    for step in steps(history):
-        removed = (removed or step.event == ev.Removed()) and step.event != ev.Restored()
+    for step in steps(history, policy):
+        removed = (removed or step.what == ev.Removed()) and step.what != ev.Restored()
         if step.after is None:
             assert removed
-            assert certainly_over(step)
-            assert step.actions == ()
+            assert all(certainly_over(one, step.what) for one in step.before.replicas)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from service_management.lifecycle import intervals, policy
-from service_management.lifecycle.states import State
 from service_management.slurm import client
+from tests.unit.records import only
 
 from .samples import (
     ALWAYS_ON,
@@ -19,7 +19,6 @@ from .samples import (
     POLICY,
     QUEUED,
     READY,
-    RECORDS,
     STARTING,
     SUBMITTING,
     cancelled,
@@ -39,7 +38,7 @@ def test_backoff_never_shrinks_and_stays_within_its_limits(failures: int) -> Non
 
 @given(some.floats(0, 1000), some.floats(0, 1000))
 def test_absence_is_final_only_late_and_denied_twice(first: float, second: float) -> None:
-    denied = SUBMITTING.with_job(intended_at=NOW, absent_since=NOW + first)
+    denied = only(SUBMITTING).with_job(intended_at=NOW, absent_since=NOW + first)
     final = policy.absence_is_final(denied, NOW + first + second)
     late = NOW + first - NOW >= policy.SUBMIT_SETTLED
     assert final == (late and NOW + first + second - (NOW + first) >= policy.ABSENT_CONFIRMED)
@@ -52,8 +51,7 @@ def test_a_submission_is_given_up_only_once_it_cannot_arrive() -> None:
 
 
 def test_absence_is_never_final_without_a_denial() -> None:
-    assert not policy.absence_is_final(SUBMITTING, NOW + 1e9)
-    assert not policy.absence_is_final(RECORDS[State.COLD], NOW + 1e9)
+    assert not policy.absence_is_final(only(SUBMITTING), NOW + 1e9)
 
 
 def test_an_always_on_service_has_no_idle_or_queue_timeout() -> None:
@@ -63,37 +61,35 @@ def test_an_always_on_service_has_no_idle_or_queue_timeout() -> None:
 
 def test_the_startup_budget_counts_what_probes_have_seen() -> None:
     """However long ago the job started: the control plane or SSH may have been away."""
-    started = replace(STARTING, since=NOW - 10 * POLICY.startup_timeout)
+    started = replace(only(STARTING), since=NOW - 10 * POLICY.startup_timeout)
     assert not policy.startup_over(started, POLICY)
     almost = replace(started, startup_used=POLICY.startup_timeout - 0.1)
     assert not policy.startup_over(almost, POLICY)
     assert policy.startup_over(replace(started, startup_used=POLICY.startup_timeout), POLICY)
 
 
-def test_draining_ends_with_patience_or_hurry() -> None:
-    stopped = replace(DRAINING, since=NOW)
+def test_draining_ends_with_patience() -> None:
+    stopped = replace(only(DRAINING), since=NOW)
     assert not policy.drain_over(stopped, POLICY, NOW + POLICY.drain_timeout - 1)
     assert policy.drain_over(stopped, POLICY, NOW + POLICY.drain_timeout)
-    assert policy.drain_over(replace(stopped, hurry=True), POLICY, NOW)
 
 
 @pytest.mark.parametrize("record", [QUEUED, STARTING, READY, DRAINING, cancelled()])
 def test_polls_and_probes_slow_down_but_never_stop(record) -> None:
+    replica = only(record)
     ages = [record.since + age for age in (0, 4, 9, 29, 60, 200, 400, 10_000)]
     for interval in (intervals.queue_interval, intervals.probe_interval):
-        paces = [interval(record, now) for now in ages]
+        paces = [interval(replica, now) for now in ages]
         assert paces == sorted(paces)
         assert 0.1 <= paces[0] <= paces[-1] <= 12.0
 
 
 def test_polls_are_frequent_during_changes_and_rare_when_steady() -> None:
-    assert intervals.queue_interval(replace(QUEUED, since=NOW), NOW) == 1.0
-    assert intervals.queue_interval(replace(STARTING, since=NOW), NOW) == 1.0
-    assert intervals.queue_interval(cancelled(replace(DRAINING, since=NOW)), NOW) == 1.0
-    assert intervals.queue_interval(READY, READY.since + 1) == 12.0
+    for record in (QUEUED, STARTING, cancelled(DRAINING)):
+        assert intervals.queue_interval(replace(only(record), since=NOW), NOW) == 1.0
+    assert intervals.queue_interval(only(READY), READY.since + 1) == 12.0
 
 
 def test_a_suspect_service_is_probed_sooner() -> None:
-    assert intervals.probe_interval(replace(READY, strikes=1), NOW) < intervals.probe_interval(
-        READY, NOW
-    )
+    suspect = replace(only(READY), strikes=1)
+    assert intervals.probe_interval(suspect, NOW) < intervals.probe_interval(only(READY), NOW)

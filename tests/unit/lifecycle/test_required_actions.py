@@ -14,48 +14,41 @@ from service_management.lifecycle.actions import (
     Probe,
     Tunnel,
     required_actions,
-    routed,
 )
 from service_management.lifecycle.events import EVENTS
-from service_management.lifecycle.states import TEXT, Reason, State
+from service_management.lifecycle.states import TEXT, Reason
+from tests.unit.records import only, with_job
 
-from .samples import DRAINING, QUEUED, READY, RECORDS, STARTING, SUBMITTING, cancelled, draining
+from .samples import DRAINING, QUEUED, READY, STARTING, SUBMITTING, cancelled, draining
 
 JOB = READY.job
 
 
-@pytest.mark.parametrize("state", [State.COLD, State.FAILED, State.DISABLED])
-def test_without_a_job_no_action_is_required(state) -> None:
-    assert required_actions(RECORDS[state]) == ()
+def required(record):
+    return required_actions(only(record))
 
 
-def test_a_job_without_an_id_is_looked_for_in_every_state() -> None:
+def test_a_job_without_an_id_is_looked_for_in_every_phase() -> None:
     for record in (SUBMITTING, cancelled(draining(Reason.STOPPED, job=SUBMITTING.job))):
-        assert required_actions(record) == (Find(record.job),)
+        assert required(record) == (Find(record.job),)
 
 
 def test_a_queued_job_needs_no_tunnel() -> None:
-    assert required_actions(QUEUED) == ()
+    assert required(QUEUED) == ()
 
 
 @pytest.mark.parametrize("record", [STARTING, READY])
 def test_a_running_job_requires_a_tunnel_and_health_checks(record) -> None:
-    assert required_actions(record) == (Tunnel(JOB), Probe(JOB))
+    assert required(record) == (Tunnel(JOB), Probe(JOB))
 
 
 def test_without_a_known_node_no_tunnel_is_opened() -> None:
-    assert required_actions(STARTING.with_job(node="")) == ()
+    assert required(with_job(STARTING, node="")) == ()
 
 
 def test_the_tunnel_stays_open_until_the_job_is_cancelled() -> None:
-    assert required_actions(DRAINING) == (Tunnel(JOB),)
-    job = cancelled().job
-    assert required_actions(cancelled()) == (Cancel(job),)
-
-
-@pytest.mark.parametrize("state", State)
-def test_exactly_the_ready_services_are_routed(state) -> None:
-    assert routed(RECORDS[state]) == (state is State.READY)
+    assert required(DRAINING) == (Tunnel(JOB),)
+    assert required(cancelled()) == (Cancel(JOB),)
 
 
 def test_every_reason_has_a_sentence() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.actions import Cancel, Find, Submit, routed
+from service_management.lifecycle.actions import Cancel, Find, Submit
 from service_management.lifecycle.job_views import JobPhase
 from service_management.lifecycle.states import Reason, State
+from tests.unit.records import changed
 
 from .samples import (
     COLD,
@@ -28,13 +27,15 @@ from .samples import (
     cancelled,
     decided,
     draining,
+    look,
     over,
     probed,
     refused,
+    routed,
     seen,
 )
 
-SERVED = replace(READY, ready_since=NOW - 100, failures=2)
+SERVED = changed(READY, ready_since=NOW - 100, failures=2)
 
 
 # -- a submission and its answer
@@ -61,7 +62,7 @@ def test_a_refused_submission_quotes_slurm_and_the_command() -> None:
 
 
 def test_an_unanswered_submission_is_looked_up_not_repeated() -> None:
-    waiting = decided(SUBMITTING, ev.Ticked(0, held=3))
+    waiting = decided(SUBMITTING, look(0, held=3))
     assert actions(waiting) == (Find(SUBMITTING.job),)
 
 
@@ -88,7 +89,7 @@ def test_a_stopped_submission_that_failed_is_simply_gone() -> None:
 
 def test_a_stopped_submission_is_cancelled_once_its_id_is_known() -> None:
     unknown = cancelled(draining(Reason.STOPPED, job=SUBMITTING.job))
-    assert {type(a) for a in actions(decided(unknown, ev.Ticked(0)))} == {Find}
+    assert {type(a) for a in actions(decided(unknown, look(0)))} == {Find}
     known = decided(unknown, ev.Submitted(OLD, "7"))
     assert {type(a) for a in actions(known)} == {Cancel}
 
@@ -131,7 +132,7 @@ def test_a_job_seen_by_its_name_is_known_before_sbatch_answered() -> None:
 def test_an_ending_job_is_no_longer_routed_and_not_yet_over() -> None:
     ending = after(READY, seen(JobPhase.ENDING))
     assert (ending.state, ending.reason, ending.job.job_id) == (State.DRAINING, Reason.ENDED, "7")
-    assert Cancel not in {type(a) for a in actions(decided(ending, ev.Ticked(0), now=NOW + 9))}
+    assert Cancel not in {type(a) for a in actions(decided(ending, look(0), now=NOW + 9))}
 
 
 @pytest.mark.parametrize("record", [STARTING, READY])
@@ -144,9 +145,9 @@ def test_a_job_requeued_after_its_end_can_be_cancelled_again() -> None:
     ending = after(after(READY, seen(JobPhase.ENDING)), ev.Demanded())
     queued = after(ending, seen(JobPhase.WAITING))
     assert (queued.state, queued.reason) == (State.QUEUED, Reason.REQUEUED)
-    assert (queued.job.ending, queued.again) == (False, False)
+    assert not queued.job.ending
     stopped = after(queued, ev.StopAsked(), now=NOW + 1)
-    assert after(stopped, ev.Ticked(0), now=NOW + 2).job.cancelled
+    assert after(stopped, look(0), now=NOW + 2).leader.cancelled
 
 
 def test_a_job_restarted_after_its_end_must_get_healthy_again() -> None:
@@ -202,7 +203,7 @@ def test_a_service_that_ends_soon_after_being_ready_has_failed() -> None:
 
 def test_a_crash_loop_backs_off_further_each_time() -> None:
     once = after(STARTING, over())
-    twice = after(replace(STARTING, failures=once.failures), over())
+    twice = after(changed(STARTING, failures=once.failures), over())
     assert twice.retry_at - NOW > once.retry_at - NOW > 0
 
 
@@ -229,24 +230,24 @@ def test_one_refused_health_check_is_not_an_illness_three_are() -> None:
     sick = READY
     for strike in (1, 2):
         sick = after(sick, probed(ev.Health.UNHEALTHY))
-        assert (sick.state, sick.strikes) == (State.READY, strike)
+        assert (sick.state, sick.leader.strikes) == (State.READY, strike)
     sick = after(sick, probed(ev.Health.UNHEALTHY))
     assert (sick.state, sick.reason) == (State.STARTING, Reason.UNHEALTHY)
 
 
 def test_a_healthy_answer_forgets_the_strikes() -> None:
-    assert after(replace(READY, strikes=2), probed()).strikes == 0
+    assert after(changed(READY, strikes=2), probed()).leader.strikes == 0
 
 
 def test_a_service_too_busy_for_its_health_check_stays_routed() -> None:
-    assert after(replace(READY, strikes=2), probed(ev.Health.SILENT)).state is State.READY
+    assert after(changed(READY, strikes=2), probed(ev.Health.SILENT)).state is State.READY
 
 
 def test_an_answer_that_is_not_provably_the_jobs_is_not_routed() -> None:
     unproven = probed(ev.Health.UNVERIFIED, watched=4.0)
     waiting = after(STARTING, unproven)
     assert (waiting.state, waiting.reason) == (State.STARTING, Reason.UNVERIFIED)
-    assert waiting.startup_used == STARTING.startup_used + 4.0
+    assert waiting.leader.startup_used == STARTING.leader.startup_used + 4.0
     assert after(waiting, probed()).state is State.READY
 
 
@@ -272,7 +273,7 @@ def test_a_start_does_not_wait_for_the_backoff() -> None:
 
 @pytest.mark.parametrize("event", [ev.StartAsked(), ev.RestartAsked()])
 def test_an_operators_start_while_failing_starts_after_the_end(event) -> None:
-    failing = draining(Reason.STARTUP_TIMEOUT, after=State.FAILED, failures=2, retry_at=NOW + 9)
+    failing = draining(Reason.STARTUP_TIMEOUT, failures=2, retry_at=NOW + 9)
     asked = after(failing, event)
     assert (asked.state, asked.job) == (State.DRAINING, failing.job)
     started = decided(cancelled(asked), over())
@@ -289,13 +290,13 @@ def test_a_restart_waits_for_the_old_jobs_end() -> None:
 
 def test_a_restart_while_draining_is_not_undone_by_a_request() -> None:
     restarting = after(after(DRAINING, ev.RestartAsked()), ev.Demanded())
-    assert (restarting.state, restarting.again) == (State.DRAINING, True)
+    assert (restarting.state, restarting.demand) == (State.DRAINING, True)
 
 
 def test_a_request_in_flight_does_not_undo_a_stop() -> None:
     stopped = after(DRAINING, ev.StopAsked())
-    assert after(stopped, ev.Ticked(1)).state is State.DRAINING
-    assert not after(after(stopped, ev.Demanded()), ev.StopAsked()).again
+    assert after(stopped, look(1)).state is State.DRAINING
+    assert not after(after(stopped, ev.Demanded()), ev.StopAsked()).demand
 
 
 def test_disabling_drains_first_and_enabling_is_cold() -> None:
@@ -311,24 +312,25 @@ def test_enabling_while_it_drains_leads_to_cold() -> None:
 
 
 def test_an_edit_ends_the_job_and_submits_none_without_demand() -> None:
-    changing = after(READY, ev.Changed())
+    changing = after(READY, ev.Changed(frozenset({OLD})))
     ended = decided(cancelled(changing), over())
     assert (ended.record.state, ended.submission) == (State.COLD, None)
-    assert decided(ended.record, ev.Ticked(0, held=0)).submission is None
+    assert decided(ended.record, look(0, held=0)).submission is None
 
 
 def test_after_an_edit_demand_submits_the_new_entry() -> None:
-    changing = after(READY, ev.Changed())
+    changing = after(READY, ev.Changed(frozenset({OLD})))
     asked = cancelled(after(changing, ev.Demanded()))
     assert decided(asked, over()).submission == Submit(FRESH)
     ended = after(cancelled(changing), over())
-    assert decided(ended, ev.Ticked(0, held=1)).submission == Submit(FRESH)
+    assert decided(ended, look(0, held=1)).submission == Submit(FRESH)
 
 
 def test_an_edit_of_a_failed_service_may_be_its_repair() -> None:
-    assert after(FAILED, ev.Changed()).retry_at == 0.0
-    failing = draining(Reason.STARTUP_TIMEOUT, after=State.FAILED)
-    assert after(cancelled(after(failing, ev.Changed())), over()).state is State.COLD
+    assert after(FAILED, ev.Changed(frozenset({OLD}))).retry_at == 0.0
+    failing = draining(Reason.STARTUP_TIMEOUT)
+    repaired = after(failing, ev.Changed(frozenset({OLD})))
+    assert after(cancelled(repaired), over()).state is State.COLD
 
 
 def test_a_removed_service_is_forgotten_once_its_job_is_gone() -> None:
@@ -340,7 +342,7 @@ def test_a_removed_service_is_forgotten_once_its_job_is_gone() -> None:
 @pytest.mark.parametrize("event", [ev.Demanded(), ev.StartAsked(), ev.RestartAsked()])
 def test_nothing_starts_a_removed_service(event) -> None:
     removing = after(READY, ev.Removed())
-    assert not after(removing, event).again
+    assert not after(removing, event).demand
     assert decided(cancelled(after(removing, event)), over()).record is None
 
 
@@ -350,7 +352,7 @@ def test_a_removed_service_that_comes_back_in_time_is_kept() -> None:
 
 
 def test_an_adopted_job_is_treated_as_one_of_our_own() -> None:
-    job = replace(READY.job, name="lost")
+    job = changed(READY.job, name="lost")
     adopted = after(COLD, ev.Adopted(job))
     assert (adopted.state, adopted.job) == (State.QUEUED, job)
     started = after(adopted, seen(JobPhase.RUNNING, name="lost"))

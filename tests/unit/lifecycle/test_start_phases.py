@@ -7,15 +7,17 @@ from dataclasses import replace
 import pytest
 
 from service_management.lifecycle import events as ev
-from service_management.lifecycle.record import Job, Record, StartTimes
+from service_management.lifecycle.record import ServiceRecord, StartTimes
+from service_management.lifecycle.replica import Job
 from service_management.lifecycle.start_phases import STARTS_KEPT, phases, usual
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.states import Phase, Reason, State
+from tests.unit.records import a_record, changed, only
 
 from .samples import COLD, STARTING, after, probed
 from .samples import READY as SERVING
 
 STARTED = Job("io.a.0.1.n", 1, 10.0, submitted_at=10.5, estimated_start=20.0, started_at=21.5)
-READY = Record("a", State.READY, 30.0, Reason.HEALTHY, STARTED, ready_since=30.0)
+READY = only(a_record("a", State.READY, 30.0, Reason.HEALTHY, STARTED, ready_since=30.0))
 
 
 @pytest.mark.parametrize(
@@ -41,14 +43,14 @@ def test_an_adopted_job_has_no_phases() -> None:
     assert phases(replace(READY, job=replace(STARTED, submitted_at=None))) == {}
 
 
-def loading(seconds: float, record: Record = STARTING) -> Record:
+def loading(seconds: float, record: ServiceRecord = STARTING) -> ServiceRecord:
     """Now it has been loading for so long, after 2 s in the queue."""
     begun = record.since
     job = replace(STARTING.job, intended_at=begun, submitted_at=begun, started_at=begun + 2)
-    return replace(record, state=State.STARTING, job=job, ready_since=None)
+    return changed(record, phase=Phase.STARTING, job=job, ready_since=None)
 
 
-def started(record: Record, load: float) -> Record:
+def started(record: ServiceRecord, load: float) -> ServiceRecord:
     return after(loading(load, record), probed(), now=record.since + 2 + load)
 
 
@@ -62,10 +64,10 @@ def test_the_usual_times_are_the_median_of_the_last_starts() -> None:
 
 
 def test_recovering_from_illness_is_not_a_start() -> None:
-    again = after(replace(STARTING, ready_since=SERVING.ready_since), probed())
+    again = after(changed(STARTING, ready_since=only(SERVING).ready_since), probed())
     assert (again.state, again.starts) == (State.READY, ())
 
 
 def test_the_usual_times_outlive_the_job() -> None:
-    cold = after(replace(COLD, starts=(StartTimes(1.0, 2.0),)), ev.Demanded())
+    cold = after(changed(COLD, starts=(StartTimes(1.0, 2.0),)), ev.Demanded())
     assert usual(cold) == {"queue": 1.0, "load": 2.0}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
 
 from service_management.lifecycle import policy
-from service_management.lifecycle.record import Job
-from service_management.native.orphan_jobs import Sweep
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.states import Phase, Reason, State
+from service_management.native.orphan_jobs import Left, Sweep, settle
 from service_management.slurm.client import SlurmClient
 from service_management.ssh.connection import Connection, Result
 from service_management.ssh.errors import ClusterError
@@ -66,6 +68,26 @@ def test_a_late_submission_is_awaited_and_cancelled() -> None:
     assert cluster.cancelled == ["7"]
 
 
+OTHER = "io-x.r.s1.def"
+BOTH = Result(0, f"{SHOWN.stdout}8|PENDING||N/A|N/A|None|{OTHER}\n", "")
+
+
+def test_the_jobs_of_all_replicas_are_cancelled() -> None:
+    cluster = Cluster([BOTH, SHOWN, NOTHING])
+    jobs = [Job(NAME, 8000, now(), job_id="7"), Job(OTHER, 8000, now(), job_id="8")]
+    cancelling = sweep(cluster, *jobs)
+    assert [cancelling.done() for _ in range(3)] == [False, False, True]
+    assert cluster.cancelled == ["7 8", "7"]
+
+
+def test_the_last_of_several_submissions_is_awaited() -> None:
+    later = replace(under_way(10), name=OTHER)
+    cancelling = sweep(Cluster([SHOWN, NOTHING]), under_way(50), later)
+    assert cancelling.patience == pytest.approx(policy.SUBMIT_SETTLED - 10, abs=5)
+    assert [cancelling.done() for _ in range(3)] == [False] * 3
+    assert "may be under way" in cancelling.what
+
+
 def test_a_submission_that_never_arrives_is_awaited_with_a_bound() -> None:
     cancelling = sweep(Cluster([NOTHING]), under_way(policy.SUBMIT_SETTLED + 1))
     assert (cancelling.patience, cancelling.done()) == (0.0, True)
@@ -80,3 +102,46 @@ def test_a_cluster_that_does_not_answer_is_no_empty_queue() -> None:
     broken = Result(1, "", "slurm_load_jobs error: Unable to contact slurm controller")
     with pytest.raises(ClusterError):
         sweep(Cluster([broken])).done()
+
+
+# -- what the store says afterwards
+
+READY = Replica("r", 0, Job(NAME, 8000, 1.0, job_id="7"), Phase.READY, ready_since=1.0)
+SUBMITTING = Replica("r", 1, Job(OTHER, 8000, 1.0), Phase.QUEUED)
+LATE = replace(READY, phase=Phase.DRAINING, reason=Reason.STARTUP_TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    "replicas",
+    [(READY,), (SUBMITTING,), (READY, SUBMITTING)],
+    ids=["ready", "submitting", "both"],
+)
+def test_a_service_is_settled_as_if_it_was_stopped(replicas: tuple[Replica, ...]) -> None:
+    settled = settle(ServiceRecord("r", replicas, demand=True), 9.0)
+    assert settled is not None
+    assert not (settled.active or settled.demand)
+    assert (settled.state, settled.reason, settled.since) == (State.COLD, Reason.STOPPED, 9.0)
+    assert settled.last_failure is None
+
+
+def test_a_start_that_took_too_long_is_settled_as_failed() -> None:
+    settled = settle(ServiceRecord("r", (LATE,)), 9.0)
+    assert settled is not None
+    assert (settled.state, settled.reason) == (State.FAILED, Reason.STARTUP_TIMEOUT)
+
+
+def test_a_disabled_service_stays_disabled() -> None:
+    ending = replace(READY, phase=Phase.DRAINING, reason=Reason.DISABLED)
+    settled = settle(ServiceRecord("r", (ending,), enabled=False), 9.0)
+    assert settled is not None
+    assert (settled.state, settled.reason) == (State.DISABLED, Reason.DISABLED)
+
+
+def test_a_removed_service_is_forgotten() -> None:
+    assert settle(ServiceRecord("r", (READY, SUBMITTING), removed=True), 9.0) is None
+
+
+def test_every_job_that_may_be_left_is_named() -> None:
+    text = str(Left("jo@login", [READY, SUBMITTING], "No answer."))
+    assert f"7 ({NAME}), one named {OTHER}." in text
+    assert "grep io-x." in text

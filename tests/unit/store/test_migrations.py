@@ -19,7 +19,7 @@ from service_management.store.tables import METADATA, SCHEMA
 from service_management.store.upgrade import MIGRATIONS, bring_up
 from service_management.usage import saved_totals
 from tests.stack.stores import RELEASED, copies, dumped, next_migrations, restore
-from tests.unit.store.test_store import FULL
+from tests.unit.store.test_store import FAILURE, FULL, JOB, REPLICA
 
 
 @pytest.fixture
@@ -51,12 +51,13 @@ def test_what_a_released_version_wrote_is_all_there(dump: Path, file: Path) -> N
             "textgen": "cold",
             "off": "disabled",
         }
-        assert FULL.job is not None
-        job = replace(FULL.job, token="", finding=None, found_at=None)
-        assert FULL.last_failure is not None
-        failure = replace(FULL.last_failure, kind="")
-        earlier = replace(FULL, startup_used=0.0, starts=(), job=job, last_failure=failure)
-        assert records["digits"] == earlier
+        job = replace(JOB, token="", finding=None, found_at=None)
+        replica = replace(REPLICA, slot=0, job=job, startup_used=0.0)
+        earlier = replace(FULL, replicas=(replica,), last_failure=replace(FAILURE, kind=""))
+        # What a record did not have, or had of its only job.
+        earlier = replace(earlier, asked_by="", enabled=True, starts=(), failed=False)
+        since, reason = replica.since, replica.reason
+        assert records["digits"] == replace(earlier, resting_since=since, resting_reason=reason)
         assert [entry.reason for entry in store.events("digits")] == ["ended_at_start", "healthy"]
         assert list(last_catalogue(store).services) == ["digits", "textgen"]
         usage = saved_totals.load(store)
@@ -112,11 +113,11 @@ def test_the_next_versions_step_keeps_what_was_there(
     before = dumped(file)
     bring_up(engine, migrations, "next")
     with engine.connect() as connection:
-        states = connection.exec_driver_sql("SELECT route, state FROM services ORDER BY route")
-        assert [tuple(row) for row in states] == [
+        phases = connection.exec_driver_sql("SELECT route, phase FROM services ORDER BY route")
+        assert [tuple(row) for row in phases] == [
             ("digits", "draining"),
-            ("off", "disabled"),
-            ("textgen", "cold"),
+            ("off", None),
+            ("textgen", None),
         ]
     assert dumped(file.with_name(f"{file.name}.before-next")) == before
     assert copies(file) == [f"{file.name}.before-{SCHEMA}", f"{file.name}.before-next"]

@@ -15,9 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from service_management.lifecycle.findings import Finding, Listening, Saw
-from service_management.lifecycle.record import Failure, Job, Record, StartTimes
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.record import Failure, ServiceRecord, StartTimes
+from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.states import Phase, Reason, State
 from service_management.store import EVENTS_KEPT, LogEntry, Store
+from tests.unit.records import a_record, only
 
 JOB = Job(
     name="io.digits.0.8080.ab12",
@@ -33,7 +35,6 @@ JOB = Job(
     submitted_at=4.25,
     started_at=4.5,
     ending=True,
-    cancelled=True,
     token="t0k3n",
     absent_since=5.5,
     finding=Finding(Saw.REFUSED, "/health", 503, (Listening("127.0.0.1", 8000),)),
@@ -53,25 +54,36 @@ FAILURE = Failure(
     command="sbatch run_model.sh 8080",
     kind="auth",
 )
-FULL = Record(
+REPLICA = Replica(
     route="digits",
-    state=State.DRAINING,
+    slot=1,
+    job=JOB,
+    phase=Phase.DRAINING,
     since=7.5,
     reason=Reason.IDLE,
-    job=JOB,
+    ready_since=10.5,
+    startup_used=12.5,
+    strikes=1,
+    cancelled=True,
+)
+SECOND = Replica("digits", 4, replace(JOB, name="io.digits.s4.cd34", job_id="8"), Phase.READY)
+FULL = ServiceRecord(
+    route="digits",
+    replicas=(REPLICA, SECOND),
+    demand=True,
+    asked_by="1795261459.921-2434-46-1",
+    enabled=False,
+    removed=True,
     last_demand=8.5,
     last_activity=9.5,
-    ready_since=10.5,
-    strikes=1,
+    busy=True,
     failures=2,
     retry_at=11.5,
     last_failure=FAILURE,
-    after=None,
-    again=True,
-    hurry=True,
-    startup_used=12.5,
     starts=(StartTimes(queue=13.5, load=14.5),),
-    busy=True,
+    resting_since=15.5,
+    resting_reason=Reason.STOPPED,
+    failed=True,
 )
 
 
@@ -93,7 +105,9 @@ def entry(number: int, route: str = "digits") -> LogEntry:
     return LogEntry(route, float(number), "ready", "healthy", f"event {number}")
 
 
-@pytest.mark.parametrize("whole", [JOB, FAILURE, FULL], ids=["job", "failure", "record"])
+@pytest.mark.parametrize(
+    "whole", [JOB, FAILURE, REPLICA, FULL], ids=["job", "failure", "replica", "record"]
+)
 def test_the_sample_sets_every_field_to_a_distinct_value(whole) -> None:
     """So that a field which is added and not stored shows."""
     for field in fields(whole):
@@ -106,16 +120,16 @@ def test_every_field_survives_a_new_process(opened) -> None:
 
 
 def test_an_unreadable_record_does_not_hide_the_others(opened, tmp_path: Path) -> None:
-    opened().save([FULL, Record("text")])
+    opened().save([FULL, ServiceRecord("text")])
     with sqlite3.connect(tmp_path / "state" / "state.db") as file:
         file.execute("UPDATE services SET record = '{' WHERE route = 'digits'")
-    assert opened().load() == {"text": Record("text")}
+    assert opened().load() == {"text": ServiceRecord("text")}
     file.close()
 
 
 def test_a_fresh_record_survives_too(opened) -> None:
-    opened().save([Record("digits")])
-    assert opened().load() == {"digits": Record("digits")}
+    opened().save([ServiceRecord("digits")])
+    assert opened().load() == {"digits": ServiceRecord("digits")}
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -130,7 +144,7 @@ def test_whatever_slurm_said_is_read_back_as_it_was(opened, words: str, at: floa
 
 def test_the_last_word_on_a_service_counts(opened) -> None:
     store = opened()
-    store.save([FULL, Record("text")])
+    store.save([FULL, ServiceRecord("text")])
     store.save([replace(FULL, failures=5)])
     assert {route: record.failures for route, record in store.load().items()} == {
         "digits": 5,
@@ -140,9 +154,9 @@ def test_the_last_word_on_a_service_counts(opened) -> None:
 
 def test_a_forgotten_service_is_deleted_unless_added_again(opened) -> None:
     store = opened()
-    store.save([FULL, Record("text")])
-    store.save([Record("digits")], forgotten=["digits", "text"])
-    assert store.load() == {"digits": Record("digits")}
+    store.save([FULL, ServiceRecord("text")])
+    store.save([ServiceRecord("digits")], forgotten=["digits", "text"])
+    assert store.load() == {"digits": ServiceRecord("digits")}
 
 
 def test_a_pass_is_written_whole_or_not_at_all(opened) -> None:
@@ -157,11 +171,22 @@ def test_a_pass_is_written_whole_or_not_at_all(opened) -> None:
 
 def test_an_intent_is_in_the_file_before_anything_is_done(opened) -> None:
     """The process is killed right after `save`: what the next one reads is the intent."""
-    intent = Record("digits", State.QUEUED, 1.0, Reason.SUBMITTING, Job("io.digits", 1, 1.0))
-    opened().save([intent])
-    found = opened().load()["digits"].job
-    assert found is not None
+    job = Job("io.digits", 1, 1.0)
+    opened().save([a_record("digits", State.QUEUED, 1.0, Reason.SUBMITTING, job)])
+    found = only(opened().load()["digits"]).job
     assert (found.name, found.job_id) == ("io.digits", "")
+
+
+def test_the_next_replicas_intent_is_beside_the_ready_one(opened) -> None:
+    ready = a_record("digits", State.READY, 1.0, job=JOB)
+    intent = Replica("digits", 1, Job("io.digits.s1", 1, 2.0), reason=Reason.SUBMITTING)
+    store = opened()
+    store.save([ready])
+    store.save([ready.with_replica(intent)])
+    found = opened().load()["digits"]
+    assert [(one.slot, one.job.job_id) for one in found.replicas] == [(0, "7"), (1, "")]
+    store.save([found.without(only(ready))])
+    assert only(opened().load()["digits"]) == intent
 
 
 def test_writing_waits_for_the_disk(opened) -> None:

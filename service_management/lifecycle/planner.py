@@ -1,0 +1,117 @@
+"""The one place that says how many replicas a service has: it compares what is wanted with what
+there is, once per service and pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from service_management.lifecycle.activity import Seen, may_be_cancelled, observed
+from service_management.lifecycle.decision import Context
+from service_management.lifecycle.policy import served_long
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.states import Phase, Reason
+
+FreshJob = Callable[[int], Job | None]  # for a slot; None: none may be submitted now
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Slots."""
+
+    start: tuple[int, ...] = ()
+    keep: tuple[int, ...] = ()  # ending, and wanted again
+    retire: tuple[int, ...] = ()
+    cancel: tuple[int, ...] = ()
+
+
+def planned(
+    record: ServiceRecord, seen: Seen | None, context: Context, fresh: FreshJob
+) -> ServiceRecord:
+    """The record after this pass. Without a new look, nothing is ended."""
+    if seen is not None:
+        record = observed(record, seen, context)
+    return carried_out(record, plan(record, seen, context), context, fresh)
+
+
+def plan(record: ServiceRecord, seen: Seen | None, context: Context) -> Plan:
+    live, wanted = record.live, wanted_replicas(record, context)
+    cancel = [one.slot for one in record.replicas if seen and may_be_cancelled(one, seen, context)]
+    surplus = _least_useful_first(live)[: max(0, len(live) - wanted)]
+    missing = max(0, wanted - len(live))
+    keep = [one.slot for one in record.replicas if _reopens(one) and one.slot not in cancel]
+    keep = keep[:missing]
+    start = _free_slots(record, context)[: missing - len(keep)]
+    return Plan(
+        tuple(start) if context.now >= record.retry_at else (),
+        tuple(keep),
+        tuple(one.slot for one in surplus),
+        tuple(cancel),
+    )
+
+
+def wanted_replicas(record: ServiceRecord, context: Context) -> int:
+    if record.removed or not record.enabled:
+        return 0
+    return max(context.policy.min_replicas, int(record.demand))
+
+
+def _least_useful_first(replicas: tuple[Replica, ...]) -> list[Replica]:
+    order = (Phase.QUEUED, Phase.STARTING, Phase.READY)
+    return sorted(replicas, key=lambda one: (order.index(one.phase), -one.since))
+
+
+def _reopens(replica: Replica) -> bool:
+    """Demand that arrives while draining wins, as long as the job is not being cancelled."""
+    unneeded = replica.reason in (Reason.IDLE, Reason.QUEUE_TIMEOUT)
+    return not replica.live and unneeded and not replica.cancelled and not replica.job.ending
+
+
+def _free_slots(record: ServiceRecord, context: Context) -> list[int]:
+    """For the jobs that may be there beside those that are."""
+    taken = {one.slot for one in record.replicas}
+    there = [one for one in record.replicas if _counts(one, context.now)]
+    room = max(0, context.policy.max_replicas - len(there))
+    return [slot for slot in range(len(taken) + room) if slot not in taken][:room]
+
+
+def _counts(replica: Replica, now: float) -> bool:
+    """One that Slurm only cleans up after does not, however long that takes; but what has just
+    failed must first be known as a failure, for the back-off."""
+    if not replica.job.ending:
+        return True
+    by_itself = replica.reason in (Reason.ENDED, Reason.STARTUP_TIMEOUT)
+    return by_itself and not served_long(replica, now)
+
+
+def carried_out(
+    record: ServiceRecord, plan: Plan, context: Context, fresh: FreshJob
+) -> ServiceRecord:
+    by_slot = {one.slot: one for one in record.replicas}
+    record = record.with_replicas(
+        *(_retired(by_slot[slot], context.now) for slot in plan.retire),
+        *(_reopened(by_slot[slot], context.now) for slot in plan.keep),
+        *(replace(by_slot[slot], cancelled=True) for slot in plan.cancel),
+    )
+    for slot in plan.start:
+        if (job := fresh(slot)) is not None:
+            record = _started(record, slot, job, context.now)
+    return replace(record, asked_by="") if plan.keep else record
+
+
+def _retired(replica: Replica, now: float) -> Replica:
+    queued = replica.phase is Phase.QUEUED
+    return replica.drained(Reason.QUEUE_TIMEOUT if queued else Reason.IDLE, now)
+
+
+def _reopened(replica: Replica, now: float) -> Replica:
+    if replica.reason is Reason.IDLE:
+        return replica.to(Phase.READY, Reason.HEALTHY, now)
+    return replica.to(Phase.QUEUED, Reason.WAITING, now)
+
+
+def _started(record: ServiceRecord, slot: int, job: Job, now: float) -> ServiceRecord:
+    """Writes the intent: the job's name is new."""
+    replica = Replica(record.route, slot, job, Phase.QUEUED, now, Reason.SUBMITTING)
+    return replace(record.with_replica(replica), failed=False, last_demand=now, asked_by="")

@@ -1,0 +1,79 @@
+"""A replica of a service: one job. Frozen; a transition makes a new one.
+
+All times are on the controller's clock, which cannot be set (host/steady_clock.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from service_management.lifecycle.findings import EARLY, Finding, sentence
+from service_management.lifecycle.states import Phase, Reason
+from service_management.lifecycle.times import moved
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission. Its name is unique and is known before `sbatch` runs."""
+
+    name: str
+    port: int
+    intended_at: float
+    spec: str = ""  # how it was submitted (login, script, ...): JSON the lifecycle never opens
+    job_id: str = ""  # empty until it is known
+    slurm_state: str = ""
+    slurm_reason: str = ""
+    node: str = ""
+    estimated_start: float | None = None  # by the cluster's clock, as is the next
+    end_time: float | None = None
+    submitted_at: float | None = None  # when its id became known; None: it was adopted
+    started_at: float | None = None  # when it was first seen to run
+    ending: bool = False  # Slurm is already cleaning it up
+    # In its environment, and to be shown by its health answers (verify: "token").
+    token: str = field(default="", repr=False)
+    absent_since: float | None = None  # when Slurm first said that it has no job of this name
+    finding: Finding | None = None  # what the last health check saw; None: none yet, or all is well
+    found_at: float | None = None  # when that was
+
+    def last_check(self, age: float = EARLY) -> str:
+        """What the last health check saw, as a clause; empty if nothing, or if all was well."""
+        return sentence(self.finding, self.node, self.port, age) if self.finding else ""
+
+
+@dataclass(frozen=True)
+class Replica:
+    route: str
+    slot: int  # no two replicas of a service have the same
+    job: Job
+    phase: Phase = Phase.QUEUED
+    since: float = 0.0
+    reason: Reason = Reason.NONE
+    ready_since: float | None = None
+    startup_used: float = 0.0  # seconds of startup_timeout in which health checks reached the node
+    strikes: int = 0  # health checks refused in a row while ready
+    cancelled: bool = False  # cancelling its job was decided: there is no way back
+
+    @property
+    def live(self) -> bool:
+        """It serves, or will. One that drains only ends."""
+        return self.phase is not Phase.DRAINING
+
+    def to(self, phase: Phase, reason: Reason, now: float, **changes: Any) -> Replica:
+        return replace(self, phase=phase, reason=reason, since=now, **changes)
+
+    def with_job(self, **changes: Any) -> Replica:
+        return replace(self, job=replace(self.job, **changes))
+
+    def drained(self, reason: Reason, now: float) -> Replica:
+        """No longer routed; the job follows once nothing is in flight."""
+        return self.to(Phase.DRAINING, reason, now, strikes=0)
+
+    def moved(self, seconds: float) -> Replica:
+        """The same on a clock that is so many seconds ahead. Slurm's own times stay."""
+        return replace(
+            moved(self, seconds, "since", "ready_since"), job=moved(self.job, seconds, *_JOB_TIMES)
+        )
+
+
+_JOB_TIMES = ("intended_at", "submitted_at", "started_at", "absent_since", "found_at")
