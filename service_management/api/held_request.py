@@ -14,7 +14,7 @@ class Held:
     """A request that could not be passed to its service."""
 
     method: str
-    attempts: tuple[int, ...]  # bytes sent in each attempt to reach an upstream
+    attempts: tuple[int, ...]  # bytes sent in each attempt, whatever the number of replicas tried
     patience: float | None  # the client's own, from Prefer: wait=N
     html: bool
     request_id: str
@@ -29,8 +29,9 @@ class Held:
 
     @property
     def replays(self) -> int:
-        """Every second attempt was nginx's question to the control plane."""
-        return len(self.attempts) // 2
+        """After the first attempt (two, where there are several replicas: @again_…) come pairs: the
+        question to the control plane, and the replay."""
+        return max(0, len(self.attempts) - 1) // 2
 
 
 def read(request: Request) -> Held:
@@ -47,9 +48,15 @@ def read(request: Request) -> Held:
 
 
 def _attempts(header: str) -> tuple[int, ...]:
-    """nginx's "0 : 312, 15 : 0": one number per attempt, the latest last."""
-    words = header.replace(",", " ").replace(":", " ").split()
-    return tuple(_whole(word) or 0 for word in words)
+    """nginx's "0, 0 : 312 : 0, 15": a number of bytes for each replica that was tried. Attempts are
+    separated by colons, the latest is last. nginx tries no further replica once it has sent what
+    must not be repeated."""
+    if not header:
+        return ()
+    return tuple(
+        sum(_whole(word.strip()) or 0 for word in attempt.split(","))
+        for attempt in header.split(":")
+    )
 
 
 def _patience(prefer: str) -> float | None:

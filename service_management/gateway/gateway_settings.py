@@ -14,7 +14,7 @@ from service_management.gateway.quote import bare
 TEMPLATE_DIR = Path(__file__).resolve().parents[2] / "nginx"
 
 # A unix socket's path has at most 107 bytes. The longest one is
-# <run_dir>/routes/<63 bytes of route>.<2 digits of slot>.quiet.sock
+# <run_dir>/routes/<63 bytes of route>.<2 digits of position>.quiet.sock
 SOCKET_PATH_MAX = 107
 RUN_DIR_MAX = SOCKET_PATH_MAX - len("/routes/") - 63 - len(".00.quiet.sock")
 

@@ -41,7 +41,9 @@ def render(
     _refuse_shared_addresses(views, settings)
     files = dict(_snippets(settings.template_dir))
     files[MAIN] = templates.get_template("nginx.conf.j2").render(
-        settings=settings, timeouts=sorted({service.timeouts for service in views})
+        settings=settings,
+        timeouts=sorted({service.timeouts for service in views}),
+        several_timeouts=sorted({service.timeouts for service in views if service.several}),
     )
     files[UPSTREAMS] = _each(templates, "http.conf.j2", views)
     files[SERVICES] = _each(templates, "service.conf.j2", views)

@@ -1,4 +1,8 @@
-"""Routes are files: nginx looks for fixed names, and a name is a symlink to a tunnel's socket."""
+"""Routes are files: nginx looks for fixed names, and a name is a symlink to a tunnel's socket.
+
+A service with `max_replicas` K has K positions, and nginx knows the names of all of them. While any
+replica is ready, position 0 leads to one, and the positions in use have no gap.
+"""
 
 from __future__ import annotations
 
@@ -7,76 +11,86 @@ import re
 import socket
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 from service_management.atomic_files import symlink_atomically
 from service_management.config import MOST_CONNECTIONS
 
-_NAME = re.compile(r"(?P<route>.+)\.(?P<slot>\d+)\.sock")
+_NAME = re.compile(r"(?P<route>.+)\.(?P<position>\d+)\.sock")
 
 
-def route_socket(run_dir: Path, route: str, slot: int) -> Path:
+def route_socket(run_dir: Path, route: str, position: int) -> Path:
     """Where nginx looks for a replica."""
-    return run_dir / "routes" / f"{route}.{slot}.sock"
+    return run_dir / "routes" / f"{route}.{position}.sock"
 
 
-def route_sockets(run_dir: Path, route: str, slot: int) -> tuple[Path, ...]:
+def route_sockets(run_dir: Path, route: str, position: int) -> tuple[Path, ...]:
     """The same, and where it looks besides, where a replica has several tunnels. No route has
     a "+" in it."""
-    first = route_socket(run_dir, route, slot)
-    others = (first.with_name(f"{route}.{slot}+{n}.sock") for n in range(1, MOST_CONNECTIONS))
+    first = route_socket(run_dir, route, position)
+    others = (first.with_name(f"{route}.{position}+{n}.sock") for n in range(1, MOST_CONNECTIONS))
     return first, *others
 
 
-def quiet_socket(run_dir: Path, route: str, slot: int) -> Path:
+def quiet_socket(run_dir: Path, route: str, position: int) -> Path:
     """Where nginx looks for it on behalf of health checks and scrapes."""
-    return run_dir / "routes" / f"{route}.{slot}.quiet.sock"
+    return run_dir / "routes" / f"{route}.{position}.quiet.sock"
 
 
-def publish(run_dir: Path, route: str, slot: int, tunnels: Sequence[Path], quiet: Path) -> None:
+def publish(run_dir: Path, route: str, position: int, tunnels: Sequence[Path], quiet: Path) -> None:
     """Send the route's traffic to these tunnels in turn, from the next request on. Every name that
     nginx may look for is made, however many tunnels there are, so that none is missing after
     an edit of `ssh_connections`."""
     (run_dir / "routes").mkdir(parents=True, exist_ok=True)
-    first, *others = route_sockets(run_dir, route, slot)
+    first, *others = route_sockets(run_dir, route, position)
     for number, name in enumerate(others, start=1):
         symlink_atomically(name, tunnels[number % len(tunnels)])
     # The quiet name first, so that a route that is seen published can be scraped.
-    symlink_atomically(quiet_socket(run_dir, route, slot), quiet)
+    symlink_atomically(quiet_socket(run_dir, route, position), quiet)
     symlink_atomically(first, tunnels[0])
 
 
-def unpublish(run_dir: Path, route: str, slot: int) -> None:
+def unpublish(run_dir: Path, route: str, position: int) -> None:
     """Send no more requests there; requests in flight continue."""
-    for name in route_sockets(run_dir, route, slot):
+    for name in route_sockets(run_dir, route, position):
         name.unlink(missing_ok=True)
-    quiet_socket(run_dir, route, slot).unlink(missing_ok=True)
+    quiet_socket(run_dir, route, position).unlink(missing_ok=True)
 
 
-def accepts_connections(run_dir: Path, route: str, slot: int = 0) -> bool:
-    """Whether nginx would reach a tunnel there now. A full queue is one that drains."""
-    for name in route_sockets(run_dir, route, slot):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            client.setblocking(False)
-            try:
-                client.connect(str(name))
-            except BlockingIOError:
-                return True
-            except OSError:
-                continue
+def accepts_connections(run_dir: Path, route: str) -> bool:
+    """Whether nginx would reach a tunnel of the route now, whatever its position."""
+    for position in count():
+        names = route_sockets(run_dir, route, position)
+        if not names[0].is_symlink():  # there is no gap: nor has any later position a tunnel
+            return False
+        if any(_accepts(name) for name in names):
             return True
     return False
 
 
+def _accepts(name: Path) -> bool:
+    """A full queue is one that drains."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.setblocking(False)
+        try:
+            client.connect(str(name))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return True
+
+
 def published(run_dir: Path) -> set[tuple[str, int]]:
-    """Every (route, slot) that has traffic sent to it."""
+    """Every (route, position) that has traffic sent to it."""
     names = (path.name for path in (run_dir / "routes").glob("*.sock"))
     matches = (_NAME.fullmatch(name) for name in names if not name.endswith(".quiet.sock"))
-    return {(match["route"], int(match["slot"])) for match in matches if match}
+    return {(match["route"], int(match["position"])) for match in matches if match}
 
 
 def tunnels(run_dir: Path) -> dict[tuple[str, int], Path]:
-    """Every (route, slot) that has traffic sent to it, and the first tunnel it is sent to."""
+    """Every (route, position) that has traffic sent to it, and the first tunnel it is sent to."""
     return {one: route_socket(run_dir, *one).readlink() for one in published(run_dir)}
 
 
@@ -91,7 +105,7 @@ def damaged(run_dir: Path, places: Collection[tuple[str, int]]) -> list[tuple[st
 
 
 @lru_cache(maxsize=4096)
-def _names(route: str, slot: int) -> tuple[str, ...]:
+def _names(route: str, position: int) -> tuple[str, ...]:
     """Remembered: they are looked for five times a second."""
-    places = (*route_sockets(Path(), route, slot), quiet_socket(Path(), route, slot))
+    places = (*route_sockets(Path(), route, position), quiet_socket(Path(), route, position))
     return tuple(place.name for place in places)

@@ -39,12 +39,21 @@ class PathEntry:
 
 
 @dataclass(frozen=True)
+class Server:
+    """One name under which nginx reaches a replica."""
+
+    socket: Path
+    first: bool  # of position 0, which leads to a replica as long as any is ready
+
+
+@dataclass(frozen=True)
 class ServiceView:
     """All that the templates say of one service."""
 
     route: str
     upstream: str
-    sockets: tuple[Path, ...]
+    servers: tuple[Server, ...]
+    several: bool  # replicas, so that nginx has a choice
     quiet_socket: Path
     whole: PathEntry | None  # set where the whole service is offered
     entries: tuple[PathEntry, ...]
@@ -61,6 +70,23 @@ class ServiceView:
         """What tells apart the places where requests wait, and from where they are replayed."""
         return self.hold_timeout, self.request_timeout
 
+    @property
+    def failed(self) -> str:
+        """Where a request goes that was not answered."""
+        hold, request = self.timeouts
+        return f"again_{hold}_{request}" if self.several else f"hold_{hold}"
+
+    @property
+    def ready(self) -> str:
+        """Where a held request is sent from."""
+        hold, request = self.timeouts
+        return f"ready_any_{hold}_{request}" if self.several else f"ready_{hold}_{request}"
+
+    @property
+    def zone_size(self) -> int:
+        """KB of shared memory. nginx takes 640 bytes for a server, and refuses less than 32 KB."""
+        return max(32, 16 + len(self.servers))
+
 
 def view(service: Service, run_dir: Path, *, reuse: bool = True) -> ServiceView:
     """The service's view, or UnquotableError naming the key at fault."""
@@ -71,11 +97,11 @@ def view(service: Service, run_dir: Path, *, reuse: bool = True) -> ServiceView:
     bare = _bare(entries)
     if whole:
         entries |= {path: PathEntry(path, below=False, quiet=False) for path in bare}
-    spread = 1 if service.ssh_connections == "auto" else service.ssh_connections
     return ServiceView(
         route=route,
         upstream=_upstream_name(route),
-        sockets=route_sockets(run_dir, route, 0)[:spread],
+        servers=tuple(_servers(service, run_dir, route)),
+        several=service.max_replicas > 1,
         quiet_socket=quiet_socket(run_dir, route, 0),
         whole=whole,
         entries=tuple(sorted(entries.values(), key=lambda entry: entry.match)),
@@ -94,6 +120,13 @@ def _route(route: object) -> str:
     if not isinstance(route, str) or not _ROUTE.fullmatch(route) or route in RESERVED_ROUTES:
         raise UnquotableError(f"route_name {route!r} cannot be a path at the gateway")
     return route
+
+
+def _servers(service: Service, run_dir: Path, route: str) -> Iterator[Server]:
+    spread = 1 if service.ssh_connections == "auto" else service.ssh_connections
+    for position in range(service.max_replicas):
+        for name in route_sockets(run_dir, route, position)[:spread]:
+            yield Server(name, first=position == 0)
 
 
 def _upstream_name(route: str) -> str:

@@ -86,6 +86,21 @@ class Gateway:
             routes.publish(self.run_dir, route, 0, [tunnel.path], quiet.path)
         return self._upstreams[route]
 
+    def replica(self, route: str, position: int) -> Upstream:
+        """One of several replicas of a service; its quiet socket is the same."""
+        tunnel = Upstream(self.run_dir / "tunnels" / f"{route}-{position}.sock")
+        self._upstreams[f"{route} {position}"] = tunnel
+        routes.publish(self.run_dir, route, position, [tunnel.path], tunnel.path)
+        return tunnel
+
+    def replicas(self, route: str, number: int) -> list[Upstream]:
+        """All in use: nginx may have found their places empty within this second."""
+        made = [self.replica(route, position) for position in range(number)]
+        until(lambda: self.call(f"/{route}/x").status == 200 and all(each.seen for each in made))
+        for each in made:
+            each.seen.clear()
+        return made
+
     def quiet(self, route: str) -> Upstream:
         return self._upstreams[f"{route} quiet"]
 

@@ -7,6 +7,7 @@ import json
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -36,6 +37,8 @@ class Script:
     headers: list[tuple[str, str]] = field(default_factory=list)
     status: int = 200
     raw: bytes = b""  # what the path "raw" answers with; its connection stays open
+    pause: float = 0  # seconds that each request takes
+    every: str = ""  # answers all paths as it would this one
 
 
 class Upstream:
@@ -114,8 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         size, digest = self._read_body()
         path = self.requestline.split(" ")[1]  # self.path has been tidied up
-        self.service.seen.append(Seen(self.command, path, list(self.headers.items()), size, digest))
-        last = path.partition("?")[0].rpartition("/")[2]
+        self.seen = Seen(self.command, path, list(self.headers.items()), size, digest)
+        self.service.seen.append(self.seen)
+        last = self.service.script.every or path.partition("?")[0].rpartition("/")[2]
         special: dict[str, Callable[[], None]] = {
             "stream": self._stream,
             "ws": self._upgrade,
@@ -123,6 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
             "drop": self._drop,
             "raw": self._raw,
         }
+        time.sleep(self.service.script.pause)
         special.get(last, self._echo)()
 
     def _read_body(self) -> tuple[int, str]:
@@ -146,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             yield part
 
     def _echo(self) -> None:
-        seen, script = self.service.seen[-1], self.service.script
+        seen, script = self.seen, self.service.script
         body = json.dumps({"method": seen.method, "path": seen.path, "sha256": seen.digest})
         self.send_response(script.status)
         for name, value in script.headers:

@@ -41,9 +41,13 @@ def held_request(**headers: str) -> Held:
         ("0", (0,), False, 0),
         ("312", (312,), True, 0),
         ("-", (0,), False, 0),
-        ("0 : 0", (0, 0), False, 1),
-        ("0 : 312, 15 : 0", (0, 312, 15, 0), False, 2),
-        ("0, 0 : 0 : 77", (0, 0, 0, 77), True, 2),
+        ("0 : 312 : 0", (0, 312, 0), False, 1),
+        ("0 : 312 : 77", (0, 312, 77), True, 1),
+        # Several replicas: tried again before the control plane is asked.
+        ("0 : 0, 0, 0", (0, 0), False, 0),
+        ("0 : 0, 0, 77", (0, 77), True, 0),
+        ("0 : 0, 0, 0 : 312 : 0, 0, 0", (0, 0, 312, 0), False, 1),
+        ("0 : 0 : 312 : 0, 0 : 312 : 0, 77", (0, 0, 312, 0, 312, 77), True, 2),
     ],
 )
 def test_the_attempts_are_read_as_nginx_writes_them(header, attempts, sent, replays) -> None:

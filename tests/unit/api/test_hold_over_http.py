@@ -152,7 +152,7 @@ def test_what_was_not_sent_or_is_safe_is_sent_again(nginx: Nginx, method: str, s
 
 def test_a_service_that_is_never_reached_is_given_up(nginx: Nginx) -> None:
     nginx.show(RECORDS[State.READY])
-    attempts = " : ".join(["0, 0"] * 4)
+    attempts = " : ".join(["0", *["312 : 0"] * 4])
     answer = nginx.ask(X_Hold_Sent=attempts)
     assert answer.get_json()["type"].endswith(":broke-off")
     assert "was not executed" in answer.get_json()["detail"]
@@ -165,7 +165,7 @@ def test_a_ready_service_without_a_tunnel_is_waited_for(nginx: Nginx) -> None:
     nginx.tunnel.clear()
     assert "X-Accel-Redirect" in nginx.ask(method="POST", X_Hold_Sent="0").headers
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(nginx.ask, method="POST", X_Hold_Sent="0 : 0, 0")
+        waiting = pool.submit(nginx.ask, method="POST", X_Hold_Sent="0 : 312 : 0")
         until(lambda: nginx.controls.suspected == ["digits"])
         nginx.tunnel.set()
         assert waiting.result(5).headers["X-Accel-Redirect"] == "@ready"
@@ -175,7 +175,7 @@ def test_a_tunnel_that_stays_away_is_503_with_the_reason(nginx: Nginx) -> None:
     nginx.show(RECORDS[State.READY])
     nginx.snapshot.trouble = {"digits": Trouble("unreachable", "no route to host")}
     nginx.tunnel.clear()
-    answer = nginx.ask(method="POST", X_Hold_Sent="0 : 0, 0", Prefer="wait=1")
+    answer = nginx.ask(method="POST", X_Hold_Sent="0 : 312 : 0", Prefer="wait=1")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.get_json()["type"].endswith(":not-ready")
     for words in ("its tunnel is down", "login node cannot be reached", "was not executed"):
