@@ -140,6 +140,9 @@ Switch = Annotated[
     ),
 ]
 AccessLog = Annotated[Literal["notable", "full"], _one_of("notable", "full")]
+Affinity = Annotated[
+    Literal["none", "session", "user", "prefix"], _one_of("none", "session", "user", "prefix")
+]
 QuietPaths = Annotated[
     tuple[Annotated[String, AfterValidator(paths.quiet_path)], ...],
     BeforeValidator(_listed),

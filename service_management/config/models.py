@@ -29,6 +29,7 @@ ROUTE_FIELDS = (
     "request_timeout",
     "max_body",
     "max_replicas",
+    "affinity",
     "ssh_connections",
     "access_log",
     "keepalive",
@@ -108,6 +109,13 @@ class Service(BaseModel):
     )
     target_inflight: f.Inflight = Field(
         default=8, description="Requests in flight per replica to scale for.", examples=[8]
+    )
+    affinity: f.Affinity = Field(
+        default="none",
+        description="What keeps requests on one replica: the X-Session-ID header or a cookie "
+        '("session"), "user" of a JSON body ("user"), prompt_cache_key or the beginning of the '
+        'prompt ("prefix"). "none": the least busy replica is chosen.',
+        examples=["session"],
     )
     sbatch_args: f.SbatchArgs = Field(
         default=(),

@@ -18,6 +18,7 @@ from service_management.gateway.routes import quiet_socket, route_sockets
 _ROUTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
 _PATH_SAFE = "/-._~:@!*&()+,="
 _LONGEST_WAIT = 365 * 86400  # seconds
+AFFINITY_BOUND = 1.25  # times target_inflight: beyond it a replica's requests go elsewhere
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,26 @@ class Server:
 
     socket: Path
     first: bool  # of position 0, which leads to a replica as long as any is ready
+    most: int  # requests at a time; 0: any number
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The replicas, and how nginx chooses one."""
+
+    name: str
+    key: str  # nginx's variable that decides, without "io_"; empty: the load decides
+    servers: tuple[Server, ...]
+
+    @property
+    def shared(self) -> bool:
+        """The workers have to count together."""
+        return any(server.most or not server.first for server in self.servers)
+
+    @property
+    def zone_size(self) -> int:
+        """KB of shared memory. nginx takes 640 bytes for a server, and refuses less than 32 KB."""
+        return max(32, 16 + len(self.servers))
 
 
 @dataclass(frozen=True)
@@ -52,8 +73,10 @@ class ServiceView:
 
     route: str
     upstream: str
-    servers: tuple[Server, ...]
+    overflow: str  # the upstream for requests for which that one has no room; or empty
+    upstreams: tuple[Upstream, ...]
     several: bool  # replicas, so that nginx has a choice
+    affinity: str  # or empty
     quiet_socket: Path
     whole: PathEntry | None  # set where the whole service is offered
     entries: tuple[PathEntry, ...]
@@ -82,11 +105,6 @@ class ServiceView:
         hold, request = self.timeouts
         return f"ready_any_{hold}_{request}" if self.several else f"ready_{hold}_{request}"
 
-    @property
-    def zone_size(self) -> int:
-        """KB of shared memory. nginx takes 640 bytes for a server, and refuses less than 32 KB."""
-        return max(32, 16 + len(self.servers))
-
 
 def view(service: Service, run_dir: Path, *, reuse: bool = True) -> ServiceView:
     """The service's view, or UnquotableError naming the key at fault."""
@@ -97,11 +115,14 @@ def view(service: Service, run_dir: Path, *, reuse: bool = True) -> ServiceView:
     bare = _bare(entries)
     if whole:
         entries |= {path: PathEntry(path, below=False, quiet=False) for path in bare}
+    upstreams = tuple(_upstreams(service, run_dir, route))
     return ServiceView(
         route=route,
-        upstream=_upstream_name(route),
-        servers=tuple(_servers(service, run_dir, route)),
+        upstream=upstreams[0].name,
+        overflow=upstreams[1].name if len(upstreams) > 1 else "",
+        upstreams=upstreams,
         several=service.max_replicas > 1,
+        affinity=_affinity(service),
         quiet_socket=quiet_socket(run_dir, route, 0),
         whole=whole,
         entries=tuple(sorted(entries.values(), key=lambda entry: entry.match)),
@@ -122,18 +143,46 @@ def _route(route: object) -> str:
     return route
 
 
-def _servers(service: Service, run_dir: Path, route: str) -> Iterator[Server]:
+def _upstreams(service: Service, run_dir: Path, route: str) -> Iterator[Upstream]:
+    """With affinity a replica that has much more to do than it should is passed over. If all have,
+    the least busy one is chosen."""
+    affinity = _affinity(service)
+    bound = math.ceil(service.target_inflight * AFFINITY_BOUND) if affinity else 0
+    key = f"affinity_{affinity}" if affinity else ""
+    yield Upstream(_upstream_name(route), key, tuple(_servers(service, run_dir, route, bound)))
+    if affinity:
+        servers = tuple(_servers(service, run_dir, route, most=0))
+        yield Upstream(_upstream_name(route, "overflow"), "", servers)
+
+
+def _affinity(service: Service) -> str:
+    several = service.max_replicas > 1
+    return service.affinity if several and service.affinity != "none" else ""
+
+
+def _servers(service: Service, run_dir: Path, route: str, most: int) -> Iterator[Server]:
     spread = 1 if service.ssh_connections == "auto" else service.ssh_connections
     for position in range(service.max_replicas):
-        for name in route_sockets(run_dir, route, position)[:spread]:
-            yield Server(name, first=position == 0)
+        names = route_sockets(run_dir, route, position)[:spread]
+        for name, share in zip(names, _shares(most, spread), strict=False):
+            yield Server(name, position == 0, share)
 
 
-def _upstream_name(route: str) -> str:
+def _shares(most: int, names: int) -> Iterator[int]:
+    """Of the requests that a replica may have, among its names. None has a share of 0, which nginx
+    takes for any number."""
+    for number in range(names):
+        share = (most + names - 1 - number) // names
+        if share or not most:
+            yield share
+
+
+def _upstream_name(route: str, role: str = "") -> str:
     """nginx looks a proxy_pass with variables up by comparing one name after the other, without
     regard to case: names that differ in their first letters are told apart at once, even the
     names of two routes that differ in case only."""
-    return f"{hashlib.sha256(route.encode()).hexdigest()[:12]}_{route}"
+    text = f"{route} {role}" if role else route
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:12]}_{route}"
 
 
 def _entries(service: Service) -> Iterator[PathEntry]:

@@ -38,6 +38,7 @@ HALF = "must not have a lone surrogate: \\ud800 to \\udfff are half a character"
 SIZE = "must be a whole number of bytes from 1 to 1 TiB, or one with a unit, as in 100MB or 1GiB"
 
 ACCESS_LOG = 'must be "notable" or "full"'
+AFFINITY = 'must be "none" or "session" or "user" or "prefix"'
 VERIFY = 'must be "listener" or "token" or "none"'
 OWN_TOKEN = 'must not be IO_JOB_TOKEN: verify "token" sets it'
 
@@ -184,6 +185,8 @@ BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("verify", "tokn", "verify", VERIFY, '"token"'),
     ("verify", True, "verify", VERIFY, ""),
     ("env", {"IO_JOB_TOKEN": "x"}, "env.IO_JOB_TOKEN", OWN_TOKEN, ""),
+    ("affinity", "sesion", "affinity", AFFINITY, '"session"'),
+    ("affinity", None, "affinity", AFFINITY, ""),
     ("access_log", "Ful", "access_log", ACCESS_LOG, '"full"'),
     ("access_log", "off", "access_log", ACCESS_LOG, ""),
     ("access_log", True, "access_log", ACCESS_LOG, ""),
