@@ -3,7 +3,7 @@
 from .across import RESERVED_ROUTES
 from .catalogue import Catalogue
 from .config_problem import Problem
-from .fields import MOST_CONNECTIONS
+from .fields import MOST_CONNECTIONS, MOST_REPLICAS
 from .json_schema import KEYS, Key, schema
 from .keyfiles import file_rule, resolve_key
 from .loader import load, parse
@@ -12,6 +12,7 @@ from .models import Service
 __all__ = [
     "KEYS",
     "MOST_CONNECTIONS",
+    "MOST_REPLICAS",
     "RESERVED_ROUTES",
     "Catalogue",
     "Key",

@@ -13,6 +13,7 @@ from .rules import Rule
 
 MONTH = 30 * 24 * 3600
 MOST_CONNECTIONS = 8
+MOST_REPLICAS = 64
 PATH_PATTERN = r"^/([A-Za-z0-9._~@:+,=!/-]*/)?(\*|[A-Za-z0-9._~@:+,=!/-]*)$"
 HEALTH_PATTERN = r"^[A-Za-z0-9._~@:+,=!/-]+(\?[A-Za-z0-9._~@:+,=!&/-]*)?$"
 
@@ -99,8 +100,8 @@ RemotePort = Annotated[
 Address = Annotated[String, AfterValidator(hosts.local_address)]
 Seconds = Annotated[float, Field(gt=0, le=MONTH, allow_inf_nan=False), _seconds("more than 0")]
 SecondsOrNone = Annotated[float, Field(ge=0, le=MONTH, allow_inf_nan=False), _seconds("0 or more")]
-Replicas = Annotated[int, Field(ge=1, le=64), _whole(1, 64)]
-ReplicasOrNone = Annotated[int, Field(ge=0, le=64), _whole(0, 64)]
+Replicas = Annotated[int, Field(ge=1, le=MOST_REPLICAS), _whole(1, MOST_REPLICAS)]
+ReplicasOrNone = Annotated[int, Field(ge=0, le=MOST_REPLICAS), _whole(0, MOST_REPLICAS)]
 Connections = Annotated[
     Annotated[int, Field(ge=1, le=MOST_CONNECTIONS)] | Literal["auto"],
     BeforeValidator(rules.whole_or_auto(MOST_CONNECTIONS)),

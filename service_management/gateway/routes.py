@@ -1,7 +1,7 @@
 """Routes are files: nginx looks for fixed names, and a name is a symlink to a tunnel's socket.
 
 A service with `max_replicas` K has K positions, and nginx knows the names of all of them. While any
-replica is ready, position 0 leads to one, and the positions in use have no gap.
+replica is ready, position 0 leads to one; the others may be empty.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import re
 import socket
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from itertools import count
 from pathlib import Path
 
 from service_management.atomic_files import symlink_atomically
-from service_management.config import MOST_CONNECTIONS
+from service_management.config import MOST_CONNECTIONS, MOST_REPLICAS
 
 _NAME = re.compile(r"(?P<route>.+)\.(?P<position>\d+)\.sock")
 
@@ -60,13 +59,8 @@ def unpublish(run_dir: Path, route: str, position: int) -> None:
 
 def accepts_connections(run_dir: Path, route: str) -> bool:
     """Whether nginx would reach a tunnel of the route now, whatever its position."""
-    for position in count():
-        names = route_sockets(run_dir, route, position)
-        if not names[0].is_symlink():  # there is no gap: nor has any later position a tunnel
-            return False
-        if any(_accepts(name) for name in names):
-            return True
-    return False
+    names = (route_sockets(run_dir, route, position) for position in range(MOST_REPLICAS))
+    return any(_accepts(name) for each in names if each[0].is_symlink() for name in each)
 
 
 def _accepts(name: Path) -> bool:
