@@ -4,6 +4,9 @@ Each DIR holds templates as `nginx/` does, for example of an older commit
 (`git archive main nginx | tar -x -C /tmp/before`). All are measured in the same rounds, each with a
 gateway of its own, without SSH and without a control plane: what differs is the configuration.
 
+With --replicas 1 4 each is measured with a `max_replicas` of 1, and with one of 4. --ready says how
+many of them are there.
+
 With --instructions, callgrind (Debian's package valgrind) counts the instructions of one worker
 outside the kernel: the same in every run, however busy the machine is.
 """
@@ -15,9 +18,10 @@ import http.client
 import re
 import statistics
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.processes import cpu_seconds
 from service_management.gateway import routes
@@ -37,19 +41,32 @@ http {{
 """
 
 
+class Case(NamedTuple):
+    """What is measured."""
+
+    templates: Path
+    replicas: int  # max_replicas
+    ready: int
+
+    def __str__(self) -> str:
+        return f"{self.templates}, {self.ready} of {self.replicas} replicas"
+
+
 @contextmanager
-def warm(templates: Path, *, launched: bool = True) -> Iterator[Gateway]:
+def warm(case: Case, *, launched: bool = True) -> Iterator[Gateway]:
     """A gateway with one service that is there."""
-    gateway = Gateway(template_dir=templates)
+    gateway = Gateway(template_dir=case.templates.resolve())
+    fast = service("fast", "/echo", max_replicas=case.replicas)
     try:
-        gateway.serve(service("fast", "/echo"))
+        gateway.serve(fast)
         if launched:
-            gateway.start(service("fast", "/echo"))
+            gateway.start(fast)
         socket, config = gateway.run_dir / "tunnels/up.sock", gateway.run_dir / "up.conf"
         config.write_text(UPSTREAM.format(dir=gateway.run_dir, socket=socket))
         argv = ["/usr/sbin/nginx", "-e", "stderr", "-p", str(gateway.run_dir), "-c", str(config)]
         upstream = subprocess.Popen(argv)
-        routes.publish(gateway.run_dir, "fast", 0, [socket], socket)
+        for position in range(case.ready):
+            routes.publish(gateway.run_dir, "fast", position, [socket], socket)
         try:
             yield gateway
         finally:
@@ -73,9 +90,9 @@ def spent(gateway: Gateway) -> float:
     return (cpu_seconds(map(int, workers)) - before) / requests * 1e6
 
 
-def instructions(templates: Path) -> float:
+def instructions(case: Case) -> float:
     """Of one worker for one request."""
-    with warm(templates, launched=False) as gateway:
+    with warm(case, launched=False) as gateway:
         return (_collected(gateway, MANY) - _collected(gateway, FEW)) / (MANY - FEW)
 
 
@@ -108,24 +125,36 @@ def _ask(port: int, requests: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.nginx_cost", description=__doc__)
     parser.add_argument("templates", nargs="+", type=Path, metavar="DIR")
+    parser.add_argument("--replicas", nargs="+", type=int, default=[1], metavar="K")
+    parser.add_argument("--ready", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--instructions", action="store_true")
     chosen = parser.parse_args()
+    cases = [
+        Case(templates, replicas, min(chosen.ready, replicas))
+        for templates in chosen.templates
+        for replicas in chosen.replicas
+    ]
     if chosen.instructions:
-        for path in chosen.templates:
-            print(f"{path}: {instructions(path.resolve()):,.0f} instructions a request")
+        for case in cases:
+            print(f"{case}: {instructions(case):,.0f} instructions a request")
         return
-    with ExitStack() as stack:
-        gateways = {path: stack.enter_context(warm(path.resolve())) for path in chosen.templates}
-        seen: dict[Path, list[float]] = {path: [] for path in gateways}
-        for number in range(chosen.rounds + 1):
-            for path, gateway in gateways.items():
-                value = spent(gateway)
-                if number:  # the first one warms up
-                    seen[path].append(value)
-    for path, values in seen.items():
+    for case, values in _measured(cases, chosen.rounds).items():
         low, middle, high = min(values), statistics.median(values), max(values)
-        print(f"{path}: {middle:.1f} µs a request (median; {low:.1f} to {high:.1f})")
+        print(f"{case}: {middle:.1f} µs a request (median; {low:.1f} to {high:.1f})")
+
+
+def _measured(cases: Sequence[Case], rounds: int) -> dict[Case, list[float]]:
+    """All in each round, every second one in the other order."""
+    with ExitStack() as stack:
+        gateways = {case: stack.enter_context(warm(case)) for case in cases}
+        seen: dict[Case, list[float]] = {case: [] for case in cases}
+        for number in range(rounds + 1):
+            for case in cases if number % 2 else reversed(cases):
+                value = spent(gateways[case])
+                if number:  # the first round warms up
+                    seen[case].append(value)
+    return seen
 
 
 if __name__ == "__main__":
