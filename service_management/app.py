@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from flask import Flask
 
 from service_management import settings
+from service_management.api.admission import Admission
 from service_management.api.flask_app import Parts, create_app
 from service_management.catalogue_source import last_catalogue, read_catalogue
 from service_management.config import MOST_CONNECTIONS, Catalogue
@@ -25,9 +26,11 @@ from service_management.controller.snapshot import Snapshot
 from service_management.controller.stored_clock import resume_clock
 from service_management.controller.workers import Workers
 from service_management.gateway import routes
+from service_management.gateway.freed_places import FreedPlaces
 from service_management.gateway.inflight import InflightSampler, look
 from service_management.gateway.nginx import Nginx
 from service_management.gateway.nginx_master import NginxMaster
+from service_management.gateway.queue_flags import QueueFlags
 from service_management.gateway.spool_guard import SpoolGuard
 from service_management.host import layout, lock, logs
 from service_management.settings import Settings
@@ -66,6 +69,7 @@ def create() -> Flask:
         ("controller", parts.controller.run),
         ("follower", parts.follower.run),
         *([("spool", parts.spool.run)] if parts.spool else []),
+        *_admission(chosen, parts.admission),
     ):
         threading.Thread(target=work, name=name, daemon=True).start()
     app = create_app(parts)
@@ -74,11 +78,22 @@ def create() -> Flask:
     return app
 
 
+def _admission(
+    chosen: Settings, admission: Admission | None
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    if admission:
+        yield "admission", admission.run
+        reports = layout.gateway_settings(chosen).freed_places
+        yield "freed places", FreedPlaces(reports, admission.freed).run
+
+
 def _stop(parts: Parts) -> None:
     parts.controller.stop()
     parts.follower.stop()
     if parts.spool:
         parts.spool.stop()
+    if parts.admission:
+        parts.admission.stop()
 
 
 def build(chosen: Settings) -> Parts:
@@ -124,8 +139,15 @@ def build(chosen: Settings) -> Parts:
         admin_token=chosen.admin_token,
         most_held=chosen.hold_threads,
         spool=SpoolGuard(chosen.spool_dir, gateway.spool_flag),
+        admission=_with_flags(chosen.run_dir, snapshot, chosen.hold_threads),
         reachable=partial(routes.accepts_connections, chosen.run_dir),
     )
+
+
+def _with_flags(run_dir: Path, snapshot: Snapshot, most: int) -> Admission:
+    flags = QueueFlags(run_dir)
+    flags.clear()
+    return Admission(snapshot, most, flags.show)
 
 
 def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueWatcher:

@@ -108,7 +108,8 @@ async def status(exchange: Exchange) -> None:
 
 async def executed(exchange: Exchange) -> None:
     counts = {"ids": RECORD.ids, "bodies": RECORD.bodies, "paths": RECORD.paths}
-    await exchange.send({"total": RECORD.total, "pid": os.getpid(), **counts})
+    done = {"total": RECORD.total, "most_at_once": RECORD.most_at_once}
+    await exchange.send({**done, "pid": os.getpid(), **counts})
 
 
 async def connections(exchange: Exchange) -> None:

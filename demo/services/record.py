@@ -20,6 +20,8 @@ class Record:
     ready_at: float
     total: int = 0
     open: int = 0
+    executing: int = 0
+    most_at_once: int = 0
     ids: Counter[str] = field(default_factory=Counter)
     bodies: Counter[str] = field(default_factory=Counter)
     paths: Counter[str] = field(default_factory=Counter)
@@ -49,10 +51,14 @@ def recorded(handler: Handler) -> Handler:
             RECORD.paths[exchange.path] += 1
             if identity := execution_id(exchange):
                 RECORD.ids[identity] += 1
+        executing = int(exchange.path not in QUIET)
         RECORD.open += 1
+        RECORD.executing += executing
+        RECORD.most_at_once = max(RECORD.most_at_once, RECORD.executing)
         try:
             await handler(exchange)
         finally:
             RECORD.open -= 1
+            RECORD.executing -= executing
 
     return handle

@@ -16,8 +16,10 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from service_management import __version__
 from service_management.api import admin, held_request, hold, info, not_found, pages, problems
 from service_management.api.access import Access
+from service_management.api.admission import Admission
 from service_management.api.metrics import service_metrics
 from service_management.api.problems import problem
+from service_management.api.waiting_page import note_waiting_page
 from service_management.config.config_problem import plain
 from service_management.controller.job_output import JobOutputs
 from service_management.controller.loop import Controller
@@ -45,6 +47,7 @@ class Parts:
     admin_token: str
     most_held: int
     spool: SpoolGuard | None = None
+    admission: Admission | None = None
     # Whether a tunnel of the route takes connections.
     reachable: Callable[[str], bool] = lambda _route: True
     now: Callable[[], float] = time.time  # by the wall clock
@@ -89,9 +92,8 @@ def _page_values() -> dict[str, str]:
 
 def _inner(app: Flask, parts: Parts) -> None:
     """For nginx only: it passes no client's path that begins with `/_`."""
-    holding = hold.Hold(
-        parts.snapshot, parts.controller, parts.most_held, parts.reachable, parts.now
-    )
+    admission = parts.admission or Admission(parts.snapshot, parts.most_held)
+    holding = hold.Hold(parts.snapshot, parts.controller, admission, parts.reachable, parts.now)
 
     @app.get("/_demand/<route>")
     def demand_service(route: str) -> Response:
@@ -159,7 +161,7 @@ def _one(parts: Parts, route: str, *, html: bool) -> Response:
     if view is None:
         unknown = not_found.service_page if html else problems.unknown_service
         return unknown(parts.snapshot, route)
-    hold.note_waiting_page(parts.snapshot, view, request)
+    note_waiting_page(parts.snapshot, view, request)
     events = parts.store.events(route)
     if html:
         return pages.service(view, events, parts.now())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import Request
 
 from service_management.api.pages import wants_page
+
+_SECONDS = re.compile(r"[0-9]{1,9}\.[0-9]{3}")
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Held:
     ready: str = ""  # nginx's named location that sends it again
     client: str = ""  # its address
     at_gateway: bool = False  # not at the address of the service's own
+    waited: float = 0.0  # seconds in earlier visits to the hold
 
     @property
     def sent(self) -> bool:
@@ -29,21 +34,21 @@ class Held:
 
     @property
     def replays(self) -> int:
-        """After the first attempt (two, where there are several replicas: @again_…) come pairs: the
-        question to the control plane, and the replay."""
-        return max(0, len(self.attempts) - 1) // 2
+        return _replays(self.attempts)
 
 
 def read(request: Request) -> Held:
+    attempts = _attempts(request.headers.get("X-Hold-Sent", ""))
     return Held(
         method=request.headers.get("X-Original-Method", "GET"),
-        attempts=_attempts(request.headers.get("X-Hold-Sent", "")),
+        attempts=attempts,
         patience=_patience(request.headers.get("Prefer", "")),
         html=wants_page(request),
         request_id=request.headers.get("X-Request-ID", ""),
         ready=request.headers.get("X-Hold-Ready", ""),
         client=request.headers.get("X-Real-IP", ""),
         at_gateway="X-Hold-Prefix" in request.headers,
+        waited=_waited(request.headers.get("X-Hold-Waited", ""), _replays(attempts)),
     )
 
 
@@ -57,6 +62,19 @@ def _attempts(header: str) -> tuple[int, ...]:
         sum(_whole(word.strip()) or 0 for word in attempt.split(","))
         for attempt in header.split(":")
     )
+
+
+def _replays(attempts: Sequence[int]) -> int:
+    """After the first attempt (two, where there are several replicas: @again_…) come pairs: the
+    question to the control plane, and the replay."""
+    return max(0, len(attempts) - 1) // 2
+
+
+def _waited(header: str, replays: int) -> float:
+    """nginx's "0.001 : 12.345 : 0.002": the seconds of each attempt, as above. Before each replay
+    was the hold."""
+    held = header.split(":")[-2::-2][:replays]
+    return sum(float(text) for text in map(str.strip, held) if _SECONDS.fullmatch(text))
 
 
 def _patience(prefer: str) -> float | None:

@@ -8,13 +8,15 @@ order:
    have been executed, so it is never sent again.
 2. Too many requests are waiting already, in all, for this service or of this client
    (hold_places.py): 503 `busy`.
+   For a service with `max_inflight`, its queue has the bounds (fair_queue.py): 429 `service-full`.
 3. The controller gets the demand, and starts the service if necessary. If it does not answer
    within 5 s: 503 `busy`. If the service no longer exists: 404.
 4. The service was ready and could not be reached, for the second time or later: its health is
    checked now, and the request waits a moment for the tunnel to recover or the route to go.
 5. The request waits until the service is ready, disabled or failed, until its patience is over
    (`hold_timeout`, `Prefer: wait=N`; a browser gets the waiting page at once), or until its client
-   has left.
+   has left. For a service with `max_inflight` it waits in a queue, until a place is free there
+   (admission.py); if its patience ends while the service is ready: 429 `service-full`.
 6. The service is ready: `X-Accel-Redirect`, and nginx sends the request itself, at most four times,
    then 502. It is not: 503 with the reason and `Retry-After`, or the waiting page for a browser.
 """
@@ -27,19 +29,22 @@ import socket
 import time
 from collections.abc import Callable
 
-from flask import Request, Response, render_template
+from flask import Response
 
 from service_management.api import problems
+from service_management.api.access import network_of
+from service_management.api.admission import CLIENT_CHECK, Admission, Position, Waiting, settled
 from service_management.api.held_request import Held
 from service_management.api.hold_places import HoldPlaces
 from service_management.api.problems import problem
-from service_management.api.status_text import explain, trouble, upcoming
+from service_management.api.status_text import trouble
+from service_management.api.waiting_page import waiting_page
 from service_management.controller.loop import Controller
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.events import Demanded
 from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.states import State
-from service_management.time_text import at_most
+from service_management.time_text import duration
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110: sending it twice has no effect twice
 # Pauses before a request is sent again to a ready service, from the second time on: a full queue at
@@ -60,18 +65,6 @@ _NOT_EXECUTED = (
     "request was not executed: send it again."
 )
 TUNNEL_CHECK = 0.2  # seconds between attempts to reach the tunnel of a ready service
-CLIENT_CHECK = 2.0  # seconds between checks that the client is still connected
-# An open waiting page is demand until it says that it will look again, but no longer than this:
-# browsers let a hidden tab look once a minute.
-WATCHED_AT_MOST = 90
-_UNDER_WAY = (State.QUEUED, State.STARTING, State.DRAINING)
-
-
-def settled(record: ServiceRecord | None) -> bool:
-    """Waiting longer would not change the answer."""
-    if record is None or record.state in (State.READY, State.DISABLED):
-        return True
-    return record.state is State.FAILED and record.retry_at > time.time()
 
 
 class Hold:
@@ -81,13 +74,13 @@ class Hold:
         self,
         snapshot: Snapshot,
         controller: Controller,
-        most: int,
+        admission: Admission,
         reachable: Callable[[str], bool] = lambda _route: True,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._snapshot, self._controller, self._reachable = snapshot, controller, reachable
-        self._now = now
-        self._places = HoldPlaces(most)  # gunicorn has a few more threads than this
+        self._admission, self._now = admission, now
+        self._places = HoldPlaces(admission.most)  # gunicorn has a few more threads than this
 
     def demand(self, route: str, request_id: str) -> None:
         """For the copy that nginx mirrors: reset the idle timer, or start the service."""
@@ -95,9 +88,11 @@ class Hold:
 
     def hold(self, route: str, held: Held, client: socket.socket | None) -> Response:
         started = time.monotonic()
+        if held.sent and self._has_limit(route):
+            self._admission.freed(route)  # nginx reports only the end of the whole request
         if held.sent and held.method not in SAFE:
             return self._broke_off(route, held)
-        with self._places.place(route, held.client) as refusal:
+        with self._places.place(route, held.client, in_queue=self._has_limit(route)) as refusal:
             if refusal:
                 return problem(
                     problems.BUSY, refusal, retry_after=problems.HOLD_FULL, service=route
@@ -108,18 +103,57 @@ class Hold:
         self, route: str, held: Held, client: socket.socket | None, started: float
     ) -> Response:
         with self._snapshot.waiters.holding(route):
-            if not self._controller.ask(route, Demanded(held.request_id)):
+            if not self._demanded(route, held):
                 text = "The control plane did not decide within 5 s: it is overloaded or starting."
                 return problem(problems.BUSY, text, retry_after=problems.RESTARTING, service=route)
             view = self._snapshot.of(route)
             if view is None:
                 return _unknown(route)
-            if held.replays:
+            has_limit = view.service.max_inflight is not None
+            failed = held.replays > 0 and not (has_limit and self._met_full(route, held))
+            if failed:
                 self._pause_and_check(route, held)
-            self._wait(route, _time_left(view, held), client)
-            if held.replays and not held.sent:
+            if failed or not has_limit:
+                self._wait(route, _time_left(view, held), client)
+            if failed and not held.sent:
                 self._wait_for_tunnel(route, started + _time_left(view, held), client)
+            if has_limit and held.replays >= REPLAYS and not failed:
+                return _full(view, held.waited, self._admission.position(route, 1))
+            if has_limit:
+                return self._in_queue(view, held, client, started)
         return self._answer(route, held, time.monotonic() - started)
+
+    def _demanded(self, route: str, held: Held) -> bool:
+        """Whether the controller knows. At a full service it only has to reset the idle timer: the
+        requests of a queue must not cost a pass each."""
+        view = self._snapshot.of(route)
+        if view and view.service.max_inflight is not None and view.record.state is State.READY:
+            self._controller.demanded(route, held.request_id)
+            return True
+        return self._controller.ask(route, Demanded(held.request_id))
+
+    def _in_queue(
+        self, view: ServiceSnapshot, held: Held, client: socket.socket | None, started: float
+    ) -> Response:
+        """Wait until this request is let through, or its patience ends."""
+        route, ticket = view.record.route, _ticket(held, started)
+        if refusal := self._admission.join(route, ticket):
+            return problems.service_full(view, refusal, self._admission.position(route))
+        end = started + _time_left(view, held) - held.waited
+        position = self._admission.wait(route, ticket, end, lambda: _gone(client))
+        waited = held.waited + time.monotonic() - started
+        latest = self._snapshot.of(route)
+        if position and latest and latest.record.state is State.READY:
+            return _full(latest, waited, position)
+        return self._answer(route, held, waited)
+
+    def _met_full(self, route: str, held: Held) -> bool:
+        """The replicas can be reached, and nothing was sent: nginx kept the limit."""
+        return not held.sent and self._reachable(route)
+
+    def _has_limit(self, route: str) -> bool:
+        service = self._snapshot.services.get(route)
+        return service is not None and service.max_inflight is not None
 
     def _wait(self, route: str, patience: float, client: socket.socket | None) -> None:
         end = time.monotonic() + patience
@@ -175,10 +209,29 @@ class Hold:
 
 def _time_left(view: ServiceSnapshot, held: Held) -> float:
     """A browser gets the waiting page at once: it says more than a spinner does."""
-    if held.html and held.method == "GET" and held.patience is None:
+    at_limit = view.service.max_inflight is not None and view.record.state is State.READY
+    if held.html and held.method == "GET" and held.patience is None and not at_limit:
         return 0.0
     limit = view.service.hold_timeout
     return limit if held.patience is None else min(held.patience, limit)
+
+
+def _ticket(held: Held, started: float) -> Waiting:
+    """One that was let through, and comes back, is kept back like every request that failed."""
+    ticket = Waiting(network_of(held.client) if held.client else "", started - held.waited)
+    if held.replays:
+        ticket.returned = True
+        ticket.not_before = time.monotonic() + PAUSES[min(held.replays, len(PAUSES)) - 1]
+    return ticket
+
+
+def _full(view: ServiceSnapshot, waited: float, position: Position) -> Response:
+    text = (
+        f"The service has all the requests that it takes at one time ({view.service.max_inflight} "
+        f"for each replica). This one waited for {duration(waited)}, and is number "
+        f"{position.place} of {position.waiting} in the queue."
+    )
+    return problems.service_full(view, text, position)
 
 
 def _not_ready(record: ServiceRecord | None) -> bool:
@@ -205,48 +258,3 @@ def _without_tunnel(view: ServiceSnapshot) -> Response:
 def _unknown(route: str) -> Response:
     text = f"No service has the route {route!r}. GET /info lists all routes."
     return problem(problems.UNKNOWN_SERVICE, text, service=route)
-
-
-def note_waiting_page(snapshot: Snapshot, view: ServiceSnapshot, request: Request) -> None:
-    """`/info/<route>?waiting=N`: a waiting page is open, and looks again within N seconds. One that
-    reads that the service is ready does not: it sends its request."""
-    seconds = request.args.get("waiting", 0, type=int)
-    if seconds > 0 and view.record.state is not State.READY:
-        snapshot.watch(view.record.route, min(seconds, WATCHED_AT_MOST))
-
-
-def waiting_page(view: ServiceSnapshot, held: Held, now: float) -> Response:
-    """Status 503, so that no cache and no script takes it for the service's answer."""
-    html = render_template("waiting.html", **_waiting(view, held, now))
-    response = Response(html, status=503, content_type="text/html; charset=utf-8")
-    return problems.with_retry(response, problems.retry_after(view, now))
-
-
-def _when_closed(view: ServiceSnapshot) -> str:
-    """What happens to the job without this page."""
-    goes_on = "If you close this page, the job goes on."
-    if view.service.min_replicas > 0:
-        return goes_on
-    queue, idle = at_most(view.service.queue_timeout), at_most(view.service.timeout)
-    return (
-        f"{goes_on} Without a request it is cancelled after {queue} in the queue, or {idle} after "
-        "the service is ready."
-    )
-
-
-def _waiting(view: ServiceSnapshot, held: Held, now: float) -> dict[str, object]:
-    state = view.record.state
-    return {
-        "name": view.service.name,
-        "state": state.value,
-        "text": explain(view, now),
-        "next": upcoming(view, now),
-        "closing": _when_closed(view),
-        "closing_shown": state in (State.QUEUED, State.STARTING),
-        "request_id": held.request_id,
-        "under_way": state in _UNDER_WAY,
-        "refreshes": state in _UNDER_WAY and not view.record.failures,
-        "can_try": state in (State.FAILED, State.COLD),
-        # At the service's own address /info is the service's.
-        "info_url": f"/info/{view.record.route}" if held.at_gateway else None,
-    }

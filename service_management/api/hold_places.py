@@ -25,10 +25,12 @@ class HoldPlaces:
         self._lock = threading.Lock()
 
     @contextmanager
-    def place(self, route: str, client: str) -> Iterator[str | None]:
-        """Taken while this is open, unless it yields a refusal."""
+    def place(self, route: str, client: str, *, in_queue: bool) -> Iterator[str | None]:
+        """Taken while this is open, unless it yields a refusal. A queue has a bound of its own for
+        the service (`fair_queue.py`)."""
         keys = {("all", ""): (self._most, _ALL)}
-        keys["service", route] = (max(1, self._most // 2), _SERVICE)
+        if not in_queue:
+            keys["service", route] = (max(1, self._most // 2), _SERVICE)
         if client:
             keys["client", network_of(client)] = (max(1, self._most // 2), _CLIENT)
         with self._lock:

@@ -75,6 +75,7 @@ def service(view: ServiceSnapshot, now: float) -> dict[str, Any]:
         "keepalive": view.keepalive,
         "inflight": view.inflight,
         "held": view.held,
+        "max_inflight": view.service.max_inflight,
         "idle_seconds": max(0.0, now - record.last_activity) if ready and not busy else None,
         "estimated_start": estimated_start(view),
         "last_error": last_failure(view),

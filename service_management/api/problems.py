@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Response
 
+from service_management.api.admission import Position
 from service_management.api.status_text import explain_alone
 from service_management.config.config_problem import nearest
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
@@ -19,6 +20,8 @@ from service_management.lifecycle.states import State
 # the control plane does not answer.
 RESTARTING = 2.0  # also: no decision within 5 s
 HOLD_FULL = 5.0
+PLACE_UNKNOWN = 5.0  # of a full service whose places have not become free yet
+PLACE_LEAST, PLACE_MOST = 1.0, 300.0  # bounds of the estimate from the place in the queue
 SENT_AND_LOST = 1.0
 NOT_READY_YET = 5.0
 BACKOFF_LEAST = 1.0  # else what is left of the back-off
@@ -49,6 +52,7 @@ BAD_REQUEST = Kind("bad-request", 400, "The request is not valid")
 NOT_ALLOWED = Kind("method-not-allowed", 405, "This path does not accept that method")
 CLUSTER = Kind("cluster", 502, "The cluster did not answer")
 BUSY = Kind("busy", 503, "The control plane is busy")
+SERVICE_FULL = Kind("service-full", 429, "The service is full")
 INTERNAL = Kind("internal", 500, "Internal error in the control plane")
 
 KINDS = (
@@ -65,6 +69,7 @@ KINDS = (
     NOT_ALLOWED,
     CLUSTER,
     BUSY,
+    SERVICE_FULL,
     INTERNAL,
 )
 _OF_STATE = {State.FAILED: FAILED, State.DISABLED: DISABLED}
@@ -113,6 +118,15 @@ def not_served(view: ServiceSnapshot, now: float) -> Response:
     kind = _OF_STATE.get(view.record.state, NOT_READY)
     wait = retry_after(view, now)
     return problem(kind, explain_alone(view, now), retry_after=wait, **about(view))
+
+
+def service_full(view: ServiceSnapshot, detail: str, position: Position) -> Response:
+    """Not let through in time, or no room in the queue: with its place there."""
+    seconds = PLACE_UNKNOWN
+    if position.seconds is not None:
+        seconds = min(max(position.seconds, PLACE_LEAST), PLACE_MOST)
+    where = {"place": position.place, "waiting": position.waiting}
+    return problem(SERVICE_FULL, detail, retry_after=seconds, **about(view), **where)
 
 
 def about(view: ServiceSnapshot) -> dict[str, Any]:

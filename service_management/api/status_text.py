@@ -129,6 +129,14 @@ def full_stop(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
+def _ready(view: ServiceSnapshot, _now: float) -> str:
+    limit, held = view.service.max_inflight, view.held
+    if limit is None or not held:
+        return "The service is ready."
+    waiting = "1 request is" if held == 1 else f"{held} requests are"
+    return f"The service is ready, and full: {waiting} waiting for a place (max_inflight: {limit})."
+
+
 def _failed(view: ServiceSnapshot, _now: float) -> str:
     failure, own = view.record.last_failure, TEXT[view.record.reason]
     text = full_stop(failure.text if failure else own)
@@ -140,7 +148,7 @@ _STATES: Mapping[State, Sentence] = {
     State.COLD: lambda _view, _now: "The service is not running.",
     State.QUEUED: _queued,
     State.STARTING: _starting,
-    State.READY: lambda _view, _now: "The service is ready.",
+    State.READY: _ready,
     State.DRAINING: lambda view, _now: f"The service's job is ending: {TEXT[view.record.reason]}.",
     State.FAILED: _failed,
     State.DISABLED: lambda _view, _now: "An operator has disabled this service.",

@@ -30,6 +30,7 @@ ROUTE_FIELDS = (
     "max_body",
     "max_replicas",
     "affinity",
+    "max_inflight",
     "ssh_connections",
     "access_log",
     "keepalive",
@@ -109,6 +110,12 @@ class Service(BaseModel):
     )
     target_inflight: f.Inflight = Field(
         default=8, description="Requests in flight per replica to scale for.", examples=[8]
+    )
+    max_inflight: f.Inflight | None = Field(
+        default=None,
+        description="The most requests that a replica gets at one time; further ones wait in a "
+        "queue. Without it there is no limit.",
+        examples=[4],
     )
     affinity: f.Affinity = Field(
         default="none",

@@ -132,6 +132,12 @@ class GatewaySettings:
         return self.nginx_dir / "spool_full"
 
     @property
+    def freed_places(self) -> Path:
+        """The socket to which nginx reports each end of a request to a service with a limit. Not
+        called *.sock: in the access log that means a service."""
+        return self.nginx_dir / "freed_places"
+
+    @property
     def probe_address(self) -> tuple[str, int]:
         """Where this machine reaches its own nginx."""
         host, _, port = self.listen[0].rpartition(":")

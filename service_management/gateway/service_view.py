@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from service_management.config import RESERVED_ROUTES, Service
+from service_management.gateway.queue_flags import queue_flag
 from service_management.gateway.quote import UnquotableError
 from service_management.gateway.routes import quiet_socket, route_sockets
 
@@ -87,6 +88,8 @@ class ServiceView:
     local_address: str | None
     reuse: bool  # send several requests on one connection
     full_log: bool  # every request has a line in access.log
+    max_inflight: int | None  # per replica
+    queue_flag: Path
 
     @property
     def timeouts(self) -> tuple[int, int]:
@@ -134,6 +137,8 @@ def view(service: Service, run_dir: Path, *, reuse: bool = True) -> ServiceView:
         local_address=_local_address(service),
         reuse=reuse,
         full_log=service.access_log == "full",
+        max_inflight=service.max_inflight,
+        queue_flag=queue_flag(run_dir, route),
     )
 
 
@@ -145,12 +150,13 @@ def _route(route: object) -> str:
 
 def _upstreams(service: Service, run_dir: Path, route: str) -> Iterator[Upstream]:
     """With affinity a replica that has much more to do than it should is passed over. If all have,
-    the least busy one is chosen."""
-    affinity = _affinity(service)
-    bound = math.ceil(service.target_inflight * AFFINITY_BOUND) if affinity else 0
+    the least busy one is chosen. Not so with `max_inflight`: each upstream counts for itself, so
+    there must be one only, and what has no room there waits."""
+    affinity, limit = _affinity(service), service.max_inflight
+    bound = limit or (math.ceil(service.target_inflight * AFFINITY_BOUND) if affinity else 0)
     key = f"affinity_{affinity}" if affinity else ""
     yield Upstream(_upstream_name(route), key, tuple(_servers(service, run_dir, route, bound)))
-    if affinity:
+    if affinity and not limit:
         servers = tuple(_servers(service, run_dir, route, most=0))
         yield Upstream(_upstream_name(route, "overflow"), "", servers)
 

@@ -51,6 +51,20 @@ def test_300_cold_posts_start_one_job_and_run_once_each(
     assert stack.submissions(route) == 1
 
 
+def test_a_limit_holds_for_a_crowd_cold_and_warm(stack: Stack, service: Callable[..., str]) -> None:
+    route = service(env={"START_DELAY": "1"}, max_inflight=3)
+    for when in ("cold", "warm"):
+        bodies = {f"{when}{number}": b"%d" % number for number in range(40)}
+        answers = asyncio.run(crowd(f"{stack.url}/{route}/slow?seconds=0.1", bodies))
+        assert {answer.status_code for answer in answers.values()} == {200}
+        executed = stack.client.get(f"/{route}/executed").json()
+        assert {executed["ids"][name] for name in bodies} == {1}
+        assert executed["most_at_once"] == 3
+    assert stack.submissions(route) == 1
+    info = stack.info(route)
+    assert (info["held"], info["max_inflight"]) == (0, 3)
+
+
 def pieces(body: bytes, size: int = 700_001) -> Iterator[bytes]:
     for start in range(0, len(body), size):
         yield body[start : start + size]

@@ -110,6 +110,7 @@ def test_the_fields_of_a_config_error_are_documented() -> None:
 
 def test_the_members_of_a_problem_are_documented_and_no_others() -> None:
     members = {"type", "title", "status", "detail", *about(view(State.FAILED))}
+    members |= {"place", "waiting"}
     (table,) = [read(ERRORS).partition("## Errors of the control plane")[0]]
     documented = {word for row in rows(table) for word in re.findall(r"`(\w+)`", row[0])}
     assert documented == members

@@ -8,7 +8,8 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -46,6 +47,8 @@ class Upstream:
         self.path = path
         self.script = Script()
         self.seen: list[Seen] = []
+        self.now, self.most_at_once = 0, 0
+        self._lock = threading.Lock()
         self._server = _Server(str(path), _handler(self))
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True
@@ -54,6 +57,17 @@ class Upstream:
 
     def paths(self) -> list[str]:
         return [seen.path for seen in self.seen]
+
+    @contextmanager
+    def executing(self) -> Iterator[None]:
+        with self._lock:
+            self.now += 1
+            self.most_at_once = max(self.most_at_once, self.now)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.now -= 1
 
     def stop(self) -> None:
         self.script.release.set()
@@ -126,6 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
             "silent": self._silent,
             "drop": self._drop,
             "raw": self._raw,
+            "busy": self._busy,
         }
         time.sleep(self.service.script.pause)
         special.get(last, self._echo)()
@@ -190,6 +205,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _silent(self) -> None:
         self.service.script.release.wait(30)
+        self._echo()
+
+    def _busy(self) -> None:
+        """Not all at once: the service counts how many it has to do at one time."""
+        with self.service.executing():
+            time.sleep(0.05)
         self._echo()
 
     def _drop(self) -> None:

@@ -35,7 +35,8 @@ def _families(snapshot: Snapshot, usage: UsageTotals) -> Iterator[Family]:
     views = snapshot.all()
     yield _states(views)
     yield _inflight(views)
-    yield _per_service("held", "Requests waiting for the service", views, lambda v: v.held)
+    text = "Requests waiting for the service, or for a place there"
+    yield _per_service("held", text, views, lambda v: v.held)
     text = "Attempts to start that failed in a row"
     yield _per_service("failures", text, views, lambda v: v.record.failures)
     yield from _attempts(snapshot.start_counters)

@@ -43,7 +43,8 @@ def view(state: State, **changes: Any) -> ServiceSnapshot:
     """Fields of the view itself, keys of the service (`timeout`), else of the record or of its
     replica."""
     mine = {key: changes.pop(key) for key in ("inflight", "held", "trouble") if key in changes}
-    keys = {key: changes.pop(key) for key in ("timeout", "min_replicas") if key in changes}
+    names = ("timeout", "min_replicas", "max_inflight")
+    keys = {key: changes.pop(key) for key in names if key in changes}
     record = changed(RECORDS[state], **changes)
     counts = {one.job.name: mine.get("inflight", 0) for one in record.replicas}
     base = ServiceSnapshot(service(**keys), record, 0, 0, "", inflight_of=counts)

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from service_management.api import hold
+from service_management.api.admission import Admission, settled
 from service_management.api.held_request import Held, read
-from service_management.api.hold import settled
 from service_management.controller.snapshot import Snapshot
 from service_management.lifecycle.states import Phase, State
 
@@ -124,6 +124,28 @@ def test_patience_is_the_services_or_less(patience, html, method, expected) -> N
     assert hold._time_left(view(State.COLD), held) == expected
 
 
+def test_a_browser_waits_for_a_place_instead_of_seeing_a_page() -> None:
+    held = replace(PLAIN, html=True)
+    assert hold._time_left(view(State.READY, max_inflight=1), held) == 120.0
+    assert hold._time_left(view(State.COLD, max_inflight=1), held) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("sent", "header", "waited"),
+    [
+        ("", "", 0.0),
+        ("0", "0.001", 0.0),
+        ("0 : 312 : 0", "0.001 : 12.500 : 0.002", 12.5),
+        ("0 : 312 : 0 : 312 : 0", "0.001 : 12.500 : 0.002 : 1.500 : -", 14.0),
+        ("0 : 0, 0", "9.000 : 0.001, 0.001", 0.0),
+        ("0 : 0, 0 : 312 : 0", "9.000 : 0.001, 0.001 : 2.500 : 0.000", 2.5),
+        ("0 : 312 : 0", "0.001 : - : inf", 0.0),
+    ],
+)
+def test_earlier_waits_are_read_as_nginx_writes_them(sent, header: str, waited: float) -> None:
+    assert held_request(X_Hold_Sent=sent, X_Hold_Waited=header).waited == waited
+
+
 @pytest.mark.parametrize("state", State)
 def test_waiting_ends_where_it_would_change_nothing(state: State) -> None:
     done = {State.READY, State.DISABLED}
@@ -210,7 +232,8 @@ def waiting(
 def test_beyond_its_bound_a_request_is_refused_at_once(asked, refused, others, words) -> None:
     """Two places: one service or client may take one of them."""
     controller = NeverDecides()
-    holding = hold.Hold(Snapshot(), controller, most=2)
+    snapshot = Snapshot()
+    holding = hold.Hold(snapshot, controller, Admission(snapshot, 2))
     with waiting(holding, controller, *asked):
         answer = holding.hold(refused[0], replace(PLAIN, client=refused[1]), None)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from service_management.api.admission import Admission
 from service_management.api.flask_app import Parts, create_app
 from service_management.controller.public_view import Trouble
 from service_management.controller.snapshot import Snapshot
@@ -22,7 +23,7 @@ from service_management.lifecycle.states import State
 from tests.gateway.waiting import until
 from tests.unit.config.samples import service
 
-from .samples import RECORDS
+from .samples import JOB, RECORDS
 
 
 class Controls:
@@ -32,12 +33,16 @@ class Controls:
         self.decides = decides
         self.received: list[Event] = []
         self.suspected: list[str] = []
+        self.reset: list[str] = []
         self.asked = threading.Semaphore(0)
 
     def ask(self, _route: str, event: Event) -> bool:
         self.received.append(event)
         self.asked.release()
         return self.decides
+
+    def demanded(self, _route: str, request_id: str) -> None:
+        self.reset.append(request_id)
 
     def suspect(self, route: str) -> None:
         self.suspected.append(route)
@@ -50,6 +55,7 @@ class Nginx:
         self.snapshot, self.controls = Snapshot(), Controls()
         self.snapshot.services = {"digits": service(hold_timeout=60, **keys)}
         self.show(RECORDS[State.COLD])
+        self.admission = Admission(self.snapshot, 4)
         nothing = cast(Any, None)
         self.tunnel = threading.Event()
         self.tunnel.set()
@@ -60,6 +66,7 @@ class Nginx:
             "",
             most_held=4,
             reachable=lambda _route: self.tunnel.is_set(),
+            admission=self.admission,
         )
         self._app: Flask = create_app(parts)
         self._ours, self.client = socket.socketpair()
@@ -248,3 +255,49 @@ def test_without_a_decision_it_is_busy(nginx: Nginx) -> None:
 
 def test_a_service_that_was_removed_is_404(nginx: Nginx) -> None:
     assert nginx.ask("removed").status_code == 404
+
+
+# -- a service with `max_inflight`
+
+
+@pytest.fixture
+def limited() -> Iterator[Nginx]:
+    """Ready, and its one place is taken."""
+    made = Nginx(max_inflight=1)
+    made.show(RECORDS[State.READY])
+    made.snapshot.inflight = {JOB.name: 1}
+    yield made
+    made.close()
+
+
+def test_a_full_service_is_429_when_patience_ends(limited: Nginx) -> None:
+    answer = limited.ask(method="POST", X_Hold_Sent="0", Prefer="wait=0", X_Request_ID="id-1")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+    assert (limited.controls.reset, limited.controls.received) == (["id-1"], [])
+    problem = answer.get_json()
+    assert problem["type"].endswith(":service-full")
+    assert (problem["place"], problem["waiting"], problem["state"]) == (1, 1, "ready")
+
+
+def test_a_free_place_is_taken_at_once(limited: Nginx) -> None:
+    limited.admission.freed("digits")
+    assert limited.ask(X_Hold_Sent="0", Prefer="wait=0").headers["X-Accel-Redirect"] == "@ready"
+
+
+def test_one_that_met_a_full_service_suspects_nothing(limited: Nginx) -> None:
+    """It goes first; its earlier wait counts."""
+    answer = limited.ask(X_Hold_Sent="0 : 9 : 0", X_Hold_Waited="0.000 : 59.900 : 0.000")
+    assert (answer.status_code, limited.controls.suspected) == (429, [])
+    answer = limited.ask(X_Hold_Sent=" : ".join(["0", *["9 : 0"] * 4]))
+    assert (answer.status_code, answer.get_json()["place"]) == (429, 1)
+
+
+def test_a_cold_service_with_a_limit_is_503_as_any_other(limited: Nginx) -> None:
+    limited.show(RECORDS[State.STARTING])
+    answer = limited.ask(Prefer="wait=0")
+    assert (answer.status_code, answer.get_json()["state"]) == (503, "starting")
+
+
+def test_a_lost_request_frees_its_place(limited: Nginx) -> None:
+    assert limited.ask(method="POST", X_Hold_Sent="312").status_code == 502
+    assert "X-Accel-Redirect" in limited.ask(method="POST", X_Hold_Sent="0").headers

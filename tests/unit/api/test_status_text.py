@@ -223,3 +223,22 @@ def test_requests_of_all_replicas_are_unknown_if_one_is() -> None:
     described = service(view_of(READY, replica(0, Phase.READY), inflight=[4, None]), NOW)
     assert described["inflight"] is None
     assert [one["inflight"] for one in described["replicas"]] == [4, None]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"max_inflight": 4}, "The service is ready."),
+        ({"held": 2}, "The service is ready."),
+        (
+            {"max_inflight": 4, "held": 1},
+            "The service is ready, and full: 1 request is waiting for a place (max_inflight: 4).",
+        ),
+        (
+            {"max_inflight": 4, "held": 7},
+            "The service is ready, and full: 7 requests are waiting for a place (max_inflight: 4).",
+        ),
+    ],
+)
+def test_a_full_service_says_how_many_wait(changes: dict[str, int], text: str) -> None:
+    assert explain(view(State.READY, **changes), NOW) == text

@@ -113,6 +113,7 @@ BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("max_replicas", 65, "max_replicas", REPLICAS, ""),
     ("max_replicas", 1.5, "max_replicas", REPLICAS, ""),
     ("target_inflight", 0, "target_inflight", "must be a whole number from 1 to 100000", ""),
+    ("max_inflight", 0, "max_inflight", "must be a whole number from 1 to 100000", ""),
     ("max_replicas", "2", "max_replicas", REPLICAS, "2"),
     ("sbatch_args", "--gres=gpu:1", "sbatch_args", LIST, '["--gres=gpu:1"]'),
     ("sbatch_args", [1], "sbatch_args[0]", STRING, '"1"'),

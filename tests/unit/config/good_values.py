@@ -28,6 +28,7 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("api_paths", ["/*"], ("/*",)),
     ("api_paths", ["/", "/a/", "/a/*", "/v1/x:y@z"], ("/", "/a/", "/a/*", "/v1/x:y@z")),
     ("hold_timeout", 0, 0.0),
+    ("max_inflight", None, None),
     ("sbatch_args", ["--partition=gpu", "-p", "gpu", "--gres", "gpu:1", "-HvN2"],
      ("--partition=gpu", "-p", "gpu", "--gres", "gpu:1", "-HvN2")),
     ("sbatch_args", ["--comment=see --mem=1", "--export=A=x -B"],

@@ -35,6 +35,7 @@ EDITS: dict[str, tuple[Any, set[str]]] = {
     "min_replicas": (1, {"settings"}),
     "max_replicas": (2, {"route"}),
     "target_inflight": (2, {"settings"}),
+    "max_inflight": (2, {"route"}),
     "affinity": ("user", {"route"}),
     "sbatch_args": (["-H"], {"job"}),
     "env": ({"A": "1"}, {"job"}),
