@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
 from demo.processes import stat_fields
+from service_management.gateway.queue_flags import queue_flag
 from tests.stack.clients import Background, KeepAlive, Streams, fetch_until_served
 from tests.stack.gates import Gates
 from tests.stack.ssh import lose_connections
@@ -145,6 +147,27 @@ def test_a_control_plane_restart_keeps_services_and_streams(
     client.assert_untouched_by_control_plane()
     assert _job(stack, route) == job
     assert stack.submissions(route) == 1
+
+
+def test_a_killed_control_plane_leaves_no_queue_behind(stack: Stack, route: str) -> None:
+    """What waited is to come again. What has a place goes on, and new requests get theirs."""
+    stack.configure(stack.entry(route, max_inflight=1))
+    _ready(stack, route)
+    flag = queue_flag(stack.run_dir, route)
+    wait_for("its connection is closed", lambda: stack.info(route)["inflight"] == 0, 10)
+    with ThreadPoolExecutor() as pool:
+        served = pool.submit(stack.client.get, f"/{route}/slow?seconds=6")
+        wait_for("it is in flight", lambda: stack.info(route)["inflight"], 10)
+        waiting = [pool.submit(stack.client.get, f"/{route}/echo") for _ in range(2)]
+        wait_for("they wait", lambda: stack.info(route)["held"] == len(waiting), 10)
+        assert flag.exists()
+        assert "2 requests are waiting for a place" in stack.info(route)["text"]
+        stack.kill_control_plane()
+        assert {answer.result().status_code for answer in waiting} == {503}
+        assert served.result().status_code == 200
+    stack.wait_until_alive()
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    assert not flag.exists()
 
 
 def test_a_worker_ends_at_once_when_its_master_is_killed(stack: Stack, route: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
+from flask import request
 from werkzeug.serving import make_server
 
 from service_management.api.admission import Admission
@@ -61,6 +62,8 @@ class Application:
             admission=self.admission,
         )
         app = create_app(parts)
+        self.asked = 0  # how often nginx asked what to do with a request
+        app.before_request(self._count)
         inner = app.wsgi_app
         app.wsgi_app = lambda environ, start: inner(_as_gunicorn(environ), start)  # type: ignore[method-assign]
         self._server = make_server(f"unix://{address}", 0, app, threaded=True)
@@ -84,6 +87,9 @@ class Application:
         self.admission.stop()
         self._server.shutdown()
         self._server.server_close()
+
+    def _count(self) -> None:
+        self.asked += request.path.startswith("/_hold/")
 
     def _flag(self, route: str, waiting: bool) -> None:
         if self._flags:
