@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -48,10 +49,8 @@ def blueprint(
         if verb in ("start", "restart") and _disabled(view.record):
             text = f"{route} is disabled: enable it first."
             return problem(problems.CONFLICT, text, **problems.about(view))
-        if not controller.ask(route, VERBS[verb](request.args.get("now") == "1")):
-            text, wait = "The control plane did not decide within 5 s.", problems.RESTARTING
-            return problem(problems.BUSY, text, retry_after=wait, service=route)
-        return jsonify(_state(snapshot, route))
+        event = VERBS[verb](request.args.get("now") == "1")
+        return _decided(controller, snapshot, route, event)
 
     @admin.get("/services/<path:route>/logs")
     def logs(route: str) -> Response:
@@ -70,8 +69,29 @@ def blueprint(
         response.headers["X-Log-Position"] = written.position
         return response
 
+    _replicas(admin, controller, snapshot)
     _overviews(admin, snapshot)
     return admin
+
+
+def _replicas(admin: Blueprint, controller: Controller, snapshot: Snapshot) -> None:
+    @admin.post("/services/<path:route>/replicas/<slot>/abandon")
+    def abandon(route: str, slot: str) -> Response:
+        record = snapshot.records.get(route)  # also of a service that was removed
+        if record is None:
+            return problems.unknown_service(snapshot, route)
+        replica = next((one for one in record.replicas if str(one.slot) == slot), None)
+        if replica is None:
+            there = ", ".join(str(one.slot) for one in record.replicas) or "none"
+            text = f"{route} has no replica in slot {slot!r}. Slots with one: {there}."
+            return problem(problems.UNKNOWN_REPLICA, text, **_state(snapshot, route))
+        if replica.live:
+            text = (
+                f"Replica {slot} of {route} is {replica.phase.value}, and only a draining one can "
+                f"be given up: stop the service first (orchestrator stop --now {route})."
+            )
+            return problem(problems.CONFLICT, text, **_state(snapshot, route))
+        return _decided(controller, snapshot, route, ev.AbandonAsked(replica.slot))
 
 
 def _overviews(admin: Blueprint, snapshot: Snapshot) -> None:
@@ -84,7 +104,14 @@ def _overviews(admin: Blueprint, snapshot: Snapshot) -> None:
         return jsonify(info.everything_in_full(snapshot, time.time()))
 
 
-def _state(snapshot: Snapshot, route: str) -> dict[str, object]:
+def _decided(controller: Controller, snapshot: Snapshot, route: str, event: ev.Event) -> Response:
+    if controller.ask(route, event):
+        return jsonify(_state(snapshot, route))
+    text, wait = "The control plane did not decide within 5 s.", problems.RESTARTING
+    return problem(problems.BUSY, text, retry_after=wait, service=route)
+
+
+def _state(snapshot: Snapshot, route: str) -> dict[str, Any]:
     view = snapshot.of(route)
     return problems.about(view) if view else {"service": route, "state": None}
 

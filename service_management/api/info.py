@@ -91,8 +91,13 @@ def details(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> dict[
 
 
 def full_details(view: ServiceSnapshot, entries: list[LogEntry], now: float) -> dict[str, Any]:
-    """With the admin token only: with the last lines of failed jobs and the commands."""
-    return {**service(view, now), "events": [vars(entry) for entry in entries]}
+    """With the admin token only: with the last lines of failed jobs, the commands, and the jobs
+    that were given up and may still run."""
+    abandoned = [
+        {"job_id": job.job_id or None, "job_name": job.name} for job in view.record.abandoned
+    ]
+    shown = [vars(entry) for entry in entries]
+    return {**service(view, now), "abandoned": abandoned, "events": shown}
 
 
 def probe(view: ServiceSnapshot, now: float) -> dict[str, Any] | None:

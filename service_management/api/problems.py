@@ -44,6 +44,7 @@ FAILED = Kind("failed", 503, "The service could not be started")
 DISABLED = Kind("disabled", 503, "The service is disabled")
 BROKE_OFF = Kind("broke-off", 502, "The service broke off its answer")
 UNKNOWN_SERVICE = Kind("unknown-service", 404, "No such service")
+UNKNOWN_REPLICA = Kind("unknown-replica", 404, "No such replica")
 NOT_FOUND = Kind("not-found", 404, "No such path")
 UNAUTHORIZED = Kind("unauthorized", 401, "The admin token is missing or wrong")
 TOO_MANY_TOKENS = Kind("too-many-tokens", 429, "Too many wrong admin tokens")
@@ -61,6 +62,7 @@ KINDS = (
     DISABLED,
     BROKE_OFF,
     UNKNOWN_SERVICE,
+    UNKNOWN_REPLICA,
     NOT_FOUND,
     UNAUTHORIZED,
     TOO_MANY_TOKENS,

@@ -27,6 +27,7 @@ COMMANDS = {
         "restart": ("service_commands", "Stop a service, then start it again"),
         "enable": ("service_commands", "Let requests start a service again"),
         "disable": ("service_commands", "Stop a service and refuse its requests"),
+        "abandon": ("service_commands", "Give up a job whose end the cluster does not report"),
         "logs": ("service_commands", "Print the last lines that a service's job wrote, or follow"),
     },
     "Configuration": {

@@ -81,6 +81,18 @@ def disable(route: Route, *, wait: Wait = False, as_json: AsJson = False) -> Non
     _change(route, "disable", Goal.STOPPED if wait else None, as_json=as_json)
 
 
+def abandon(
+    route: Route,
+    slot: Annotated[
+        int, typer.Argument(min=0, help="The replica's slot: 0 if its job's name has s0.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Give up a job whose end the cluster does not report. It must be draining: see `stop`."""
+    _change(route, f"replicas/{slot}/abandon", as_json=as_json)
+
+
 def logs(
     route: Route,
     *,

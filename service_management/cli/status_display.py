@@ -110,6 +110,9 @@ def one(info: dict[str, Any], now: float) -> Iterator[Text]:
     yield _line("paths", " ".join(info["api_paths"]))
     for job in info["replicas"]:
         yield from _job(job, info["text"], now)
+    for job in info.get("abandoned", ()):  # shown with the token only
+        known = job["job_id"] or "its id is not known"
+        yield _line("abandoned", f"{known} ({job['job_name']}): cancelled if the cluster shows it")
     if info["last_error"]:
         yield from _error(info["last_error"], info["text"], now)
     for event in info["events"]:

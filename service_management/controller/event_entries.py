@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from service_management.lifecycle.events import Event
 from service_management.lifecycle.findings import Finding
 from service_management.lifecycle.record import Failure, ServiceRecord
-from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.replica import Job, Replica
 from service_management.lifecycle.states import TEXT, Phase, Reason, State
 from service_management.store import LogEntry
 
+GONE = "gone"  # of a replica, or of a job that was given up: the service goes on
+_OVER = "the job that an operator gave up is over"
 OUTPUT_LINES = 10  # of a failed attempt's output, stored with its event
 
 
@@ -24,7 +27,8 @@ class EventEntries:
         self, before: ServiceRecord, after: ServiceRecord, event: Event | None
     ) -> list[LogEntry]:
         """An entry for each new phase of a replica, one when Slurm has given its job the id, one
-        for what the health checks of a start find, and one for what is left when it is gone."""
+        for what the health checks of a start find, and one for what is left when it is gone. One
+        when a job is given up, and one when it is over."""
         known = {one.job.name: one for one in before.replicas}
         changed = [one for one in after.replicas if known.get(one.job.name) != one]
         entries = [self._of_replica(known.get(one.job.name), one, before, event) for one in changed]
@@ -33,10 +37,15 @@ class EventEntries:
             self._told.pop(name, None)
         if after.failures > before.failures and after.last_failure:
             entries.append(_failed(after, after.last_failure))
+        elif given_up := _new(before.abandoned, after.abandoned):
+            state = GONE if after.active else after.state.value
+            entries += [_abandoned(after, state, TEXT[Reason.ABANDONED], job) for job in given_up]
         elif after.active:
             entries += [_gone(known[name]) for name in gone]
         elif gone or _rests_otherwise(before, after):
             entries.append(_resting(after))
+        over = _new(after.abandoned, before.abandoned)
+        entries += [_abandoned(after, GONE, _OVER, job) for job in over]
         return [entry for entry in entries if entry]
 
     def forget(self, record: ServiceRecord) -> None:
@@ -50,7 +59,7 @@ class EventEntries:
         if before is None or before.phase is not after.phase or named:
             return _entry(after, _line(after, _asked_by(before, record, event)))
         if self._is_news(before, after):
-            return _entry(after, after.job.last_check() + _about_job(after))
+            return _entry(after, after.job.last_check() + _about_job(after.job))
         return None
 
     def _is_news(self, before: Replica, after: Replica) -> bool:
@@ -64,6 +73,11 @@ class EventEntries:
         told = self._told.get(after.job.name, frozenset())
         self._told[after.job.name] = told | {finding}
         return finding not in told
+
+
+def _new(before: Iterable[Job], after: Iterable[Job]) -> list[Job]:
+    known = {job.name for job in before}
+    return [job for job in after if job.name not in known]
 
 
 def _rests_otherwise(before: ServiceRecord, after: ServiceRecord) -> bool:
@@ -85,8 +99,13 @@ def _resting(record: ServiceRecord) -> LogEntry | None:
 def _gone(replica: Replica) -> LogEntry:
     """Others go on."""
     reason = Reason.ENDED if replica.live else replica.reason
-    text = TEXT[reason] + _about_job(replica)
-    return LogEntry(replica.route, time.time(), "gone", reason.value, text)
+    text = TEXT[reason] + _about_job(replica.job)
+    return LogEntry(replica.route, time.time(), GONE, reason.value, text)
+
+
+def _abandoned(record: ServiceRecord, state: str, text: str, job: Job) -> LogEntry:
+    reason = Reason.ABANDONED.value
+    return LogEntry(record.route, time.time(), state, reason, text + _about_job(job))
 
 
 def _failed(record: ServiceRecord, failure: Failure) -> LogEntry:
@@ -106,11 +125,10 @@ def _asked_by(before: Replica | None, record: ServiceRecord, event: Event | None
 def _line(replica: Replica, request: str) -> str:
     seen = replica.job.last_check() if replica.phase is Phase.STARTING else ""
     text = TEXT[replica.reason] + (f": {seen}" if seen else "")
-    return text + _about_job(replica) + (f" (request {request})" if request else "")
+    return text + _about_job(replica.job) + (f" (request {request})" if request else "")
 
 
-def _about_job(replica: Replica) -> str:
-    job = replica.job
+def _about_job(job: Job) -> str:
     if not job.job_id:
         return ""
     return f" (job {job.job_id}{f' on {job.node}' if job.node else ''})"

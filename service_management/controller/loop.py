@@ -163,7 +163,8 @@ class Controller:
         self._uses.watcher.look(now)
         self._plan(now)
         self._commit_or_put_back(self._records.take_changes(), now)
-        for login in self._polling.due(self._records.replicas(), now):
+        abandoned = (job for _route, job in self._records.abandoned())
+        for login in self._polling.due(self._records.replicas(), now, abandoned):
             self._effects.poll_queue(login, now)
         for replica in self._polling.single(self._records.replicas(), now):
             self._effects.look_at_job(replica.route, replica.job)
@@ -227,7 +228,8 @@ class Controller:
         for replica, number in self._balancer.balance(replicas, sample, now):
             self._effects.open_further_tunnel(replica, number)
         if self._snapshot.version:  # before the configuration is known, no login is unneeded
-            needed = self._polling.needed(replicas) | self._balancer.needed(replicas, now)
+            jobs = [*(one.job for one in replicas), *(job for _, job in self._records.abandoned())]
+            needed = self._polling.needed(jobs) | self._balancer.needed(replicas, now)
             self._effects.close_connections_except(needed, now)
 
     def _most_connections(self, route: str) -> int:

@@ -32,7 +32,9 @@ class Polling:
         """Also logins without a job are asked: the store may have been lost."""
         self._logins = {login.id: login for login in logins}
 
-    def due(self, replicas: Iterable[Replica], now: float) -> list[Login]:
+    def due(
+        self, replicas: Iterable[Replica], now: float, abandoned: Iterable[Job] = ()
+    ) -> list[Login]:
         replicas = list(replicas)
         names = {one.job.name for one in replicas}
         self.learned = {name: at for name, at in self.learned.items() if name in names}
@@ -42,6 +44,9 @@ class Polling:
             for login in self._logins.values()
             if now - self._asked.get(login.id, 0.0) >= self._pace(login.id)
         }
+        for login in (spec_of(job).login for job in abandoned):
+            if now - self._asked.get(login.id, 0.0) >= TROUBLED_EVERY:
+                wanted[login.id] = login
         for replica in replicas:
             login = login_of(replica)
             if now - self._asked.get(login.id, 0.0) >= queue_interval(replica, now):
@@ -49,10 +54,10 @@ class Polling:
         self._asked |= dict.fromkeys(wanted, now)
         return list(wanted.values())
 
-    def needed(self, replicas: Iterable[Replica]) -> set[tuple[str, int]]:
+    def needed(self, jobs: Iterable[Job]) -> set[tuple[str, int]]:
         """The first connection of each login of the configuration, and of each that a job was
         submitted with."""
-        logins = self._logins.keys() | {login_of(one).id for one in replicas}
+        logins = self._logins.keys() | {spec_of(job).login.id for job in jobs}
         return {(login_id, 0) for login_id in logins}
 
     def single(self, replicas: Iterable[Replica], now: float) -> list[Replica]:

@@ -99,16 +99,38 @@ class Reconciler:
         for replica in found.missing:
             # Missing from a list is no proof: only scontrol's or sacct's word ends a job.
             self._effects.fetch_end(replica.route, replica.job)
+        self._compare_abandoned(answer, now)
         # Logins that differ in their key only share an account, and so see each other's jobs.
-        known = {one.job.name for one in self._records.replicas()}
+        known = self._records.job_names()
         for orphan in found.orphans:
             if orphan.view.name not in known:
                 self._adopt_or_cancel(orphan, answer.login_id, answer.asked_at, now)
 
+    def _compare_abandoned(self, answer: QueueAnswer, now: float) -> None:
+        """A job that was given up is cancelled by whichever login shows it. What its own login does
+        not show may be over."""
+        views = {view.name: view for view in answer.views if view.phase is not JobPhase.ENDED}
+        for route, job in self._records.abandoned():
+            if job.name in views:
+                self._cancel_abandoned(route, answer.login_id, views[job.name], now)
+            elif spec_of(job).login.id == answer.login_id:
+                self._abandoned_is_missing(route, job, now)
+
+    def _cancel_abandoned(self, route: str, login_id: str, view: JobView, now: float) -> None:
+        self._records.apply_safely(route, ev.JobSeen(view), now)
+        if view.phase in (JobPhase.WAITING, JobPhase.RUNNING):
+            _LOG.info("cancelling an abandoned job", job=view.job_id, route=route)
+            self._effects.cancel_orphan(login_id, view.job_id)
+
+    def _abandoned_is_missing(self, route: str, job: Job, now: float) -> None:
+        if job.job_id:
+            self._effects.fetch_end(route, job)
+        else:
+            self._records.apply_safely(route, ev.JobAbsent(job.name), now)
+
     def _orphan_port(self, answer: OrphanPort, now: float) -> None:
         name = parse_job_name(answer.view.name)
-        known = {one.job.name for one in self._records.replicas()}
-        if name is None or answer.view.name in known:
+        if name is None or answer.view.name in self._records.job_names():
             return
         if answer.port is None:
             self._cancel(answer.login_id, answer.view, "its port is not known")

@@ -66,7 +66,7 @@ class Records:
         self._unreadable = {
             route: record
             for route, record in records.items()
-            if not all(has_readable_spec(one.job) for one in record.replicas)
+            if not all(map(has_readable_spec, record.jobs))
         }
         self._all = {r: record for r, record in records.items() if r not in self._unreadable}
         self._active = {route: record for route, record in self._all.items() if record.active}
@@ -130,6 +130,14 @@ class Records:
 
     def replicas(self) -> list[Replica]:
         return [one for record in self._active.values() for one in record.replicas]
+
+    def abandoned(self) -> list[tuple[str, Job]]:
+        """With the route. Operators gave them up; they may still run."""
+        return [(route, job) for route, record in self._all.items() for job in record.abandoned]
+
+    def job_names(self) -> set[str]:
+        """Of all jobs that are no orphans."""
+        return {job.name for record in self._all.values() for job in record.jobs}
 
     def apply(self, route: str, event: Event, now: float) -> None:
         record = self._all.get(route)
@@ -249,8 +257,12 @@ def _policy(service: Service) -> Policy:
 
 
 def _respecified(record: ServiceRecord, spec: str) -> ServiceRecord:
-    return record.with_replicas(
-        *(one.with_job(spec=spec) for one in record.replicas if not has_readable_spec(one.job))
+    def readable(job: Job) -> Job:
+        return job if has_readable_spec(job) else replace(job, spec=spec)
+
+    replicas = (replace(one, job=readable(one.job)) for one in record.replicas)
+    return replace(
+        record.with_replicas(*replicas), abandoned=tuple(map(readable, record.abandoned))
     )
 
 

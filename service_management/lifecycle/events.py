@@ -136,6 +136,13 @@ class DisableAsked:
 
 
 @dataclass(frozen=True)
+class AbandonAsked:
+    """The replica's job is to be given up: the cluster does not report its end."""
+
+    slot: int
+
+
+@dataclass(frozen=True)
 class Changed:
     """The configuration's job-affecting keys differ from those that these jobs were submitted with;
     without a job, from those of before."""
@@ -164,6 +171,7 @@ ServiceEvent = (
     | RestartAsked
     | EnableAsked
     | DisableAsked
+    | AbandonAsked
     | Changed
     | Removed
     | Restored

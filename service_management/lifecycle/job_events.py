@@ -49,14 +49,10 @@ def _absent(
     record: ServiceRecord, replica: Replica, event: JobAbsent, context: Context
 ) -> ServiceRecord | None:
     """A lost submission may still arrive: it is given up late, and only on the second denial."""
-    job = replica.job
-    if policy.absence_is_final(replica, context.now):
+    if policy.absence_is_final(replica.job, context.now):
         lost = SubmitFailed(event.job_name, Reason.SUBMIT_LOST, TEXT[Reason.SUBMIT_LOST])
         return _submit_failed(record, replica, lost, context)
-    settled = context.now - job.intended_at >= policy.SUBMIT_SETTLED
-    if not settled or job.absent_since:
-        return record
-    return record.with_replica(replica.with_job(absent_since=context.now))
+    return record.with_replica(replace(replica, job=policy.denied(replica.job, context.now)))
 
 
 JOB_ABSENT = dict.fromkeys((Phase.QUEUED, Phase.DRAINING), _absent)

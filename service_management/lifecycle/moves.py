@@ -20,7 +20,7 @@ def rest(record: ServiceRecord, reason: Reason, now: float) -> ServiceRecord | N
     longer configured is forgotten."""
     if record.active:
         return replace(record, resting_since=now)
-    return None if record.removed else record.resting(reason, now)
+    return None if record.forgettable else record.resting(reason, now)
 
 
 def fail(record: ServiceRecord, failure: Failure, now: float) -> ServiceRecord:

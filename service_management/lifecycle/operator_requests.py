@@ -82,10 +82,8 @@ def changed(record: ServiceRecord, event: Changed, context: Context) -> ServiceR
 
 
 def removed(record: ServiceRecord, _event: Event, context: Context) -> ServiceRecord | None:
-    if not record.active:
-        return None
     gone = replace(record, removed=True, demand=False)
-    return _ended(gone, Reason.REMOVED, context.now)
+    return None if gone.forgettable else _ended(gone, Reason.REMOVED, context.now)
 
 
 def restored(record: ServiceRecord, _event: Event, _context: Context) -> ServiceRecord:

@@ -3,10 +3,10 @@ of the time they are given."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service_management.lifecycle.record import ServiceRecord
-from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.replica import Job, Replica
 
 # A submission whose answer was lost can still take effect until its deadline on the
 # login host has passed and its sbatch has ended (25 s and 22 s, see slurm/client.py).
@@ -57,9 +57,14 @@ def drain_over(replica: Replica, policy: Policy, now: float) -> bool:
     return now - replica.since >= policy.drain_timeout
 
 
-def absence_is_final(replica: Replica, now: float) -> bool:
+def denied(job: Job, now: float) -> Job:
+    """Slurm says that it has no job of this name: noted once a lost submission cannot arrive."""
+    settled = now - job.intended_at >= SUBMIT_SETTLED
+    return replace(job, absent_since=now) if settled and not job.absent_since else job
+
+
+def absence_is_final(job: Job, now: float) -> bool:
     """Slurm denied the job's name late enough, and long enough, to be believed."""
-    job = replica.job
     if job.absent_since is None:
         return False
     settled = job.absent_since - job.intended_at >= SUBMIT_SETTLED

@@ -46,7 +46,7 @@ class ServiceRecord:
     demand: bool = False  # wanted, by a request or an operator, and not given up since
     asked_by: str = ""  # the request that it was woken by
     enabled: bool = True
-    removed: bool = False  # not in the configuration: forgotten once its last replica is gone
+    removed: bool = False  # not in the configuration: forgotten once its last job is gone
     last_demand: float = 0.0  # the last request
     last_activity: float = 0.0  # the last request, or the end of the last answer
     busy: bool = False  # a request was in flight at the last look
@@ -54,6 +54,7 @@ class ServiceRecord:
     retry_at: float = 0.0  # no attempt before then
     last_failure: Failure | None = None
     starts: tuple[StartTimes, ...] = ()  # the last that succeeded, oldest first
+    abandoned: tuple[Job, ...] = ()  # given up by an operator; each may still run
     # Since when it has no replica (while it has some: when one was last gone), why, and whether
     # because the last attempt failed.
     resting_since: float = 0.0
@@ -96,8 +97,17 @@ class ServiceRecord:
 
     @property
     def active(self) -> bool:
-        """A job of it may exist on the cluster."""
+        """It has a job that counts."""
         return bool(self.replicas)
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """All that may exist on the cluster."""
+        return (*(one.job for one in self.replicas), *self.abandoned)
+
+    @property
+    def forgettable(self) -> bool:
+        return self.removed and not self.jobs
 
     @property
     def live(self) -> tuple[Replica, ...]:
@@ -133,6 +143,7 @@ class ServiceRecord:
         return replace(
             moved(self, seconds, *_TIMES),
             replicas=tuple(one.moved(seconds) for one in self.replicas),
+            abandoned=tuple(job.moved(seconds) for job in self.abandoned),
             last_failure=moved(self.last_failure, seconds, "at"),
         )
 

@@ -36,6 +36,10 @@ class Job:
     finding: Finding | None = None  # what the last health check saw; None: none yet, or all is well
     found_at: float | None = None  # when that was
 
+    def moved(self, seconds: float) -> Job:
+        """The same on a clock that is so many seconds ahead. Slurm's own times stay."""
+        return moved(self, seconds, *_JOB_TIMES)
+
     def last_check(self, age: float = EARLY) -> str:
         """What the last health check saw, as a clause; empty if nothing, or if all was well."""
         return sentence(self.finding, self.node, self.port, age) if self.finding else ""
@@ -71,9 +75,7 @@ class Replica:
 
     def moved(self, seconds: float) -> Replica:
         """The same on a clock that is so many seconds ahead. Slurm's own times stay."""
-        return replace(
-            moved(self, seconds, "since", "ready_since"), job=moved(self.job, seconds, *_JOB_TIMES)
-        )
+        return replace(moved(self, seconds, "since", "ready_since"), job=self.job.moved(seconds))
 
 
 _JOB_TIMES = ("intended_at", "submitted_at", "started_at", "absent_since", "found_at")

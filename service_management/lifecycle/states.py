@@ -52,6 +52,7 @@ class Reason(StrEnum):
     CHANGED = "config_changed"
     REMOVED = "removed_from_config"
     ADOPTED = "adopted"
+    ABANDONED = "abandoned"
 
 
 TEXT: dict[Reason, str] = {
@@ -77,4 +78,5 @@ TEXT: dict[Reason, str] = {
     Reason.CHANGED: "its entry in the configuration changed",
     Reason.REMOVED: "its entry was removed from the configuration",
     Reason.ADOPTED: "its job was found on the cluster and adopted",
+    Reason.ABANDONED: "an operator gave up its job, whose end the cluster did not report",
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from service_management.lifecycle import demand, health, job_events, operator_requests
+from service_management.lifecycle import abandonment, demand, health, job_events, operator_requests
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.record import ServiceRecord
@@ -36,6 +36,7 @@ SERVICE_TABLE: Mapping[type, ServiceHandler] = {
     ev.RestartAsked: operator_requests.restart,
     ev.EnableAsked: operator_requests.enable,
     ev.DisableAsked: operator_requests.disable,
+    ev.AbandonAsked: abandonment.abandon,
     ev.Changed: operator_requests.changed,
     ev.Removed: operator_requests.removed,
     ev.Restored: operator_requests.restored,
@@ -60,5 +61,5 @@ def decide(record: ServiceRecord, event: ev.Event, context: Context) -> ServiceR
         return SERVICE_TABLE[type(event)](record, event, context)
     replica = next((one for one in record.replicas if event.is_about(one.job)), None)
     if replica is None:
-        return record
+        return abandonment.answered(record, event, context)
     return REPLICA_TABLE[replica.phase, type(event)](record, replica, event, context)

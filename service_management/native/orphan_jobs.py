@@ -17,7 +17,7 @@ from service_management.lifecycle.decision import Context
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.lifecycle.policy import Policy
 from service_management.lifecycle.record import ServiceRecord
-from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.replica import Job
 from service_management.lifecycle.states import Reason
 from service_management.lifecycle.transitions import decide
 from service_management.native.waiting import Say, wait
@@ -41,15 +41,15 @@ class Left:
     """What could not be cancelled, and why."""
 
     where: str
-    replicas: Sequence[Replica]
+    jobs: Sequence[Job]
     trouble: str
 
     def __str__(self) -> str:
-        jobs = [one.job for one in self.replicas]
         names = ", ".join(
-            f"{job.job_id} ({job.name})" if job.job_id else f"one named {job.name}" for job in jobs
+            f"{job.job_id} ({job.name})" if job.job_id else f"one named {job.name}"
+            for job in self.jobs
         )
-        name = jobs[0].name.partition(".")[0] if jobs else ""
+        name = self.jobs[0].name.partition(".")[0] if self.jobs else ""
         return (
             f"{self.where}: {self.trouble} Jobs that may still run there: {names}. Look with "
             f"`squeue --me -o '%i %j' | grep {name}.`, cancel with `scancel <id>`."
@@ -65,7 +65,7 @@ def cancel(chosen: Settings, say: Say) -> list[Left]:
     try:
         stored = store.load().values()
         clock = resume_clock(store, stored)
-        records = [record for record in stored if record.active]
+        records = [record for record in stored if record.jobs]
         return _cancel_recorded(chosen, store, clock.now, records, say) if records else []
     finally:
         store.close()
@@ -76,37 +76,36 @@ def _cancel_recorded(
 ) -> list[Left]:
     say(f"cancelling over SSH, from the store's records: {', '.join(r.route for r in records)}")
     backend = make_backend(chosen.ssh_backend, chosen.run_dir, chosen.state_dir)
-    logins, unreadable = _by_login([one for record in records for one in record.replicas])
+    logins, unreadable = _by_login([job for record in records for job in record.jobs])
 
     def cancel_at(login: Login) -> Left | None:
-        jobs = [one.job for one in logins[login]]
+        jobs = logins[login]
         try:
             client = SlurmClient(backend.connection(login))
             trouble = _still_there(Sweep(client, chosen.identity, jobs, now), say)
         except ClusterError as error:
             trouble = error.text
-        return Left(str(login), logins[login], trouble) if trouble else None
+        return Left(str(login), jobs, trouble) if trouble else None
 
     with ThreadPoolExecutor(max(1, len(logins))) as pool:
         left = [one for one in pool.map(cancel_at, logins) if one]
     if unreadable:
         left.append(Left("an unknown login", unreadable, "The store's record cannot be read."))
-    stuck = {replica.route for one in left for replica in one.replicas}
-    _settle(store, now(), [record for record in records if record.route not in stuck])
+    stuck = {job.name for one in left for job in one.jobs}
+    free = [r for r in records if stuck.isdisjoint(job.name for job in r.jobs)]
+    _settle(store, now(), free)
     return left
 
 
-def _by_login(
-    replicas: Sequence[Replica],
-) -> tuple[dict[Login, list[Replica]], list[Replica]]:
+def _by_login(jobs: Sequence[Job]) -> tuple[dict[Login, list[Job]], list[Job]]:
     """And those whose login is not known."""
-    found: dict[Login, list[Replica]] = {}
-    unreadable: list[Replica] = []
-    for replica in replicas:
-        if has_readable_spec(replica.job):
-            found.setdefault(spec_of(replica.job).login, []).append(replica)
+    found: dict[Login, list[Job]] = {}
+    unreadable: list[Job] = []
+    for job in jobs:
+        if has_readable_spec(job):
+            found.setdefault(spec_of(job).login, []).append(job)
         else:
-            unreadable.append(replica)
+            unreadable.append(job)
     return found, unreadable
 
 
@@ -165,8 +164,7 @@ def settle(record: ServiceRecord, now: float) -> ServiceRecord | None:
     """As if an operator had stopped the service and Slurm had reported the end of its jobs."""
     context = Context(now, Policy(timeout=0.0))
     settled = decide(record, ev.StopAsked(hurry=True), context)
-    for replica in record.replicas:
-        job = replica.job
+    for job in record.jobs:
         over: ev.Event = ev.JobOver(JobEnd(job.job_id, "CANCELLED"))
         if not job.job_id:
             over = ev.SubmitFailed(job.name, Reason.STOPPED, "")

@@ -27,7 +27,18 @@ from tests.stack.stack import ROOT, Stack
 from tests.stack.waiting import wait_for
 
 Done = subprocess.CompletedProcess[str]
-ROUTES = ("check", "start", "stop", "restart", "enable", "disable", "logs", "sbatch", "ssh")
+ROUTES = (
+    "check",
+    "start",
+    "stop",
+    "restart",
+    "enable",
+    "disable",
+    "logs",
+    "abandon",
+    "sbatch",
+    "ssh",
+)
 OTHERS = ("add", "validate", "schema", "status", "up", "down")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.stack.clients import fetch_until_served
+from tests.stack.clients import Streams, fetch_until_served
 from tests.stack.stack import Stack
 from tests.stack.waiting import wait_for
 
@@ -73,6 +73,38 @@ def test_only_own_duplicates_and_unknown_routes_are_cancelled(
     assert stack.state(route) == "ready"
     assert stack.client.get(f"/{route}/echo").status_code == 200
     assert _job(stack, route) == job
+
+
+@pytest.mark.timeout(120)
+def test_an_abandoned_job_is_cancelled_once_slurm_is_back(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    """An answer in flight keeps it from being cancelled before it is given up."""
+    route = service(timeout=600)
+    streams = Streams(stack, route, 1, seconds=60)
+    job = _job(stack, route)
+    early = stack.orchestrator("abandon", route, "0", check=False)
+    assert (early.returncode, "stop the service first" in early.stderr) == (1, True)
+
+    stack.cluster.freeze_slurmctld()
+    try:
+        assert stack.admin(route, "stop").json()["state"] == "draining"
+        assert stack.orchestrator("abandon", route, "0").stdout == f"{route}: cold\n"
+        assert [one["job_id"] for one in stack.details(route)["abandoned"]] == [job]
+        assert stack.info(route)["replicas"] == []
+    finally:
+        stack.cluster.thaw_slurmctld()
+        streams.abandon()
+
+    assert stack.client.get(f"/{route}/echo").status_code == 200
+    new = _job(stack, route)
+    wait_for("its end is known", lambda: not stack.details(route)["abandoned"], 40)
+    assert [one["id"] for one in stack.jobs(route)] == [new]
+    assert new != job
+    assert "cancelling an abandoned job" in stack.log()
+    texts = [event["text"] for event in stack.info(route)["events"]]
+    assert any("an operator gave up its job" in text and job in text for text in texts)
+    assert any("gave up is over" in text and job in text for text in texts)
 
 
 def test_a_foreign_cancel_while_ready_is_reported_and_recovered(

@@ -13,6 +13,7 @@ import pytest
 
 from service_management import settings
 from service_management.controller.job_spec import JobSpec
+from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.replica import Job
 from service_management.lifecycle.states import State
 from service_management.native import orphan_jobs
@@ -61,6 +62,14 @@ def test_down_names_the_jobs_whose_record_it_cannot_read(chosen: Settings, store
     assert "cannot be read" in str(left)
     assert "7 (io-x.r.0.8000.abc)" in str(left)
     assert only(store.load()["r"]).job == job
+
+
+def test_down_cancels_abandoned_jobs_too(chosen: Settings, store: Store) -> None:
+    job = Job("io-x.r.s0.abc", 8000, time.time(), "not a spec", "7")
+    store.save([ServiceRecord("r", abandoned=(job,))])
+    (left,) = orphan_jobs.cancel(chosen, print)
+    assert "7 (io-x.r.s0.abc)" in str(left)
+    assert store.load()["r"].abandoned == (job,)
 
 
 def test_down_settles_no_service_of_which_a_job_may_be_left(chosen: Settings, store: Store) -> None:

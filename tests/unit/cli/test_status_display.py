@@ -73,6 +73,17 @@ def test_one_service_says_nothing_twice() -> None:
     assert sum("a request" in line for line in lines) == 1
 
 
+def test_jobs_that_were_given_up_are_listed() -> None:
+    given_up = (JOB, replace(JOB, name="io.digits.s1.cd", job_id=""))
+    details = info.full_details(view(State.COLD, abandoned=given_up), [], NOW)
+    lines = [line.plain for line in status_display.one(details, NOW)]
+    shown = [line.split(maxsplit=1)[1] for line in lines if line.startswith("abandoned")]
+    assert shown == [
+        f"7 ({JOB.name}): cancelled if the cluster shows it",
+        "its id is not known (io.digits.s1.cd): cancelled if the cluster shows it",
+    ]
+
+
 def looks(*found: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """One after the other; then Ctrl-C."""
     left: Iterator[dict[str, Any]] = iter(found)

@@ -182,4 +182,22 @@ def test_facts_about_the_other_replicas_are_kept() -> None:
 def test_the_connections_of_all_replicas_are_needed() -> None:
     """Each job is watched with the login that it was submitted with."""
     _, old = with_jobs("digits", 0.0, *READY_TWICE, ssh_username="before").replicas
-    assert len(Polling().needed([replica("digits", State.READY, 0.0), old])) == 2
+    assert len(Polling().needed([replica("digits", State.READY, 0.0).job, old.job])) == 2
+
+
+def test_the_login_of_an_abandoned_job_is_asked_each_minute() -> None:
+    """No service is configured with it any more."""
+    job, polling = replica("digits", State.DRAINING, START).job, Polling()
+    [login] = polling.due([], START, [job])
+    polling.answered(login.id)
+    assert polling.due([], START + TROUBLED_EVERY - 1, [job]) == []
+    assert polling.due([], START + TROUBLED_EVERY, [job, job]) == [login]
+    assert polling.due([], START + 9 * TROUBLED_EVERY) == []
+
+
+def test_a_configured_login_with_one_is_asked_as_often() -> None:
+    job, polling = replica("digits", State.DRAINING, START).job, Polling()
+    polling.configure(polling.due([], START, [job]))
+    polling.answered(next(iter(polling.due([], START + TROUBLED_EVERY))).id)
+    assert polling.due([], START + 2 * TROUBLED_EVERY) == []
+    assert len(polling.due([], START + 2 * TROUBLED_EVERY, [job])) == 1

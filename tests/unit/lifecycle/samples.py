@@ -190,6 +190,7 @@ EXAMPLES: dict[type, ev.Event] = {
     ev.RestartAsked: ev.RestartAsked(),
     ev.EnableAsked: ev.EnableAsked(),
     ev.DisableAsked: ev.DisableAsked(),
+    ev.AbandonAsked: ev.AbandonAsked(0),
     ev.Changed: ev.Changed(frozenset({OLD})),
     ev.Removed: ev.Removed(),
     ev.Restored: ev.Restored(),

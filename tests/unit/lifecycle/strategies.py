@@ -26,6 +26,8 @@ OPERATORS = (
     ev.RestartAsked(),
     ev.EnableAsked(),
     ev.DisableAsked(),
+    ev.AbandonAsked(0),
+    ev.AbandonAsked(1),
     ev.Removed(),
     ev.Restored(),
 )

@@ -146,6 +146,15 @@ EXPECTED: dict[type, dict[State, str]] = {
         F: "disabled disabled_by_operator",
         X: ".",
     },
+    ev.AbandonAsked: {
+        C: ".",
+        Q: ".",
+        S: ". Tunnel Probe",
+        R: ". Tunnel Probe",
+        D: "cold abandoned",
+        F: ".",
+        X: ".",
+    },
     ev.Changed: {
         C: ".",
         Q: "draining config_changed Tunnel",

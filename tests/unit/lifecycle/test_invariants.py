@@ -28,6 +28,7 @@ POLICY = Policy(timeout=30.0, startup_timeout=100.0, queue_timeout=500.0, drain_
 policies = some.sampled_from(
     [POLICY, POLICY, *(replace(POLICY, min_replicas=n, max_replicas=3) for n in (0, 2, 3))]
 )
+_OPERATORS = ev.StartAsked | ev.RestartAsked | ev.Changed | ev.AbandonAsked
 
 
 @dataclass(frozen=True)
@@ -77,17 +78,34 @@ def steps(history: History, policy: Policy) -> Iterator[Step]:
         last = max([last, *(number for number in numbers if number < 1000)])
 
 
-def certainly_over(replica: Replica, what: ev.Event | Seen) -> bool:
-    """The event says that its job is over, or never was."""
+def certainly_over(job: Job, what: ev.Event | Seen) -> bool:
+    """The event says that it is over, or never was."""
     ends = isinstance(what, ev.JobOver | ev.SubmitFailed | ev.JobAbsent)
-    return ends and what.is_about(replica.job)
+    return ends and what.is_about(job)
 
 
 @given(histories, policies)
 def test_a_job_is_let_go_only_when_it_is_certainly_over(history, policy) -> None:
     for step in steps(history, policy):
         for was, now in step.pairs:
-            assert now or certainly_over(was, step.what)
+            given_up = was and step.after and was.job in step.after.abandoned
+            assert now or given_up or certainly_over(was.job, step.what)
+
+
+@given(histories, policies)
+def test_an_abandoned_job_is_remembered_until_it_is_over(history, policy) -> None:
+    for step in steps(history, policy):
+        names = {job.name for job in step.after.abandoned} if step.after else set()
+        for job in step.before.abandoned:
+            assert job.name in names or certainly_over(job, step.what)
+
+
+@given(histories, policies)
+def test_only_a_draining_replica_is_abandoned(history, policy) -> None:
+    for step in steps(history, policy):
+        new = set(step.after.abandoned if step.after else ()) - set(step.before.abandoned)
+        if isinstance(step.what, ev.AbandonAsked) and new:
+            assert [one.live for one in step.before.replicas if one.job in new] == [False]
 
 
 @given(histories, policies)
@@ -111,11 +129,11 @@ def test_no_job_is_submitted_twice(history, policy) -> None:
 @given(histories, policies)
 def test_what_failed_is_known_before_the_next_attempt(history, policy) -> None:
     for step in steps(history, policy):
-        ends = [one for one in step.before.replicas if not certainly_over(one, step.what)]
+        ends = [one for one in step.before.replicas if not certainly_over(one.job, step.what)]
         failing = [one for one in ends if one.reason is Reason.STARTUP_TIMEOUT]
         if failing and step.started and policy.max_replicas == 1:
             served = [one for one in failing if one.ready_since is not None]
-            restarted = isinstance(step.what, ev.StartAsked | ev.RestartAsked | ev.Changed)
+            restarted = isinstance(step.what, _OPERATORS)
             assert served == failing or restarted
 
 
@@ -212,4 +230,4 @@ def test_only_a_removed_service_without_a_job_is_forgotten(history, policy) -> N
         removed = (removed or step.what == ev.Removed()) and step.what != ev.Restored()
         if step.after is None:
             assert removed
-            assert all(certainly_over(one, step.what) for one in step.before.replicas)
+            assert all(certainly_over(job, step.what) for job in step.before.jobs)

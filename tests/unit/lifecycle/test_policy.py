@@ -39,7 +39,7 @@ def test_backoff_never_shrinks_and_stays_within_its_limits(failures: int) -> Non
 @given(some.floats(0, 1000), some.floats(0, 1000))
 def test_absence_is_final_only_late_and_denied_twice(first: float, second: float) -> None:
     denied = only(SUBMITTING).with_job(intended_at=NOW, absent_since=NOW + first)
-    final = policy.absence_is_final(denied, NOW + first + second)
+    final = policy.absence_is_final(denied.job, NOW + first + second)
     late = NOW + first - NOW >= policy.SUBMIT_SETTLED
     assert final == (late and NOW + first + second - (NOW + first) >= policy.ABSENT_CONFIRMED)
 
@@ -51,7 +51,7 @@ def test_a_submission_is_given_up_only_once_it_cannot_arrive() -> None:
 
 
 def test_absence_is_never_final_without_a_denial() -> None:
-    assert not policy.absence_is_final(only(SUBMITTING), NOW + 1e9)
+    assert not policy.absence_is_final(only(SUBMITTING).job, NOW + 1e9)
 
 
 def test_an_always_on_service_has_no_idle_or_queue_timeout() -> None:

@@ -141,7 +141,14 @@ def test_a_removed_service_is_forgotten() -> None:
     assert settle(ServiceRecord("r", (READY, SUBMITTING), removed=True), 9.0) is None
 
 
+def test_abandoned_jobs_are_settled_too() -> None:
+    gone = settle(ServiceRecord("r", abandoned=(READY.job, SUBMITTING.job)), 9.0)
+    assert gone == ServiceRecord("r")
+    removed = ServiceRecord("r", removed=True, abandoned=(READY.job, SUBMITTING.job))
+    assert settle(removed, 9.0) is None
+
+
 def test_every_job_that_may_be_left_is_named() -> None:
-    text = str(Left("jo@login", [READY, SUBMITTING], "No answer."))
+    text = str(Left("jo@login", [READY.job, SUBMITTING.job], "No answer."))
     assert f"7 ({NAME}), one named {OTHER}." in text
     assert "grep io-x." in text

@@ -55,7 +55,7 @@ def test_what_a_released_version_wrote_is_all_there(dump: Path, file: Path) -> N
         replica = replace(REPLICA, slot=0, job=job, startup_used=0.0)
         earlier = replace(FULL, replicas=(replica,), last_failure=replace(FAILURE, kind=""))
         # What a record did not have, or had of its only job.
-        earlier = replace(earlier, asked_by="", enabled=True, starts=(), failed=False)
+        earlier = replace(earlier, asked_by="", enabled=True, starts=(), abandoned=(), failed=False)
         since, reason = replica.since, replica.reason
         assert records["digits"] == replace(earlier, resting_since=since, resting_reason=reason)
         assert [entry.reason for entry in store.events("digits")] == ["ended_at_start", "healthy"]

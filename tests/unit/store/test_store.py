@@ -81,6 +81,7 @@ FULL = ServiceRecord(
     retry_at=11.5,
     last_failure=FAILURE,
     starts=(StartTimes(queue=13.5, load=14.5),),
+    abandoned=(replace(JOB, name="io.digits.s2.ef56", job_id="9"),),
     resting_since=15.5,
     resting_reason=Reason.STOPPED,
     failed=True,
