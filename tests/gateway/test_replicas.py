@@ -184,13 +184,14 @@ def test_a_safe_request_goes_on_to_another_replica(several: Gateway, method: str
     assert several.control.of("hold") == []
 
 
-def test_a_replica_that_dies_in_an_answer_is_not_asked_twice(several: Gateway) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_replica_that_dies_in_an_answer_is_not_asked_twice(several: Gateway, method: str) -> None:
     replicas = several.replicas("four", 2)
     for replica in replicas:
         replica.script.raw = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart"
         replica.script.release.set()
     with pytest.raises(http.client.IncompleteRead):
-        several.call("/four/raw", "GET")
+        several.call("/four/raw", method, body=b"x")
     assert sum(len(replica.seen) for replica in replicas) == 1
 
 
