@@ -11,7 +11,10 @@ is let through. Two things show that places are free:
   that was lost, a service that has become ready, a further replica.
 
 If both are wrong, nginx still keeps the limit: it asks again, and that request goes before all
-others. While requests wait, a flag makes nginx send new ones to the end of the queue (QueueFlags):
+others. It may be right for some time: it sends a new replica one request a second until that one
+has answered (docs/decisions/nginx.md). So after a refusal places are tried one at a time.
+
+While requests wait, a flag makes nginx send new ones to the end of the queue (QueueFlags):
 otherwise a client that sends one request after the other would take each place as it is freed.
 """
 
@@ -36,6 +39,8 @@ CLIENT_CHECK = 2.0  # seconds between checks that the client is still connected
 # A request that was let through is in the kernel's list after this time, at a sample of the list
 # that is at most so much older than the controller's last pass.
 SAMPLE_AGE, SAMPLE_AGE_MOST = 0.4, 5.0
+# After a refusal, for how long places are tried one at a time. Two never fall into the same second.
+TRY_EVERY, CAREFUL, CAREFUL_MOST = 1.1, 10.0, 80.0
 # A report may come just before the request that was refused for want of this place.
 REPORT_KEPT = 0.05
 
@@ -63,12 +68,39 @@ class Position:
 
 
 @dataclass
+class _Caution:
+    """After a refusal places are tried one at a time, for twice as long after the next one."""
+
+    until: float = float("-inf")
+    seconds: float = 0.0
+    tried_at: float = float("-inf")
+
+    def refused(self, now: float) -> None:
+        """nginx had no place for a request that was let through."""
+        if now < self.until:
+            return
+        again = now - self.until < self.seconds
+        self.seconds = min(2 * self.seconds, CAREFUL_MOST) if again else CAREFUL
+        self.until = now + self.seconds
+
+    def free(self, places: int, now: float) -> int:
+        """How many of these places are tried now."""
+        if now >= self.until or places <= 0:
+            return places
+        if now - self.tried_at < TRY_EVERY:
+            return 0
+        self.tried_at = now
+        return 1
+
+
+@dataclass
 class _Queue:
     fair: FairQueue[Waiting]
     granted_at: deque[float] = field(default_factory=deque)  # not sure to be in the latest sample
     freed_at: float = float("-inf")
     # nginx refused a request: an older sample of the kernel's list does not count against that.
     full_at: float = float("-inf")
+    caution: _Caution = field(default_factory=_Caution)
 
 
 class Admission:
@@ -108,6 +140,8 @@ class Admission:
             others, now = len(queue.fair), self._clock()
             if refusal := queue.fair.join(ticket):
                 return refusal
+            if ticket.returned:
+                queue.caution.refused(now)
             if ticket.returned or not others:
                 queue.full_at = now
             just_freed = now - queue.freed_at < REPORT_KEPT
@@ -173,7 +207,7 @@ class Admission:
                 for ticket in queue.fair:
                     ticket.decided.set()  # they leave
         else:
-            free = self._free(view, queue, now)
+            free = queue.caution.free(self._free(view, queue, now), now)
             self._grant(queue, max(free, at_least), now)
         self._flag(route, queue)
 

@@ -188,3 +188,23 @@ def test_a_service_has_half_of_the_places_a_client_a_quarter() -> None:
     refusal = site.queue.join("digits", Waiting("d", site.now))
     assert "is full" in (refusal or "")
     assert site.queue.position("digits").place == 5
+
+
+def test_a_new_replica_gets_its_requests_one_by_one() -> None:
+    """nginx sends it one a second at first. A request may return three times."""
+    site = Site(most=400)
+    site.snapshot.services = {"digits": service(max_inflight=50)}
+    site.show(State.READY, inflight=0)
+    tickets = [site.join() for _ in range(50)]
+    returns, taken_at = dict.fromkeys(range(50), 0), [0]
+    while returns.keys() and site.now < 300:
+        site.look(after=0.1)
+        for number in [number for number in returns if tickets[number].granted]:
+            if int(site.now) > taken_at[-1]:
+                taken_at.append(int(site.now))
+                assert returns.pop(number) <= 3
+            else:
+                returns[number] += 1
+                tickets[number] = site.join(returned=True)
+        site.show(State.READY, inflight=len(taken_at) - 1)
+    assert (len(returns), site.now < 200) == (0, True)
