@@ -83,7 +83,7 @@ def _replicas(admin: Blueprint, controller: Controller, snapshot: Snapshot) -> N
         replica = next((one for one in record.replicas if str(one.slot) == slot), None)
         if replica is None:
             there = ", ".join(str(one.slot) for one in record.replicas) or "none"
-            text = f"{route} has no replica in slot {slot!r}. Slots with one: {there}."
+            text = f"{route} has no replica in slot {slot!r}. Slots in use: {there}."
             return problem(problems.UNKNOWN_REPLICA, text, **_state(snapshot, route))
         if replica.live:
             text = (

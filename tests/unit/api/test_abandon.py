@@ -92,13 +92,13 @@ def test_an_unknown_slot_is_answered_with_those_there_are(
 ) -> None:
     answer = abandon("digits", slot)
     assert (answer.status_code, answer.get_json()["title"]) == (404, "No such replica")
-    assert answer.get_json()["detail"].endswith("Slots with one: 0, 2.")
+    assert answer.get_json()["detail"].endswith("Slots in use: 0, 2.")
     assert controller.asked == []
 
 
 def test_without_a_replica_there_is_no_slot(snapshot: Snapshot, abandon: Abandon) -> None:
     snapshot.replace({"digits": ServiceRecord("digits")}, set())
-    assert abandon("digits", "0").get_json()["detail"].endswith("Slots with one: none.")
+    assert abandon("digits", "0").get_json()["detail"].endswith("Slots in use: none.")
 
 
 def test_an_unknown_service_is_404(abandon: Abandon) -> None:
