@@ -31,6 +31,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "timeout": ("idle", "idle_timeout", "idle_seconds", "ttl"),
     "startup_timeout": ("start_timeout", "load_timeout"),
     "max_replicas": ("replicas",),
+    "affinity": ("sticky", "sticky_sessions", "stickiness", "session_affinity"),
     "env": ("environment", "environment_variables", "variables", "vars"),
     "max_body": ("body_size", "max_body_size", "client_max_body_size"),
 }

@@ -34,7 +34,13 @@ def _one() -> Iterator[Gateway]:
             service("short", max_replicas=2, request_timeout=0.5),
             service("spread", max_replicas=2, ssh_connections=3),
             service("most", max_replicas=64, ssh_connections=MOST_CONNECTIONS),
-            service("exact", "/x", "/v1/*", max_replicas=2),
+            service(
+                "exact",
+                *("/x", "/v1/*"),
+                max_replicas=2,
+                local_host="127.0.0.1",
+                local_port=gateway.local_port,
+            ),
         )
     finally:
         gateway.stop()
@@ -251,6 +257,26 @@ def test_paths_of_a_list_have_several_replicas_too(several: Gateway) -> None:
     for target in ("/exact/x", "/exact/v1/a%2Fb"):
         assert post(several, target, 20) == [200] * 20
     assert all(len(replica.seen) >= 15 for replica in replicas)
+
+
+def test_at_its_own_address_a_service_has_all_replicas(several: Gateway) -> None:
+    replicas = several.replicas("exact", 2)
+    before = missing(several)
+    assert {several.call_own("/x").status for _ in range(10)} == {200}
+    assert all(len(replica.seen) >= 3 for replica in replicas)
+    routes.unpublish(several.run_dir, "exact", 1)
+    replicas[1].stop()
+    while missing(several) == before:
+        assert several.call_own("/v1/x").status == 200
+
+
+def test_a_large_body_of_unknown_length_goes_on_whole(several: Gateway) -> None:
+    only, body = several.replica("four", 0), os.urandom(3_000_000)
+    before, statuses = missing(several), set()
+    while missing(several) == before:
+        statuses.add(several.call("/four/x", "PUT", body=iter([body])).status)
+    assert statuses == {200}
+    assert {seen.digest for seen in only.seen} == {hashlib.sha256(body).hexdigest()}
 
 
 def test_a_route_is_reachable_if_any_replica_is(several: Gateway) -> None:

@@ -45,6 +45,7 @@ BAD_LOGINS: list[tuple[str, Any, str, str, str]] = [
     ("route", "x", "route", "unknown key", "route_name"),
     ("idle_timeout", 1, "idle_timeout", "unknown key", "timeout"),
     ("replicas", 1, "replicas", "unknown key", "max_replicas"),
+    ("sticky", "user", "sticky", "unknown key", "affinity"),
     ("health", "/h", "health", "unknown key", "check_health_path"),
     ("healthcheck", "/h", "healthcheck", "unknown key", "check_health_path"),
     ("health_path", "/h", "health_path", "unknown key", "check_health_path"),
