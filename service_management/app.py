@@ -101,7 +101,7 @@ def build(chosen: Settings) -> Parts:
     stored = store.load()
     clock = resume_clock(store, stored.values())
     snapshot = Snapshot(clock)
-    records = Records(chosen.identity, chosen.key_dir, stored)
+    records = Records(chosen.identity, chosen.key_dir, stored, clock.ahead)
     last_good = last_catalogue(store)
     records.configure(last_good.services)
     snapshot.services, snapshot.start_counters = records.services, records.start_counters

@@ -118,6 +118,7 @@ def replica(replica: Replica, inflight: int | None) -> dict[str, Any]:
         "slot": replica.slot,
         "state": replica.phase.value,
         "reason": replica.reason.value,
+        "retiring": replica.retiring.value or None,
         "since": replica.since,
         "job_id": job.job_id or None,
         "job_name": job.name,

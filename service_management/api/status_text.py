@@ -131,6 +131,9 @@ def full_stop(text: str) -> str:
 
 def _ready(view: ServiceSnapshot, _now: float) -> str:
     limit, held = view.service.max_inflight, view.held
+    retiring = next((one.retiring for one in view.record.replicas if one.retiring), None)
+    if retiring:
+        return f"The service is ready; a new job is to follow this one: {TEXT[retiring]}."
     if limit is None or not held:
         return "The service is ready."
     waiting = "1 request is" if held == 1 else f"{held} requests are"

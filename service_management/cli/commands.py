@@ -24,7 +24,7 @@ COMMANDS = {
         "check": ("check_command", "Try a cold start step by step, and say what is wrong"),
         "start": ("service_commands", "Start a service now"),
         "stop": ("service_commands", "Stop a service; the next request starts it again"),
-        "restart": ("service_commands", "Stop a service, then start it again"),
+        "restart": ("service_commands", "Replace a service's jobs by new ones"),
         "enable": ("service_commands", "Let requests start a service again"),
         "disable": ("service_commands", "Stop a service and refuse its requests"),
         "abandon": ("service_commands", "Give up a job whose end the cluster does not report"),

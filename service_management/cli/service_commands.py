@@ -67,8 +67,8 @@ def stop(route: Route, *, now: Now = False, wait: Wait = False, as_json: AsJson 
 
 
 def restart(route: Route, *, wait: Wait = False, as_json: AsJson = False) -> None:
-    """Stop a service, then start it again. Requests in flight end first."""
-    _change(route, "restart", Goal.READY if wait else None, as_json=as_json)
+    """Replace a service's jobs by new ones. The old ones serve until those are ready."""
+    _change(route, "restart", Goal.REPLACED if wait else None, as_json=as_json)
 
 
 def enable(route: Route, *, as_json: AsJson = False) -> None:
@@ -131,4 +131,4 @@ def _change(
         print(json.dumps(answer))
     else:
         show(f"{route}: {answer['state'] or 'removed'}")
-    raise typer.Exit(0 if goal is None or goal.reached(answer["state"]) else 1)
+    raise typer.Exit(0 if goal is None or answer["state"] in goal.states else 1)

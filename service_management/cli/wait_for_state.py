@@ -1,4 +1,4 @@
-"""`--wait`: follow a service until it has reached the state that a command asked for."""
+"""`--wait`: follow a service until it is as a command asked for."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ POLL = 0.2
 
 
 class Goal(Enum):
-    """The states in which a command is done."""
+    """When a command is done."""
 
-    READY = ("ready",)
-    STOPPED = ("cold", "disabled")
+    READY = "ready"
+    REPLACED = "replaced"  # ready, with new jobs only
+    STOPPED = "stopped"
 
-    def reached(self, state: object) -> bool:
-        return state in self.value
+    @property
+    def states(self) -> tuple[str, ...]:
+        return ("cold", "disabled") if self is Goal.STOPPED else ("ready",)
+
+    def reached(self, info: dict[str, Any]) -> bool:
+        return info["state"] in self.states and not (self is Goal.REPLACED and _retiring(info))
 
 
 _FINAL = ("ready", "cold", "failed", "disabled")
@@ -27,16 +32,21 @@ _FINAL = ("ready", "cold", "failed", "disabled")
 
 def watch(look: Callable[[], dict[str, Any]], goal: Goal, say: Say) -> str:
     """Print every change; return the first state that lasts without further requests."""
-    said = ""
+    said, failures = "", None
     while True:
         info = look()
-        if info["state"] != said:
-            said = info["state"]
-            say(f"{said}: {info['text']}")
-        if goal.reached(said) or (said in _FINAL and not _on_its_way(info)):
-            return said
+        state: str = info["state"]
+        failures = info["failures"] if failures is None else min(failures, info["failures"])
+        if state != said:
+            say(f"{state}: {info['text']}")
+            said = state
+        if goal.reached(info) or (state in _FINAL and not info["replicas"]):
+            return state
+        if state == "ready" and info["failures"] > failures:  # the old job serves on
+            say(f"failed: {info['last_error']['text']}")
+            return "failed"
         time.sleep(POLL)
 
 
-def _on_its_way(info: dict[str, Any]) -> bool:
-    return bool(info["replicas"])
+def _retiring(info: dict[str, Any]) -> bool:
+    return any(replica.get("retiring") for replica in info["replicas"])

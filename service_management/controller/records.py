@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -62,7 +62,16 @@ class Changes:
 
 
 class Records:
-    def __init__(self, identity: str, key_dir: Path, records: Mapping[str, ServiceRecord]) -> None:
+    """`ahead`: how far the wall clock is ahead of the controller's."""
+
+    def __init__(
+        self,
+        identity: str,
+        key_dir: Path,
+        records: Mapping[str, ServiceRecord],
+        ahead: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._ahead = ahead
         self._unreadable = {
             route: record
             for route, record in records.items()
@@ -181,7 +190,8 @@ class Records:
         return self._changes.touched
 
     def _context(self, route: str, now: float) -> Context:
-        return Context(now, self._policies.get(route, _UNCONFIGURED))
+        policy = self._policies.get(route, _UNCONFIGURED)
+        return Context(now, policy, now + self._ahead())
 
     def _fresh_job(self, route: str, now: float, taken: set[int], slot: int) -> Job | None:
         spec = self.specs.get(route)
@@ -253,6 +263,7 @@ def _policy(service: Service) -> Policy:
         drain_timeout=service.request_timeout,
         min_replicas=min(service.min_replicas, service.max_replicas),
         max_replicas=service.max_replicas,
+        own_ports=service.remote_port == "auto",
     )
 
 

@@ -13,3 +13,4 @@ class Context:
 
     now: float
     policy: Policy
+    wall: float = 0.0  # the time by the wall clock, for times that Slurm names

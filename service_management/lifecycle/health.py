@@ -7,6 +7,7 @@ from dataclasses import replace
 from service_management.lifecycle import moves, policy
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Health, Probed
+from service_management.lifecycle.findings import Saw
 from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.replica import Replica
 from service_management.lifecycle.start_phases import remembered
@@ -28,9 +29,15 @@ def _probed_starting(
     noted = _noted(replica, event, context)
     if event.health is Health.HEALTHY:
         return _became_ready(record, noted, context.now)
+    if _is_strangers(event) and context.policy.own_ports:  # another job gets another port
+        return record.with_replica(noted.drained(Reason.PORT_TAKEN, context.now))
     if event.health is Health.UNVERIFIED:
         noted = replace(noted, reason=Reason.UNVERIFIED)
     return record.with_replica(replace(noted, startup_used=noted.startup_used + event.watched))
+
+
+def _is_strangers(event: Probed) -> bool:
+    return event.finding is not None and event.finding.saw is Saw.STRANGER
 
 
 def _became_ready(record: ServiceRecord, replica: Replica, now: float) -> ServiceRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from service_management.lifecycle import moves
@@ -39,7 +40,8 @@ def stop(record: ServiceRecord, event: StopAsked, context: Context) -> ServiceRe
 
 
 def restart(record: ServiceRecord, event: Event, context: Context) -> ServiceRecord:
-    """A restart means a new job: no request may reopen the route to the old one."""
+    """A restart means new jobs. The old ones serve until those are ready, where both fit, and no
+    request may reopen the route to them."""
     if not _may_run(record):
         return record
     if not record.active:
@@ -47,7 +49,7 @@ def restart(record: ServiceRecord, event: Event, context: Context) -> ServiceRec
     late = any(one.reason is Reason.STARTUP_TIMEOUT for one in record.replicas)
     asked = moves.forgive(record) if late else record
     asked = replace(asked, demand=True, asked_by="", last_demand=context.now)
-    return _ended(asked, Reason.RESTARTED, context.now, unless=_FINAL)
+    return _replaced(asked, Reason.RESTARTED, context, record.live)
 
 
 def disable(record: ServiceRecord, _event: Event, context: Context) -> ServiceRecord:
@@ -69,16 +71,12 @@ def enable(record: ServiceRecord, _event: Event, context: Context) -> ServiceRec
 
 
 def changed(record: ServiceRecord, event: Changed, context: Context) -> ServiceRecord:
-    """The jobs that run with the old entry end. New ones are submitted on demand only, as always: a
-    held request, one that arrives while draining, or the next one. After a failure the edit may be
-    the repair: the next request does not wait for the back-off."""
-    now = context.now
+    """Jobs with the new entry follow those with the old one, which serve until then where both fit.
+    After a failure the edit may be the repair: the next request does not wait for the back-off."""
     if record.state is State.FAILED:
-        return moves.forgive(record).resting(Reason.CHANGED, now)
-    kept = [one for one in record.replicas if one.job.name not in event.jobs]
-    if record.live and not any(one.live for one in kept):
-        record = replace(record, demand=False)
-    return _ended(record, Reason.CHANGED, now, unless=_FINAL, besides=kept)
+        return moves.forgive(record).resting(Reason.CHANGED, context.now)
+    old = [one for one in record.replicas if one.job.name in event.jobs]
+    return _replaced(record, Reason.CHANGED, context, old)
 
 
 def removed(record: ServiceRecord, _event: Event, context: Context) -> ServiceRecord | None:
@@ -95,18 +93,25 @@ def _may_run(record: ServiceRecord) -> bool:
 
 
 def _ended(
-    record: ServiceRecord,
-    reason: Reason,
-    now: float,
-    *,
-    unless: tuple[Reason, ...] = (),
-    besides: list[Replica] | tuple[Replica, ...] = (),
+    record: ServiceRecord, reason: Reason, now: float, *, unless: tuple[Reason, ...] = ()
 ) -> ServiceRecord:
     """All replicas end, for this reason; also those that end already, unless they have a reason
     that stays."""
     ending = (
         one.drained(reason, now) if one.live else replace(one, reason=reason)
         for one in record.replicas
-        if one not in besides and (one.live or one.reason not in unless)
+        if one.live or one.reason not in unless
     )
     return record.with_replicas(*ending)
+
+
+def _replaced(
+    record: ServiceRecord, reason: Reason, context: Context, old: Iterable[Replica]
+) -> ServiceRecord:
+    """Those that end already do not come back."""
+    overlap = context.policy.own_ports
+    ending = (one for one in record.replicas if not one.live and one.reason not in _FINAL)
+    return record.with_replicas(
+        *(one.replaced(reason, context.now, overlap=overlap) for one in old if one.live),
+        *(replace(one, reason=reason) for one in ending),
+    )

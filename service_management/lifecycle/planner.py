@@ -3,9 +3,10 @@ there is, once per service and pass."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from service_management.lifecycle import handover
 from service_management.lifecycle.activity import Seen, may_be_cancelled, observed
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.policy import served_long
@@ -32,23 +33,32 @@ def planned(
     """The record after this pass. Without a new look, nothing is ended."""
     if seen is not None:
         record = observed(record, seen, context)
+    record = handover.begun(record, wanted_replicas(record, context), context)
     return carried_out(record, plan(record, seen, context), context, fresh)
 
 
 def plan(record: ServiceRecord, seen: Seen | None, context: Context) -> Plan:
-    live, wanted = record.live, wanted_replicas(record, context)
-    cancel = [one.slot for one in record.replicas if seen and may_be_cancelled(one, seen, context)]
-    surplus = _least_useful_first(live)[: max(0, len(live) - wanted)]
-    missing = max(0, wanted - len(live))
-    keep = [one.slot for one in record.replicas if _reopens(one) and one.slot not in cancel]
-    keep = keep[:missing]
+    """In this order: one that ends and may serve again is cheaper than a new job; a successor is
+    started before what it replaces ends."""
+    wanted, counted = (
+        wanted_replicas(record, context),
+        [one for one in record.replicas if one.counts],
+    )
+    cancel = [one for one in record.replicas if seen and may_be_cancelled(one, seen, context)]
+    surplus = _least_useful_first(counted)[: max(0, len(counted) - wanted)]
+    missing = max(0, wanted - len(counted))
+    keep = [one for one in record.replicas if _reopens(one) and one not in cancel][:missing]
     start = _free_slots(record, context)[: missing - len(keep)]
     return Plan(
         tuple(start) if context.now >= record.retry_at else (),
-        tuple(keep),
-        tuple(one.slot for one in surplus),
-        tuple(cancel),
+        _slots(keep),
+        _slots([*surplus, *handover.over(record, wanted, context)]),
+        _slots(cancel),
     )
+
+
+def _slots(replicas: Iterable[Replica]) -> tuple[int, ...]:
+    return tuple(one.slot for one in replicas)
 
 
 def wanted_replicas(record: ServiceRecord, context: Context) -> int:
@@ -57,7 +67,7 @@ def wanted_replicas(record: ServiceRecord, context: Context) -> int:
     return max(context.policy.min_replicas, int(record.demand))
 
 
-def _least_useful_first(replicas: tuple[Replica, ...]) -> list[Replica]:
+def _least_useful_first(replicas: Iterable[Replica]) -> list[Replica]:
     order = (Phase.QUEUED, Phase.STARTING, Phase.READY)
     return sorted(replicas, key=lambda one: (order.index(one.phase), -one.since))
 
@@ -69,16 +79,17 @@ def _reopens(replica: Replica) -> bool:
 
 
 def _free_slots(record: ServiceRecord, context: Context) -> list[int]:
-    """For the jobs that may be there beside those that are."""
+    """For the jobs that may be there beside those that are: one more while one is replaced."""
     taken = {one.slot for one in record.replicas}
-    there = [one for one in record.replicas if _counts(one, context.now)]
-    room = max(0, context.policy.max_replicas - len(there))
+    there = [one for one in record.replicas if _is_there(one, context.now)]
+    most = context.policy.max_replicas + any(one.live and one.retiring for one in record.replicas)
+    room = max(0, most - len(there))
     return [slot for slot in range(len(taken) + room) if slot not in taken][:room]
 
 
-def _counts(replica: Replica, now: float) -> bool:
-    """One that Slurm only cleans up after does not, however long that takes; but what has just
-    failed must first be known as a failure, for the back-off."""
+def _is_there(replica: Replica, now: float) -> bool:
+    """One that Slurm only cleans up after is not, however long that takes; but what has just failed
+    must first be known as a failure, for the back-off."""
     if not replica.job.ending:
         return True
     by_itself = replica.reason in (Reason.ENDED, Reason.STARTUP_TIMEOUT)
@@ -102,7 +113,8 @@ def carried_out(
 
 def _retired(replica: Replica, now: float) -> Replica:
     queued = replica.phase is Phase.QUEUED
-    return replica.drained(Reason.QUEUE_TIMEOUT if queued else Reason.IDLE, now)
+    unneeded = Reason.QUEUE_TIMEOUT if queued else Reason.IDLE
+    return replica.drained(replica.retiring or unneeded, now)
 
 
 def _reopened(replica: Replica, now: float) -> Replica:

@@ -29,6 +29,8 @@ class Policy:
     drain_timeout: float = 600.0
     min_replicas: int = 0
     max_replicas: int = 1
+    # Two jobs of it may share a node. Else a successor waits until the port is free.
+    own_ports: bool = False
 
     @property
     def always_on(self) -> bool:

@@ -56,12 +56,19 @@ class Replica:
     ready_since: float | None = None
     startup_used: float = 0.0  # seconds of startup_timeout in which health checks reached the node
     strikes: int = 0  # health checks refused in a row while ready
+    # Why it does not count any more. It serves on until its successor is ready.
+    retiring: Reason = Reason.NONE
     cancelled: bool = False  # cancelling its job was decided: there is no way back
 
     @property
     def live(self) -> bool:
         """It serves, or will. One that drains only ends."""
         return self.phase is not Phase.DRAINING
+
+    @property
+    def counts(self) -> bool:
+        """As one of those that are wanted."""
+        return self.live and not self.retiring
 
     def to(self, phase: Phase, reason: Reason, now: float, **changes: Any) -> Replica:
         return replace(self, phase=phase, reason=reason, since=now, **changes)
@@ -71,7 +78,13 @@ class Replica:
 
     def drained(self, reason: Reason, now: float) -> Replica:
         """No longer routed; the job follows once nothing is in flight."""
-        return self.to(Phase.DRAINING, reason, now, strikes=0)
+        return self.to(Phase.DRAINING, reason, now, strikes=0, retiring=Reason.NONE)
+
+    def replaced(self, reason: Reason, now: float, *, overlap: bool) -> Replica:
+        """To be followed by another: with `overlap` it serves until that is ready."""
+        if overlap and self.phase is Phase.READY:
+            return replace(self, retiring=reason)
+        return self.drained(reason, now)
 
     def moved(self, seconds: float) -> Replica:
         """The same on a clock that is so many seconds ahead. Slurm's own times stay."""

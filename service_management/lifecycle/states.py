@@ -51,6 +51,8 @@ class Reason(StrEnum):
     DISABLED = "disabled_by_operator"
     CHANGED = "config_changed"
     REMOVED = "removed_from_config"
+    EXPIRING = "walltime_ending"
+    PORT_TAKEN = "port_taken"
     ADOPTED = "adopted"
     ABANDONED = "abandoned"
 
@@ -77,6 +79,8 @@ TEXT: dict[Reason, str] = {
     Reason.DISABLED: "an operator disabled it",
     Reason.CHANGED: "its entry in the configuration changed",
     Reason.REMOVED: "its entry was removed from the configuration",
+    Reason.EXPIRING: "the job's walltime is about to end",
+    Reason.PORT_TAKEN: "another process has the job's port on its node",
     Reason.ADOPTED: "its job was found on the cluster and adopted",
     Reason.ABANDONED: "an operator gave up its job, whose end the cluster did not report",
 }

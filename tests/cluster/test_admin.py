@@ -44,7 +44,7 @@ OUTCOMES: dict[str, dict[str, str | int]] = {
     "ready": {
         "start": "ready",
         "stop": "draining",
-        "restart": "draining",
+        "restart": "ready",
         "enable": "ready",
         "disable": "draining",
     },

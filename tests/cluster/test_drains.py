@@ -38,8 +38,9 @@ class Load:
 def test_restart_under_constant_traffic_fails_no_request(
     stack: Stack, service: Callable[..., str]
 ) -> None:
-    """It does not wait for a moment without requests."""
-    route = service(timeout=60)
+    """It does not wait for a moment without requests. With a fixed port there is one job at a time,
+    and requests are held between the two."""
+    route = service(timeout=60, remote_port=20731)
     stack.client.get(f"/{route}/echo")
     first = stack.info(route)["replicas"][0]["job_id"]
 

@@ -31,7 +31,7 @@ def test_a_service_is_followed_over_a_change_of_its_job(
         subprocess.run(command("restart", route, "--wait"), env=stack.environment, check=True)
         wait_for("its next job", lambda: logs("out").count("listening on port") == 2)
         wait_for("ready again", lambda: status("out").count(f"{route}: ready") > 1)
-    second = stack.jobs(route)[0]["id"]
+    second = stack.info(route)["replicas"][0]["job_id"]
     said = logs("err")
     assert said.index(f"job {first} has ended") < said.index(f"following job {second}")
     assert status("err") == ""

@@ -311,15 +311,21 @@ def test_enabling_while_it_drains_leads_to_cold() -> None:
     assert after(cancelled(enabled), over()).state is State.COLD
 
 
-def test_an_edit_ends_the_job_and_submits_none_without_demand() -> None:
+def test_an_edit_of_a_service_in_use_starts_the_new_entry() -> None:
     changing = after(READY, ev.Changed(frozenset({OLD})))
-    ended = decided(cancelled(changing), over())
+    assert (changing.state, changing.reason) == (State.DRAINING, Reason.CHANGED)
+    assert decided(cancelled(changing), over()).submission == Submit(FRESH)
+
+
+def test_an_edit_of_a_service_without_demand_submits_nothing() -> None:
+    for record in (COLD, DRAINING):
+        assert not decided(record, ev.Changed(frozenset({OLD}))).submissions
+    ended = decided(cancelled(after(DRAINING, ev.Changed(frozenset({OLD})))), over())
     assert (ended.record.state, ended.submission) == (State.COLD, None)
-    assert decided(ended.record, look(0, held=0)).submission is None
 
 
 def test_after_an_edit_demand_submits_the_new_entry() -> None:
-    changing = after(READY, ev.Changed(frozenset({OLD})))
+    changing = after(DRAINING, ev.Changed(frozenset({OLD})))
     asked = cancelled(after(changing, ev.Demanded()))
     assert decided(asked, over()).submission == Submit(FRESH)
     ended = after(cancelled(changing), over())

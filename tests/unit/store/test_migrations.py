@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from service_management.catalogue_source import last_catalogue
+from service_management.lifecycle.states import Reason
 from service_management.store import Store, StoreRefused, refuse_newer
 from service_management.store.tables import METADATA, SCHEMA
 from service_management.store.upgrade import MIGRATIONS, bring_up
@@ -52,7 +53,7 @@ def test_what_a_released_version_wrote_is_all_there(dump: Path, file: Path) -> N
             "off": "disabled",
         }
         job = replace(JOB, token="", finding=None, found_at=None)
-        replica = replace(REPLICA, slot=0, job=job, startup_used=0.0)
+        replica = replace(REPLICA, slot=0, job=job, startup_used=0.0, retiring=Reason.NONE)
         earlier = replace(FULL, replicas=(replica,), last_failure=replace(FAILURE, kind=""))
         # What a record did not have, or had of its only job.
         earlier = replace(earlier, asked_by="", enabled=True, starts=(), abandoned=(), failed=False)

@@ -64,6 +64,7 @@ REPLICA = Replica(
     ready_since=10.5,
     startup_used=12.5,
     strikes=1,
+    retiring=Reason.CHANGED,
     cancelled=True,
 )
 SECOND = Replica("digits", 4, replace(JOB, name="io.digits.s4.cd34", job_id="8"), Phase.READY)

@@ -1,0 +1,82 @@
+"""From one replica to its successor, without a request lost.
+
+A replica that is restarted, runs with an old entry, or is about to reach its walltime is
+*retiring*: it does not count, so the planner starts another. It serves until that one is ready.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from service_management.lifecycle.decision import Context
+from service_management.lifecycle.record import ServiceRecord
+from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.start_phases import usual
+from service_management.lifecycle.states import Phase, Reason
+
+# A successor that is still queued after this time may be waiting for the GPUs of the old one.
+PATIENCE = 60.0
+UNKNOWN_START = 120.0  # seconds from the submission of a job to readiness, before the first
+MARGIN = 60.0
+# Before its walltime is over a replica gets no new requests: those in flight need time to end.
+LAST_REQUESTS = 30.0
+
+
+def begun(record: ServiceRecord, wanted: int, context: Context) -> ServiceRecord:
+    """Replicas whose walltime is about to end are replaced, as long as any are wanted."""
+    if not wanted:
+        return record
+    lead = _usual_start(record) if context.policy.own_ports else 0.0
+    ending = (one for one in record.ready if one.counts and _left(one, context) < _lead(one, lead))
+    return record.with_replicas(*(replace(one, retiring=Reason.EXPIRING) for one in ending))
+
+
+def over(record: ServiceRecord, wanted: int, context: Context) -> list[Replica]:
+    """The retiring ones that have served long enough."""
+    retiring = [one for one in record.replicas if one.live and one.retiring]
+    serving = [one for one in retiring if one.phase is Phase.READY]
+    if not wanted or not retiring:
+        return retiring
+    ready = sum(one.counts for one in record.ready)
+    replaced = serving[: max(0, ready + len(serving) - wanted)]
+    in_the_way = serving[len(replaced) :][:1] if _is_stuck(record, context) else []
+    ending = [one for one in serving if _left(one, context) < _last_requests(one)]
+    done = [*(one for one in retiring if one not in serving), *replaced, *in_the_way, *ending]
+    return [one for one in retiring if one in done]
+
+
+def _is_stuck(record: ServiceRecord, context: Context) -> bool:
+    """One gives way at a time."""
+    waiting = any(
+        one.counts and one.phase is Phase.QUEUED and context.now - one.since >= PATIENCE
+        for one in record.replicas
+    )
+    return waiting and all(one.live or one.job.ending for one in record.replicas)
+
+
+def _left(replica: Replica, context: Context) -> float:
+    """Seconds of its walltime."""
+    end = replica.job.end_time
+    return float("inf") if end is None else end - context.wall
+
+
+def _lead(replica: Replica, start: float) -> float:
+    """At most half of the whole walltime, or a short one would be all hand-over."""
+    return min(_last_requests(replica) + start, _walltime(replica) / 2)
+
+
+def _last_requests(replica: Replica) -> float:
+    return min(LAST_REQUESTS, _walltime(replica) / 8)
+
+
+def _walltime(replica: Replica) -> float:
+    begun_at, end = replica.job.estimated_start, replica.job.end_time
+    return float("inf") if begun_at is None or end is None else end - begun_at
+
+
+def _usual_start(record: ServiceRecord) -> float:
+    took = usual(record)
+    queue, load = took["queue"], took["load"]
+    if queue is None or load is None:
+        return UNKNOWN_START
+    return (queue + load) * 1.5 + MARGIN
