@@ -57,14 +57,17 @@ class JobTunnels:
         self._run_dir, self._listens = run_dir, listens
         self._trouble, self._refused = trouble, refused
         self._targets = TunnelTargets()
+        self._files: set[str] | None = None  # the sockets' files at the last look
         self._wanted: dict[tuple[str, int], dict[Path, Wanted]] = {}
         self._addresses: dict[tuple[str, str], str] = {}  # (job name, node) → address
         self._lock = threading.Lock()
         self._close_at: dict[str, tuple[float, float]] = {}  # path → next attempt, pause after it
 
     def is_up(self, job: Job, socket: Path) -> bool:
-        """Whether it listens and leads to the node where the job runs now."""
-        return self._targets.node(socket) == job.node and self._listens(socket)
+        """Whether it listens and leads to the node where the job runs now. The kernel's list has a
+        socket also when its file was removed, and then nothing can connect to it."""
+        there = self._files is None or str(socket) in self._files
+        return there and self._targets.node(socket) == job.node and self._listens(socket)
 
     def leads_elsewhere(self, job: Job, socket: Path) -> bool:
         """Whether this process led it to a node where the job no longer runs."""
@@ -109,7 +112,8 @@ class JobTunnels:
         Only the connection that opened a tunnel can close it, so every login is asked. One that
         cannot be closed, or that no login knows, is tried again at growing pauses."""
         kept = {str(path) for job in jobs for path in sockets(self._run_dir, job).all}
-        strays = (listening | on_disk(self._run_dir)) - kept
+        self._files = on_disk(self._run_dir)
+        strays = (listening | self._files) - kept
         self._close_at = {path: self._close_at.get(path, (now, CLOSE_FIRST)) for path in strays}
         for path, (due, pause) in self._close_at.items():
             if now >= due:

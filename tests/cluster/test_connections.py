@@ -168,6 +168,22 @@ def test_a_changed_connection_count_keeps_the_job_and_streams(
     assert stack.info(shared)["replicas"][0]["job_id"] == job
 
 
+def test_a_removed_socket_or_link_is_there_again_at_once(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    """Requests that come meanwhile are held."""
+    route = service(timeout=60)
+    stack.client.get(f"/{route}/echo")
+    link = route_sockets(stack.run_dir, route, 0)[0]
+    tunnel = link.readlink()
+    for file in (link, tunnel):
+        file.unlink()
+        assert stack.client.get(f"/{route}/echo").status_code == 200
+        wait_for(f"{file} is there", file.exists, 5)
+    assert link.readlink() == tunnel
+    assert stack.submissions(route) == 1
+
+
 def test_nothing_of_the_second_connection_is_left_after_the_job(
     stack: Stack, service: Callable[..., str]
 ) -> None:
