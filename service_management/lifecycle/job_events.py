@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from service_management.lifecycle import moves, policy
@@ -11,6 +12,7 @@ from service_management.lifecycle.failure_text import failure_of
 from service_management.lifecycle.job_views import JobPhase
 from service_management.lifecycle.record import Failure, ServiceRecord
 from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.start_phases import usual
 from service_management.lifecycle.states import TEXT, Phase, Reason
 
 
@@ -100,12 +102,25 @@ def _unasked(record: ServiceRecord) -> ServiceRecord:
 def _waiting(
     record: ServiceRecord, before: Replica, noted: Replica, context: Context
 ) -> ServiceRecord:
+    if noted.live and _is_held_back(record, noted, context):
+        withdrawn = noted.drained(Reason.REQUEUED, context.now)
+        return replace(record.with_replica(withdrawn), demand=True, last_demand=context.now)
     if noted.phase is Phase.QUEUED:
         return record.with_replica(replace(noted, reason=Reason.WAITING))
     if noted.live or _revived(before):
         requeued = noted.to(Phase.QUEUED, Reason.REQUEUED, context.now)
         return replace(record.with_replica(requeued), demand=True, last_demand=context.now)
     return record.with_replica(noted)
+
+
+def _is_held_back(record: ServiceRecord, noted: Replica, context: Context) -> bool:
+    """Slurm lets a job that it put back wait for two minutes before it looks at it again. Another
+    one may start at once, unless the queue usually takes longer."""
+    job = noted.job
+    if job.started_at is None or job.slurm_reason != "BeginTime":
+        return False
+    left = math.inf if job.estimated_start is None else job.estimated_start - context.wall
+    return left > (usual(record)["queue"] or 0.0)
 
 
 def _running(

@@ -7,6 +7,7 @@ import pytest
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.actions import Cancel, Find, Submit
 from service_management.lifecycle.job_views import JobPhase
+from service_management.lifecycle.record import StartTimes
 from service_management.lifecycle.states import Reason, State
 from tests.unit.records import changed
 
@@ -139,6 +140,24 @@ def test_an_ending_job_is_no_longer_routed_and_not_yet_over() -> None:
 def test_a_job_that_was_put_back_waits_again(record) -> None:
     queued = after(record, seen(JobPhase.WAITING))
     assert (queued.state, queued.reason, queued.job.node) == (State.QUEUED, Reason.REQUEUED, "")
+
+
+def test_a_job_that_slurm_holds_back_is_replaced_by_another() -> None:
+    """It would wait for two minutes."""
+    held_back = seen(JobPhase.WAITING, reason="BeginTime", estimated_start=NOW + 120)
+    for record in (STARTING, READY, after(READY, seen(JobPhase.WAITING))):
+        withdrawn = after(record, held_back)
+        assert (withdrawn.state, withdrawn.reason) == (State.DRAINING, Reason.REQUEUED)
+        ended = decided(cancelled(withdrawn), over(state="CANCELLED"))
+        assert ended.submission == Submit(FRESH)
+
+
+def test_a_job_held_back_for_less_than_the_usual_queue_is_kept() -> None:
+    held_back = seen(JobPhase.WAITING, reason="BeginTime", estimated_start=120.0)
+    queued = after(changed(READY, starts=(StartTimes(queue=600.0, load=5.0),)), held_back)
+    assert (queued.state, queued.reason) == (State.QUEUED, Reason.REQUEUED)
+    own_wish = after(QUEUED, held_back)  # --begin
+    assert own_wish.state is State.QUEUED
 
 
 def test_a_job_requeued_after_its_end_can_be_cancelled_again() -> None:
