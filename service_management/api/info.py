@@ -14,7 +14,7 @@ from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.lifecycle.record import advancement
 from service_management.lifecycle.replica import Replica
 from service_management.lifecycle.start_phases import usual
-from service_management.lifecycle.states import State
+from service_management.lifecycle.states import TEXT, State
 from service_management.store import LogEntry
 
 
@@ -118,6 +118,7 @@ def replica(replica: Replica, inflight: int | None) -> dict[str, Any]:
         "slot": replica.slot,
         "state": replica.phase.value,
         "reason": replica.reason.value,
+        "text": TEXT[replica.retiring or replica.reason],
         "retiring": replica.retiring.value or None,
         "since": replica.since,
         "job_id": job.job_id or None,

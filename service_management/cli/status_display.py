@@ -56,10 +56,16 @@ def _cells(service: dict[str, Any], now: float) -> tuple[str, ...]:
         service["route_name"],
         service["state"],
         age(now - service["since"]) if service["since"] else NOTHING,
-        job.get("job_id") or NOTHING,
+        _jobs(service["replicas"]),
         job.get("node") or NOTHING,
         _most_important(service, job, now),
     )
+
+
+def _jobs(replicas: Sequence[dict[str, Any]]) -> str:
+    """The most advanced one, and how many more."""
+    first = (replicas[0]["job_id"] if replicas else None) or NOTHING
+    return f"{first} +{len(replicas) - 1}" if len(replicas) > 1 else first
 
 
 def _most_important(service: dict[str, Any], job: dict[str, Any], now: float) -> str:
@@ -109,7 +115,7 @@ def one(info: dict[str, Any], now: float) -> Iterator[Text]:
     yield _line("requests", f"{_count(info['inflight'])} in flight, {info['held']} held")
     yield _line("paths", " ".join(info["api_paths"]))
     for job in info["replicas"]:
-        yield from _job(job, info["text"], now)
+        yield from _job(job, info, now)
     for job in info.get("abandoned", ()):  # shown with the token only
         known = job["job_id"] or "its id is not known"
         yield _line("abandoned", f"{known} ({job['job_name']}): cancelled if the cluster shows it")
@@ -124,11 +130,14 @@ def _when(at: float, now: float) -> str:
     return f"{clock(at, now)}, {duration(now - at)} ago"
 
 
-def _job(job: dict[str, Any], said: str, now: float) -> Iterator[Text]:
+def _job(job: dict[str, Any], info: dict[str, Any], now: float) -> Iterator[Text]:
+    said: str = info["text"]
     words = [job["job_id"] or "not submitted yet", job["slurm_state"], job["slurm_reason"]]
     place = [f"on {job['node']}, port {job['port']}" if job["node"] else f"port {job['port']}"]
     named = [*words, *place, f"({job['job_name']})"]
     yield _line("job", " ".join(word for word in named if word))
+    if len(info["replicas"]) > 1 and "text" in job:
+        yield _line("", f"{job['state']}: {job['text']}", STYLES.get(job["state"], ""))
     end, start = job["end_time"], job["estimated_start"]
     if end and job["node"]:
         yield _line("walltime", f"ends in {at_most(end - now)}, at {moment(end, now)}")

@@ -145,15 +145,17 @@ def test_what_the_last_error_does_not_say_is_shown(site: Site, client: FlaskClie
     assert f"<p>The cluster does not answer at the moment: {NO_LOGIN}</p>" in page
 
 
-def test_the_job_on_a_page_is_the_most_advanced_replicas(site: Site, client: FlaskClient) -> None:
+def test_a_page_shows_every_job_the_most_advanced_first(site: Site, client: FlaskClient) -> None:
     """While Slurm cleans up after the job in slot 0, the next one is in slot 1."""
     ending = replace(only(RECORD["segment"]), route="digits")
     following = replace(only(RECORD["digits"]), slot=1)
     site.show(replace(RECORD["digits"], replicas=(ending, following)))
     card = re.search(r'id="service-digits".*?</li>', client.get("/").text, re.DOTALL)
     assert card is not None
-    assert "<dd>4698 on cpu12</dd>" in card[0]
-    assert "<dd>4698</dd>" in client.get("/info/digits", headers=BROWSER).text
+    assert "<dd>4698 on cpu12 and 1 more</dd>" in card[0]
+    text = client.get("/info/digits", headers=BROWSER).text
+    jobs = re.findall(r'id="job-(\d)"><div class="row"><span>(.*?)</span>', text)
+    assert jobs == [("1", "4698 on cpu12"), ("0", "4702 on gpu01")]
 
 
 @pytest.mark.parametrize(
