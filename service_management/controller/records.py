@@ -280,7 +280,7 @@ def _respecified(record: ServiceRecord, spec: str) -> ServiceRecord:
 def _without_activity(record: ServiceRecord) -> ServiceRecord:
     """Without what changes all the time, and may be a few seconds old after a crash."""
     quiet = (
-        replace(one.with_job(finding=None, found_at=None), startup_used=0.0)
+        replace(one.with_job(finding=None, found_at=None), startup_used=0.0, silence=None)
         for one in record.replicas
     )
     lasting = record.with_replicas(*quiet)

@@ -9,7 +9,7 @@ from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Health, Probed
 from service_management.lifecycle.findings import Saw
 from service_management.lifecycle.record import ServiceRecord
-from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.replica import Replica, Silence
 from service_management.lifecycle.start_phases import remembered
 from service_management.lifecycle.states import Phase, Reason
 
@@ -44,26 +44,58 @@ def _became_ready(record: ServiceRecord, replica: Replica, now: float) -> Servic
     ready = replica.to(Phase.READY, Reason.HEALTHY, now, ready_since=now, strikes=0)
     if not record.ready:  # idleness runs from here, or from later
         record = replace(record, last_activity=now)
-    record = record.with_replica(ready)
+    record = _others_are_compared(record.with_replica(ready), ready)
     return remembered(record, ready) if replica.ready_since is None else record
 
 
 def _probed_ready(
     record: ServiceRecord, replica: Replica, event: Probed, context: Context
 ) -> ServiceRecord:
-    """Silence is not illness: a service may be too busy to answer its health path."""
     if event.health is Health.SILENT:
-        return record
-    noted = _noted(replica, event, context)
+        return _silent(record, replica, event, context)
+    noted = replace(_noted(replica, event, context), silence=None)
     if event.health is Health.HEALTHY:
         if policy.served_long(noted, context.now):
             record = moves.forgive_before(record, noted)
-        return record.with_replica(replace(noted, strikes=0))
+        return _others_are_compared(record.with_replica(replace(noted, strikes=0)), noted)
     if event.health is Health.UNVERIFIED:  # no second strike: requests might go to a stranger
         return record.with_replica(_checked_again(noted, Reason.UNVERIFIED, context.now))
     if noted.strikes + 1 < policy.STRIKES:
         return record.with_replica(replace(noted, strikes=noted.strikes + 1))
     return record.with_replica(_checked_again(noted, Reason.UNHEALTHY, context.now))
+
+
+def _silent(
+    record: ServiceRecord, replica: Replica, event: Probed, context: Context
+) -> ServiceRecord:
+    """Unknown is not gone: without a tunnel nothing was asked, and while a login is cut off all of
+    its replicas are silent."""
+    if event.finding is None:
+        return record
+    others = any(one.silence is None for one in record.ready if one.slot != replica.slot)
+    silence = _longer(replica.silence, event.watched, others)
+    if policy.silence_over(silence, context.policy, others=others):
+        off = _checked_again(_noted(replica, event, context), Reason.SILENT, context.now)
+        return record.with_replica(off)
+    return record.with_replica(replace(replica, silence=silence))
+
+
+def _longer(silence: Silence | None, watched: float, others: bool) -> Silence:
+    if silence is None:
+        return Silence(seconds=watched)
+    return Silence(silence.checks + 1, silence.seconds + watched, silence.others_answer and others)
+
+
+def _others_are_compared(record: ServiceRecord, answering: Replica) -> ServiceRecord:
+    """The checks of the silent ones count from here. What they missed before this one answered may
+    have been the fault of a login that has just come back."""
+    silent = [one for one in record.ready if one.silence and one.slot != answering.slot]
+    compared = (
+        replace(one, silence=replace(one.silence, checks=1, others_answer=True))
+        for one in silent
+        if one.silence and not one.silence.others_answer
+    )
+    return record.with_replicas(*compared)
 
 
 def _checked_again(replica: Replica, reason: Reason, now: float) -> Replica:

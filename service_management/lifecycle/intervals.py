@@ -5,6 +5,7 @@ Fast while something is changing, slow when all is steady: sites ban clients tha
 
 from __future__ import annotations
 
+from service_management.lifecycle.policy import STRIKES
 from service_management.lifecycle.replica import Replica
 from service_management.lifecycle.states import Phase
 
@@ -52,7 +53,10 @@ def queue_interval(replica: Replica, now: float) -> float:
         return 5.0  # sbatch is running, or its answer was lost
     if replica.phase is Phase.READY:
         # One that does not answer may have lost its job: Slurm knows sooner than three strikes.
-        return 12.0 if replica.strikes == 0 else 1.0
+        if replica.strikes:
+            return 1.0
+        # Silence counts only as far as the login is known to have answered meanwhile.
+        return 5.0 if replica.silence else 12.0
     if replica.phase is Phase.STARTING:
         return _pace(age, ((120, 1.0),), 5.0)
     if not replica.live and not replica.cancelled:
@@ -70,7 +74,10 @@ def is_new(replica: Replica, now: float) -> bool:
 
 def probe_interval(replica: Replica, now: float) -> float:
     if replica.phase is Phase.READY:
-        return 10.0 if replica.strikes == 0 else 1.0
+        silence = replica.silence
+        # Not for long: each check of a silent service occupies a thread for seconds.
+        newly_silent = silence is not None and silence.checks < STRIKES
+        return 1.0 if replica.strikes or newly_silent else 10.0
     return _pace(now - replica.since, ((10, 0.1), (60, 0.25)), 1.0)
 
 

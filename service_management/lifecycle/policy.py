@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from service_management.lifecycle.record import ServiceRecord
-from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.replica import Job, Replica, Silence
 
 # A submission whose answer was lost can still take effect until its deadline on the
 # login host has passed and its sbatch has ended (25 s and 22 s, see slurm/client.py).
@@ -15,7 +15,8 @@ ABSENT_CONFIRMED = 5.0  # and Slurm must say twice, this far apart, that it has 
 
 STABLE_AFTER = 60.0  # a service that served this long did start: its failures are forgotten
 DEMAND_COVERS = 0.5  # nginx reports one request in half a second, on behalf of those that follow
-STRIKES = 3  # health checks refused in a row before a ready service is taken off its route
+STRIKES = 3  # failed health checks in a row before a ready replica is taken off its route
+SILENT_FOR = 120.0  # seconds at least before silence counts where no other replica answers
 BACKOFF_FIRST, BACKOFF_MAX = 2.0, 300.0
 
 
@@ -57,6 +58,15 @@ def startup_over(replica: Replica, policy: Policy) -> bool:
 
 def drain_over(replica: Replica, policy: Policy, now: float) -> bool:
     return now - replica.since >= policy.drain_timeout
+
+
+def silence_over(silence: Silence, policy: Policy, *, others: bool) -> bool:
+    """A busy service does not answer its health path either, so silence alone proves little. Where
+    `others` answer, requests are better off there. Where none does, only what no request survives
+    counts: nginx gives up one that gets no byte for as long."""
+    if others and silence.others_answer and silence.checks >= STRIKES:
+        return True
+    return silence.seconds >= max(policy.drain_timeout, SILENT_FOR)
 
 
 def denied(job: Job, now: float) -> Job:

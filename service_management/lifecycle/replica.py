@@ -46,6 +46,15 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Silence:
+    """Health checks of a ready replica that got no answer, in a row."""
+
+    checks: int = 1
+    seconds: float = 0.0  # in which its login is known to have answered
+    others_answer: bool = False  # another replica has answered meanwhile
+
+
+@dataclass(frozen=True)
 class Replica:
     route: str
     slot: int  # no two replicas of a service have the same
@@ -56,6 +65,7 @@ class Replica:
     ready_since: float | None = None
     startup_used: float = 0.0  # seconds of startup_timeout in which health checks reached the node
     strikes: int = 0  # health checks refused in a row while ready
+    silence: Silence | None = None
     # Why it does not count any more. It serves on until its successor is ready.
     retiring: Reason = Reason.NONE
     cancelled: bool = False  # cancelling its job was decided: there is no way back
@@ -71,7 +81,7 @@ class Replica:
         return self.live and not self.retiring
 
     def to(self, phase: Phase, reason: Reason, now: float, **changes: Any) -> Replica:
-        return replace(self, phase=phase, reason=reason, since=now, **changes)
+        return replace(self, phase=phase, reason=reason, since=now, silence=None, **changes)
 
     def with_job(self, **changes: Any) -> Replica:
         return replace(self, job=replace(self.job, **changes))

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     ENDED = "job_ended"
     REQUEUED = "requeued"
     UNHEALTHY = "unhealthy"
+    SILENT = "silent"
     UNVERIFIED = "unverified"
     STOPPED = "stopped"
     RESTARTED = "restarted"
@@ -73,6 +74,7 @@ TEXT: dict[Reason, str] = {
     Reason.ENDED: "the job ended while the service was running",
     Reason.REQUEUED: "Slurm put the job back into its queue",
     Reason.UNHEALTHY: "the service stopped answering its health path",
+    Reason.SILENT: "its health checks get no answer any more",
     Reason.UNVERIFIED: "something answers the health path, but not provably the service's own job",
     Reason.STOPPED: "an operator stopped it",
     Reason.RESTARTED: "an operator restarted it",

@@ -53,7 +53,9 @@ def test_what_a_released_version_wrote_is_all_there(dump: Path, file: Path) -> N
             "off": "disabled",
         }
         job = replace(JOB, token="", finding=None, found_at=None)
-        replica = replace(REPLICA, slot=0, job=job, startup_used=0.0, retiring=Reason.NONE)
+        replica = replace(
+            REPLICA, slot=0, job=job, startup_used=0.0, silence=None, retiring=Reason.NONE
+        )
         earlier = replace(FULL, replicas=(replica,), last_failure=replace(FAILURE, kind=""))
         # What a record did not have, or had of its only job.
         earlier = replace(earlier, asked_by="", enabled=True, starts=(), abandoned=(), failed=False)

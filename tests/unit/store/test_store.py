@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 
 from service_management.lifecycle.findings import Finding, Listening, Saw
 from service_management.lifecycle.record import Failure, ServiceRecord, StartTimes
-from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.replica import Job, Replica, Silence
 from service_management.lifecycle.states import Phase, Reason, State
 from service_management.store import EVENTS_KEPT, LogEntry, Store
 from tests.unit.records import a_record, only
@@ -64,6 +64,7 @@ REPLICA = Replica(
     ready_since=10.5,
     startup_used=12.5,
     strikes=1,
+    silence=Silence(2, 13.5, others_answer=True),
     retiring=Reason.CHANGED,
     cancelled=True,
 )
