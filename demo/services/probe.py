@@ -3,7 +3,8 @@
 Environment: START_DELAY seconds before it binds; HEALTH_DELAY seconds in which /health is 503;
 CRASH_AT_START exit code; CRASH_UNLESS_FILE path without which it crashes; REFUSE_PORT: never bind;
 CLOSE_UNANNOUNCED: close each connection after one answer without saying so;
-HIDE_JOB_TOKEN: do not show IO_JOB_TOKEN.
+HIDE_JOB_TOKEN: do not show IO_JOB_TOKEN; RECORD_FILE: path that gets a line
+for each execution with an id.
 """
 
 from __future__ import annotations
