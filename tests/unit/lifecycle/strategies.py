@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 
 from service_management.lifecycle import events as ev
 from service_management.lifecycle.activity import Seen
+from service_management.lifecycle.findings import Finding, Saw
 from service_management.lifecycle.job_views import JobEnd, JobPhase, JobView
 from service_management.lifecycle.replica import Job
 from service_management.lifecycle.states import Reason
@@ -54,6 +55,8 @@ def _refusal(reason: Reason) -> Callable[[str, str], ev.Event]:
 
 
 def _health(health: ev.Health) -> Callable[[str, str], ev.Event]:
+    if health is ev.Health.SILENT:
+        return lambda name, _number: ev.Probed(name, health, 60.0, Finding(Saw.SILENT, "/"))
     return lambda name, _number: ev.Probed(name, health)
 
 
