@@ -14,7 +14,7 @@ import pytest
 
 from demo.cluster import Cluster
 from tests.stack.clients import Background
-from tests.stack.crash import HELD, ROLES, Crash, go_on, prepare
+from tests.stack.crash import HANDOVERS, HELD, ROLES, SCALE_UP, Crash, go_on, prepare
 from tests.stack.gates import Gates
 from tests.stack.stack import Stack
 from tests.stack.waiting import wait_for
@@ -128,6 +128,31 @@ def test_crash_while_ready_keeps_job_streams_and_clients(crash: Crash) -> None:
     crash.keep_alive.assert_untouched_by_control_plane()
 
     crash.assert_ends(route)
+
+
+# -- several replicas -----------------------------------------------------------------------
+
+
+def test_crash_during_a_scale_up_ends_with_three_replicas(crash: Crash) -> None:
+    """One of each: ready, starting, about to be submitted."""
+    route = "scale_up"
+    assert crash.phases_before(route) == SCALE_UP
+
+    crash.gates[route].open()
+
+    crash.assert_served_by(route, crash.jobs_before(route), submitted=3)
+
+
+@pytest.mark.parametrize("route", HANDOVERS)
+def test_crash_during_a_hand_over_ends_with_the_successor(crash: Crash, route: str) -> None:
+    assert crash.phases_before(route) == HANDOVERS[route]
+    (successor,) = (name for name in crash.jobs_before(route) if ".s1." in name)
+
+    crash.gates["successor_starting"].open()
+
+    if route in crash.streams:
+        crash.streams[route].assert_untouched_by_control_plane()
+    crash.assert_served_by(route, {successor}, submitted=2)
 
 
 # -- draining, failed, disabled -------------------------------------------------------------

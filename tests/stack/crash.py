@@ -18,6 +18,13 @@ TIMEOUT = 5  # idle seconds; long enough for the control plane to come back
 HELD = 50
 STREAMED = 40  # seconds: what is set up after them, and the crash, take less
 NOW = {"Prefer": "wait=0"}
+HANDOVERS = {  # the phases of both replicas
+    "successor_submitted": ["ready", "queued"],
+    "successor_starting": ["ready", "starting"],
+    "successor_ready": ["ready", "draining"],
+}
+SCALE_UP = ["ready", "starting", "queued"]
+LASTING = {"timeout": 600, "max_replicas": 3}
 ROLES = (
     "before_sbatch",
     "sbatch_lost",
@@ -29,6 +36,8 @@ ROLES = (
     "drain_cancelling",
     "failing",
     "off",
+    "scale_up",
+    *HANDOVERS,
 )
 
 
@@ -52,6 +61,26 @@ class Crash:
         assert [job["id"] for job in self.stack.jobs(route)] == [self.job_id(route)]
         assert self.stack.info(route)["replicas"][0]["job_id"] == self.job_id(route)
 
+    def jobs_before(self, route: str) -> set[str]:
+        """Their names, also of those that Slurm had not accepted yet."""
+        return {one["job_name"] for one in self.before[route]["replicas"]}
+
+    def phases_before(self, route: str) -> list[str]:
+        return [one["state"] for one in self.before[route]["replicas"]]
+
+    def assert_served_by(self, route: str, names: set[str], submitted: int) -> None:
+        """By exactly these jobs; Slurm was given no other ones, and has none left over."""
+
+        def ready() -> bool:
+            replicas = self.stack.info(route)["replicas"]
+            return {(one["job_name"], one["state"]) for one in replicas} == {
+                (name, "ready") for name in names
+            }
+
+        wait_for(f"{route} is served by {names}", ready, 60)
+        assert {job["name"] for job in self.stack.jobs(route)} == names
+        assert self.stack.submissions(route) == submitted
+
     def assert_ends(self, route: str, submitted: int = 1) -> None:
         """Idle, cold, and nothing left of it anywhere."""
         self.stack.wait_for_state(route, "cold", seconds=30)
@@ -62,8 +91,11 @@ class Crash:
 
 def prepare(crash: Crash, gates: Gates, background: Background) -> None:
     stack = crash.stack
-    crash.gates["starting"] = gates.close_service("starting")
-    stack.configure(*(stack.entry(role, timeout=TIMEOUT, **_keys(crash, role)) for role in ROLES))
+    for role in ("starting", "scale_up", "successor_starting"):
+        crash.gates[role] = gates.close_service(role)
+        if role != "starting":
+            crash.gates[role].open()  # for its first job
+    stack.configure(*_entries(crash))
     stack.admin("off", "disable")
     for role in ("failing", "pending", "starting"):
         stack.client.get(f"/{role}/echo", headers=NOW)
@@ -71,22 +103,32 @@ def prepare(crash: Crash, gates: Gates, background: Background) -> None:
     stack.wait_for_state("pending", "queued")
     stack.wait_for_state("starting", "starting")
     _bring_up(crash, background, "serving", "drain_busy", "drain_cancelling")
+    _bring_up(crash, background, "scale_up", *HANDOVERS)
     crash.streams["serving"] = Streams(stack, "serving", 4, seconds=STREAMED)
     crash.streams["drain_busy"] = Streams(stack, "drain_busy", 1, seconds=STREAMED)
     crash.keep_alive = KeepAlive(stack, "serving")
+    _replace_two(crash, gates)
     _stop_both(crash, gates)
+    _scale_up(crash, gates)
     _submit_three(crash, gates, background)
+    _replace_third(crash, gates)
+
+
+def _entries(crash: Crash, **scale_up: Any) -> list[dict[str, Any]]:
+    keys = {role: {"timeout": TIMEOUT, **_keys(crash, role)} for role in ROLES}
+    keys["scale_up"] |= scale_up
+    return [crash.stack.entry(role, **keys[role]) for role in ROLES]
 
 
 def _keys(crash: Crash, role: str) -> dict[str, Any]:
     if role == "pending":
         return {"sbatch_args": ["--hold"]}
-    if role == "starting":
-        gate = str(crash.gates["starting"].path)
-        return {"bash_file": "gated.sh", "env": {"GATE": gate}}
+    lasting = LASTING if role == "scale_up" or role in HANDOVERS else {}
+    if role in ("starting", "scale_up", "successor_starting"):
+        return {"bash_file": "gated.sh", "env": {"GATE": str(crash.gates[role].path)}, **lasting}
     if role == "failing":
         return {"env": {"CRASH_UNLESS_FILE": str(crash.stack.cluster.home / "gates" / "repaired")}}
-    return {}
+    return lasting
 
 
 def _bring_up(crash: Crash, background: Background, *roles: str) -> None:
@@ -104,6 +146,40 @@ def _let_fail_twice(stack: Stack) -> None:
         return info["state"] == "failed" and info["failures"] >= 2
 
     wait_for("two attempts failed", failed_twice, 30, pause=0.2)
+
+
+def _replace_two(crash: Crash, gates: Gates) -> None:
+    """One successor is still loading. One serves, and a stream holds up the end of the old job."""
+    stack = crash.stack
+    crash.streams["successor_ready"] = Streams(stack, "successor_ready", 1, seconds=STREAMED)
+    gates.close_service("successor_starting")
+    for role in ("successor_starting", "successor_ready"):
+        stack.admin(role, "restart")
+        _wait_for_phases(stack, role, HANDOVERS[role])
+
+
+def _replace_third(crash: Crash, gates: Gates) -> None:
+    """The successor exists; its id is not known."""
+    role = "successor_submitted"
+    crash.gates[role] = gates.close("sbatch", "after", f"{role}.s1.")
+    crash.stack.admin(role, "restart")
+    crash.gates[role].wait_until_reached()
+
+
+def _scale_up(crash: Crash, gates: Gates) -> None:
+    """From one replica to three."""
+    gates.close_service("scale_up")
+    crash.gates["third"] = gates.close("sbatch", "before", "scale_up.s2.")
+    crash.stack.write(_entries(crash, min_replicas=3))
+    crash.gates["third"].wait_until_reached()
+    _wait_for_phases(crash.stack, "scale_up", SCALE_UP)
+
+
+def _wait_for_phases(stack: Stack, route: str, phases: list[str]) -> None:
+    def seen() -> bool:
+        return [one["state"] for one in stack.info(route)["replicas"]] == phases
+
+    wait_for(f"{route}: {phases}", seen, 20)
 
 
 def _stop_both(crash: Crash, gates: Gates) -> None:
@@ -140,7 +216,7 @@ def go_on(crash: Crash, background: Background) -> None:
     roles = ("before_sbatch", "sbatch_lost", "after_sbatch")
     crash.gates["sbatch_lost"].end_those_waiting()
     # At this moment: the far side's own time limit ends commands that wait there for too long.
-    for role in roles:
+    for role in (*roles, "third", "successor_submitted"):
         crash.gates[role].open()
     crash.stack.wait_until_alive()
     for role in roles:
