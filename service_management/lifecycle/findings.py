@@ -71,7 +71,8 @@ def sentence(finding: Finding, node: str, port: int, age: float = EARLY) -> str:
         Saw.ANSWER: f"{ask} answers {finding.status}{_about_status(finding.status)}",
         Saw.NO_TOKEN: f"{ask} answers {finding.status}, but without the job's IO_JOB_TOKEN",
         Saw.STRANGER: f"another user listens on {place}",
-        Saw.UNREACHED: f"no connection to {place}: a firewall between the login node and {node}?",
+        Saw.UNREACHED: f"no connection to {place}: a firewall between the login node and {node}, "
+        f"or is {node} down?",
         Saw.SILENT: f"{place} accepts connections, but does not answer {ask}",
         Saw.CLOSED: f"{place} accepts connections, but closes them without an answer to {ask}",
         Saw.NOT_HTTP: f"{place} answers {ask}, but not in HTTP: HTTPS, or another protocol?",

@@ -62,7 +62,7 @@ def refused(*listening: Listening) -> Finding:
         ),
         (
             Finding(Saw.UNREACHED, "/health"),
-            "no connection to n1:8080: a firewall between the login node and n1?",
+            "no connection to n1:8080: a firewall between the login node and n1, or is n1 down?",
         ),
     ],
     ids=lambda value: f"{value.saw}-{value.status}" if isinstance(value, Finding) else "",
