@@ -9,6 +9,7 @@ from ipaddress import ip_address
 
 from .config_problem import Fault, Problem, Section, shown
 from .models import Service
+from .positions import Path
 
 # The gateway's own first path segments.
 RESERVED_ROUTES = frozenset(
@@ -32,10 +33,7 @@ class CheckedEntry:
 def within(entry: CheckedEntry, ports: Collection[int]) -> Iterator[Fault]:
     """Rules between the keys of one service."""
     service = entry.service
-    if service.min_replicas > service.max_replicas and not entry.bad & {"max_replicas"}:
-        rule = f"must not be more than max_replicas, which is {service.max_replicas}"
-        most = shown(service.max_replicas)
-        yield Fault(("min_replicas",), shown(service.min_replicas), rule, most)
+    yield from _too_many_kept(entry)
     if entry.has("route_name") and service.route_name in RESERVED_ROUTES:
         rule = f"must not be one of the gateway's own paths: {', '.join(sorted(RESERVED_ROUTES))}"
         near = shown(f"{service.route_name}-service")
@@ -44,6 +42,19 @@ def within(entry: CheckedEntry, ports: Collection[int]) -> Iterator[Fault]:
         rule = "must not be one of the gateway's own ports"
         yield Fault(("local_port",), shown(service.local_port), rule)
     yield from _one_of_two(entry)
+
+
+def _too_many_kept(entry: CheckedEntry) -> Iterator[Fault]:
+    most = entry.service.max_replicas
+    if entry.bad & {"max_replicas"}:
+        return
+    kept: list[tuple[Path, int]] = [(("min_replicas",), entry.service.min_replicas)]
+    for number, hours in enumerate(entry.service.schedule):
+        kept.append((("schedule", number, "min_replicas"), hours.min_replicas))
+    for path, replicas in kept:
+        if replicas > most:
+            rule = f"must not be more than max_replicas, which is {most}"
+            yield Fault(path, shown(replicas), rule, shown(most))
 
 
 def _one_of_two(entry: CheckedEntry) -> Iterator[Fault]:
@@ -70,7 +81,7 @@ def _never_started(entries: list[CheckedEntry]) -> Iterator[Problem]:
     )
     for entry in entries:
         service = entry.service
-        if not service.started_by_requests and service.min_replicas == 0:
+        if not (service.started_by_requests or service.min_replicas or service.schedule):
             fault = Fault(("api_paths",), shown(service.api_paths), rule)
             yield entry.section.problem(fault)
 

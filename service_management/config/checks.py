@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from . import unknown_keys
-from .config_problem import Fault, shown
+from .config_problem import UNKNOWN_KEY, Fault, shown
 from .models import Service
 from .positions import Path
 
 FIELDS = Service.model_fields
 REQUIRED = tuple(key for key, field in FIELDS.items() if field.is_required())
+MISSING = "must be given"
 NOT_IN_DEFAULTS = frozenset({"name", "route_name", "local_port"})
 # Valid values in place of faulty ones, so that the others can still be checked against each
 # other. They never leave this package.
@@ -58,13 +59,13 @@ def _checked(
     failed = {error["loc"][0] for error in errors}
     return Checked(
         good={key: value for key, value in known.items() if key not in failed},
-        faults=(*unknown.faults, *map(_fault, errors)),
+        faults=(*unknown.faults, *_faults(errors)),
         meant=frozenset(known) | unknown.meant,
     )
 
 
 def missing(meant: Collection[str]) -> tuple[Fault, ...]:
-    return tuple(Fault((key,), "", "must be given") for key in REQUIRED if key not in meant)
+    return tuple(Fault((key,), "", MISSING) for key in REQUIRED if key not in meant)
 
 
 def service_of(good: dict[str, Any]) -> Service:
@@ -80,12 +81,23 @@ def _errors(known: dict[str, Any]) -> list[ErrorDetails]:
     return []
 
 
+def _faults(errors: Iterable[ErrorDetails]) -> list[Fault]:
+    """A key inside of a value that is only misspelt is not missing as well."""
+    faults = [_fault(error) for error in errors]
+    meant = {(*fault.path[:-1], fault.suggestion) for fault in faults if fault.rule == UNKNOWN_KEY}
+    return [fault for fault in faults if fault.rule != MISSING or fault.path not in meant]
+
+
 def _fault(error: ErrorDetails) -> Fault:
     context = error.get("ctx", {})
     rule = str(context.get("rule") or error["msg"])
     path: Path = tuple(part for part in error["loc"] if part != "[key]")
     if error["loc"][-1] == "[key]":
         return Fault(path, "", rule, str(context.get("suggestion", "")))
+    if error["type"] == "missing":
+        return Fault(path, "", MISSING)
+    if error["type"] == "extra_forbidden":
+        return Fault(path, "", UNKNOWN_KEY, unknown_keys.near_schedule_key(str(path[-1])))
     if path[0] == "env":  # its values are secrets; a suggestion would repeat them
         return Fault(path, "", rule)
     return Fault(path, shown(error["input"]), rule, str(context.get("suggestion", "")))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
-from . import hosts, job_options, paths, rules
+from . import day_times, hosts, job_options, paths, rules
 from .config_problem import nearest, refusal
 from .durations import seconds
 from .rules import Rule
@@ -37,6 +37,19 @@ def _listed(value: Any) -> Any:
     if not isinstance(value, (list, tuple)):
         raise refusal("must be a list of strings", [value] if isinstance(value, str) else None)
     return tuple(value)
+
+
+def entries(value: Any) -> Any:
+    """Of `schedule`."""
+    if not isinstance(value, (list, tuple)):
+        raise refusal("must be a list of objects, each with from, to and min_replicas")
+    return tuple(value)
+
+
+def entry(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise refusal("must be an object with from, to and min_replicas")
+    return value
 
 
 def _filled(value: Any) -> Any:
@@ -108,6 +121,27 @@ Connections = Annotated[
 ]
 MostConnections = Annotated[int, Field(ge=1, le=MOST_CONNECTIONS), _whole(1, MOST_CONNECTIONS)]
 Inflight = Annotated[int, Field(ge=1, le=100000), _whole(1, 100000)]
+Days = Annotated[
+    str,
+    Field(pattern=day_times.DAYS_PATTERN),
+    Rule('must be days of the week, as in "Mon-Fri" or "Mon,Wed-Fri"', day_times.near_days),
+]
+FromTime = Annotated[
+    str,
+    Field(pattern=day_times.FROM_PATTERN),
+    Rule('must be a time of day from "00:00" to "23:59"', day_times.near_time),
+]
+ToTime = Annotated[
+    str,
+    Field(pattern=day_times.TO_PATTERN),
+    Rule('must be a time of day from "00:00" to "24:00"', day_times.near_time),
+]
+TimeZone = Annotated[
+    str,
+    Field(pattern=day_times.ZONE_PATTERN),
+    AfterValidator(day_times.time_zone),
+    Rule('must be a name of the tz database, as in "Europe/Berlin"', day_times.near_zone),
+]
 Size = Annotated[
     int,
     BeforeValidator(

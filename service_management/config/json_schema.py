@@ -36,7 +36,8 @@ KEYS: dict[str, Key] = {
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of services_config.json."""
     service = Service.model_json_schema()
-    properties = {name: _plain(part) for name, part in service["properties"].items()}
+    parts = service.get("$defs", {})
+    properties = {name: _plain(part, parts) for name, part in service["properties"].items()}
     shared = {name: part for name, part in properties.items() if name not in NOT_IN_DEFAULTS}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -59,9 +60,16 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _plain(part: dict[str, Any]) -> dict[str, Any]:
-    """Without the titles that pydantic makes of names: editors show the names anyway."""
-    return {key: value for key, value in part.items() if key != "title"}
+def _plain(part: Any, parts: dict[str, Any]) -> Any:
+    """In one piece, and without the titles that pydantic makes of names: editors show the names
+    anyway."""
+    if isinstance(part, list):
+        return [_plain(item, parts) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return _plain(parts[part["$ref"].rpartition("/")[2]], parts)
+    return {key: _plain(value, parts) for key, value in part.items() if key != "title"}
 
 
 def _object(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from . import fields as f
+from .config_problem import refusal
+from .day_times import minutes, weekdays
 
 # What an edit needs: a new job, a new configuration of nginx, or neither. Tests of documentation
 # and edits read these; controller/job_spec.py and gateway/service_view.py decide.
@@ -37,10 +41,63 @@ ROUTE_FIELDS = (
 )
 
 
+_STRICT = ConfigDict(
+    frozen=True, extra="forbid", strict=True, validate_default=True, serialize_by_alias=True
+)
+
+
+class ScheduleEntry(BaseModel):
+    """Hours of the week in which a service has replicas without demand."""
+
+    model_config = _STRICT
+
+    days: f.Days = Field(
+        default="Mon-Sun",
+        description="Days on which the hours begin.",
+        examples=["Mon-Fri", "Mon,Wed-Fri"],
+    )
+    begin: f.FromTime = Field(
+        alias="from", description="Time of day at which they begin.", examples=["08:00"]
+    )
+    end: f.ToTime = Field(
+        alias="to",
+        description="Time of day at which they end; on the next day if it is not after from.",
+        examples=["18:00", "24:00"],
+    )
+    min_replicas: f.Replicas = Field(
+        description="min_replicas in these hours, if it is not larger anyway.", examples=[1]
+    )
+    timezone: f.TimeZone | None = Field(
+        default=None,
+        description="Time zone of from and to; null: that of the gateway.",
+        examples=["Europe/Berlin"],
+    )
+
+    @field_validator("end")
+    @classmethod
+    def _differs(cls, end: str, info: ValidationInfo) -> str:
+        if end == info.data.get("begin"):
+            raise refusal('must not be equal to from; a whole day is "00:00" to "24:00"')
+        return end
+
+    @property
+    def weekdays(self) -> frozenset[int]:
+        return weekdays(self.days)
+
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """Of begin and end, since midnight."""
+        return minutes(self.begin), minutes(self.end)
+
+    def __str__(self) -> str:
+        zone = f" ({self.timezone})" if self.timezone else ""
+        return f"{self.days} {self.begin} to {self.end}{zone}"
+
+
 class Service(BaseModel):
     """One entry of "Services", checked, with every default filled in."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+    model_config = _STRICT
 
     name: f.Name = Field(description="Shown to people.", examples=["Digits classifier"])
     ssh_username: f.User = Field(
@@ -124,6 +181,29 @@ class Service(BaseModel):
         'prompt ("prefix"). "none": the least busy replica is chosen.',
         examples=["session"],
     )
+    scale_down_delay: f.SecondsOrNone | None = Field(
+        default=None,
+        description="Seconds for which fewer replicas must have been enough before one is given "
+        "up; null: timeout.",
+        examples=[600],
+    )
+    schedule: Annotated[
+        tuple[Annotated[ScheduleEntry, BeforeValidator(f.entry)], ...], BeforeValidator(f.entries)
+    ] = Field(
+        default=(),
+        description="Hours of the week with a larger min_replicas; of several the largest counts.",
+        examples=[
+            [
+                {
+                    "days": "Mon-Fri",
+                    "from": "08:00",
+                    "to": "18:00",
+                    "min_replicas": 1,
+                    "timezone": "Europe/Berlin",
+                }
+            ]
+        ],
+    )
     sbatch_args: f.SbatchArgs = Field(
         default=(),
         description="Further sbatch options, one option or value per entry.",
@@ -191,6 +271,10 @@ class Service(BaseModel):
         "service that closes connections without announcing it.",
         examples=[False],
     )
+
+    @property
+    def effective_scale_down_delay(self) -> float:
+        return self.timeout if self.scale_down_delay is None else self.scale_down_delay
 
     @property
     def effective_quiet_paths(self) -> tuple[str, ...]:

@@ -32,8 +32,17 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "startup_timeout": ("start_timeout", "load_timeout"),
     "max_replicas": ("replicas",),
     "affinity": ("sticky", "sticky_sessions", "stickiness", "session_affinity"),
+    "scale_down_delay": ("cooldown", "cooldown_period", "cool_down", "stabilization_window"),
+    "schedule": ("warm_hours", "hours", "opening_hours", "office_hours", "cron"),
     "env": ("environment", "environment_variables", "variables", "vars"),
     "max_body": ("body_size", "max_body_size", "client_max_body_size"),
+}
+SCHEDULE_SYNONYMS = {
+    "days": ("day", "weekday", "weekdays", "on"),
+    "from": ("start", "begin", "since", "at"),
+    "to": ("end", "until", "till", "stop"),
+    "min_replicas": ("replicas", "min", "minimum"),
+    "timezone": ("time_zone", "tz", "zone"),
 }
 OPTIONS = (  # noqa: SIM905
     "account begin chdir comment constraint cores-per-socket cpus-per-gpu cpus-per-task deadline "
@@ -97,6 +106,13 @@ def _meant_key(key: str, given: Collection[str], allowed: Collection[str]) -> st
     synonyms = [known for known in SYNONYMS if known in allowed and word in SYNONYMS[known]]
     synonyms.sort(key=given.__contains__)
     return next(iter(synonyms), "") or nearest(key, allowed)
+
+
+def near_schedule_key(key: str) -> str:
+    """Of an entry of `schedule`."""
+    word = _dashed(key).replace("-", "_")
+    synonyms = (known for known, others in SCHEDULE_SYNONYMS.items() if word in others)
+    return next(synonyms, "") or nearest(key, tuple(SCHEDULE_SYNONYMS))
 
 
 def _all_options(given: dict[str, Any], options: dict[str, str], inherited: Iterable[str]) -> str:

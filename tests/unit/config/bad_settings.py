@@ -37,10 +37,25 @@ ENV_OWN = "must not begin with SLURM_, SBATCH_ or ORCHESTRATOR_: these are reser
 HALF = "must not have a lone surrogate: \\ud800 to \\udfff are half a character"
 SIZE = "must be a whole number of bytes from 1 to 1 TiB, or one with a unit, as in 100MB or 1GiB"
 
+ENTRIES = "must be a list of objects, each with from, to and min_replicas"
+ENTRY = "must be an object with from, to and min_replicas"
+SAME_TIME = 'must not be equal to from; a whole day is "00:00" to "24:00"'
+DAYS = 'must be days of the week, as in "Mon-Fri" or "Mon,Wed-Fri"'
+FROM = 'must be a time of day from "00:00" to "23:59"'
+TO = 'must be a time of day from "00:00" to "24:00"'
+ZONE = 'must be a name of the tz database, as in "Europe/Berlin"'
+UNKNOWN = "unknown key"
+
 ACCESS_LOG = 'must be "notable" or "full"'
 AFFINITY = 'must be "none" or "session" or "user" or "prefix"'
 VERIFY = 'must be "listener" or "token" or "none"'
 OWN_TOKEN = 'must not be IO_JOB_TOKEN: verify "token" sets it'
+
+
+def hours(**changes: Any) -> list[dict[str, Any]]:
+    """A schedule with one entry; ...: without this key."""
+    entry = {"days": "Mon-Fri", "from": "08:00", "to": "18:00", "min_replicas": 1, **changes}
+    return [{key: value for key, value in entry.items() if value is not ...}]
 
 
 def args(*options: str) -> str:
@@ -115,6 +130,44 @@ BAD_SETTINGS: list[tuple[str, Any, str, str, str]] = [
     ("target_inflight", 0, "target_inflight", "must be a whole number from 1 to 100000", ""),
     ("max_inflight", 0, "max_inflight", "must be a whole number from 1 to 100000", ""),
     ("max_replicas", "2", "max_replicas", REPLICAS, "2"),
+    ("scale_down_delay", "10m", "scale_down_delay", SECONDS_OR_NONE, "600"),
+    ("scale_down_delay", -1, "scale_down_delay", SECONDS_OR_NONE, ""),
+    ("cooldown", 60, "cooldown", UNKNOWN, "scale_down_delay"),
+    ("schedule", "Mon-Fri", "schedule", ENTRIES, ""),
+    ("schedule", hours()[0], "schedule", ENTRIES, ""),
+    ("schedule", None, "schedule", ENTRIES, ""),
+    ("schedule", ["Mon-Fri"], "schedule[0]", ENTRY, ""),
+    ("schedule", hours(days="mon-fri"), "schedule[0].days", DAYS, '"Mon-Fri"'),
+    ("schedule", hours(days="Mo, We–Fr"), "schedule[0].days", DAYS, '"Mon,Wed-Fri"'),
+    ("schedule", hours(days="Monday to Thursday"), "schedule[0].days", DAYS, '"Mon-Thu"'),
+    ("schedule", hours(days="Weekdays"), "schedule[0].days", DAYS, '"Mon-Fri"'),
+    ("schedule", hours(days=["Sat", "Sun"]), "schedule[0].days", DAYS, '"Sat,Sun"'),
+    ("schedule", hours(days="Mon-Fri-Sun"), "schedule[0].days", DAYS, ""),
+    ("schedule", hours(days="S"), "schedule[0].days", DAYS, ""),
+    ("schedule", hours(days=1), "schedule[0].days", DAYS, ""),
+    ("schedule", hours(**{"from": "8:00"}), "schedule[0].from", FROM, '"08:00"'),
+    ("schedule", hours(**{"from": 8}), "schedule[0].from", FROM, '"08:00"'),
+    ("schedule", hours(**{"from": "24:00"}), "schedule[0].from", FROM, ""),
+    ("schedule", hours(to="6 pm"), "schedule[0].to", TO, '"18:00"'),
+    ("schedule", hours(to="1830"), "schedule[0].to", TO, '"18:30"'),
+    ("schedule", hours(to="18:00:00"), "schedule[0].to", TO, '"18:00"'),
+    ("schedule", hours(to="25:00"), "schedule[0].to", TO, ""),
+    ("schedule", hours(to="noon"), "schedule[0].to", TO, ""),
+    ("schedule", hours(to="08:00"), "schedule[0].to", SAME_TIME, ""),
+    ("schedule", hours(to=...), "schedule[0].to", "must be given", ""),
+    ("schedule", hours(until="18:00"), "schedule[0].until", UNKNOWN, "to"),
+    ("schedule", hours(time_zone="UTC"), "schedule[0].time_zone", UNKNOWN, "timezone"),
+    ("schedule", hours(min_replica=1), "schedule[0].min_replica", UNKNOWN, "min_replicas"),
+    ("schedule", hours(min_replicas=0), "schedule[0].min_replicas", REPLICAS, ""),
+    ("schedule", hours() + hours(min_replicas=2), "schedule[1].min_replicas",
+     "must not be more than max_replicas, which is 1", "1"),
+    ("schedule", hours(timezone="Berlin"), "schedule[0].timezone", ZONE, '"Europe/Berlin"'),
+    ("schedule", hours(timezone="new york"), "schedule[0].timezone", ZONE, '"America/New_York"'),
+    ("schedule", hours(timezone="Europe/Berlim"), "schedule[0].timezone", ZONE,
+     '"Europe/Berlin"'),
+    ("schedule", hours(timezone="Europe"), "schedule[0].timezone", ZONE, ""),
+    ("schedule", hours(timezone="../etc/passwd"), "schedule[0].timezone", ZONE, ""),
+    ("schedule", hours(timezone=1), "schedule[0].timezone", ZONE, ""),
     ("sbatch_args", "--gres=gpu:1", "sbatch_args", LIST, '["--gres=gpu:1"]'),
     ("sbatch_args", [1], "sbatch_args[0]", STRING, '"1"'),
     ("sbatch_args", "--partition=gpu --gres=gpu:1", "sbatch_args", LIST,

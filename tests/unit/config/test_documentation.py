@@ -11,7 +11,7 @@ import pytest
 from service_management.config import KEYS, RESERVED_ROUTES, Catalogue
 from service_management.config.job_options import OWNED
 from service_management.config.models import JOB_FIELDS, ROUTE_FIELDS
-from tests.unit.config.samples import found_in, parsed
+from tests.unit.config.samples import found_in, parsed, service
 
 TEXT = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text(encoding="utf-8")
 ROWS = {
@@ -41,6 +41,11 @@ def test_nothing_is_documented_that_is_no_key() -> None:
 @pytest.mark.parametrize("text", blocks("json"))
 def test_the_examples_are_valid(text: str) -> None:
     assert isinstance(parsed(text), Catalogue)
+
+
+@pytest.mark.parametrize("text", blocks("json part"))
+def test_the_keys_shown_alone_are_valid(text: str) -> None:
+    service(**json.loads(f"{{{text}}}"), max_replicas=4)
 
 
 def test_the_documented_problems_are_those_reported() -> None:

@@ -37,6 +37,8 @@ EDITS: dict[str, tuple[Any, set[str]]] = {
     "target_inflight": (2, {"settings"}),
     "max_inflight": (2, {"route"}),
     "affinity": ("user", {"route"}),
+    "scale_down_delay": (5, {"settings"}),
+    "schedule": ([{"from": "08:00", "to": "18:00", "min_replicas": 1}], {"settings"}),
     "sbatch_args": (["-H"], {"job"}),
     "env": ({"A": "1"}, {"job"}),
     "ssh_port": (2222, {"job"}),

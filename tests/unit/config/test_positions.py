@@ -23,6 +23,7 @@ PLACES = [
     ("an item", '{"Services": [{"api_paths": ["/a",\n ▸"b"], "name": "a"}]}', "api_paths[1]"),
     ("a name in env", '{"Services": [{"env": {"A": "1", ▸"B C": ""}, "name": "a"}]}', "env.B C"),
     ("a value in env", '{"Services": [{"env": {"A": "1",\n▸"B": 2}, "name": "a"}]}', "env.B"),
+    ("in a schedule", '{"Services":[{"schedule": [{},{"to": "",\n▸"x": ""}]}]}', "schedule[1].x"),
     ("a default", '{"Services": [{"name":"a"}], "Defaults": {▸"ssh_port": 0}}', "ssh_port"),
     ("a misspelt section", '{▸"services": []}', "services"),
     ("in a misspelt section", '{"services": [{"name": "a", ▸"ssh_port": 0}]}', "ssh_port"),

@@ -8,6 +8,8 @@ import pytest
 
 from .samples import catalogue, digits, file_of
 
+EVENINGS = [{"from": "18:00", "to": "22:00", "min_replicas": 1}]
+
 
 @pytest.mark.parametrize(
     ("keys", "warned"),
@@ -19,6 +21,7 @@ from .samples import catalogue, digits, file_of
         ({"api_paths": ["/*"], "quiet_paths": ["/*"]}, True),
         ({"api_paths": ["/health"], "quiet_paths": []}, False),
         ({"api_paths": ["/health"], "min_replicas": 1}, False),
+        ({"api_paths": ["/health"], "schedule": EVENINGS}, False),
         ({"api_paths": ["/health", "/predict"]}, False),
         ({"api_paths": ["/predict"], "quiet_paths": ["/*"]}, False),
         ({"api_paths": ["/"]}, False),
