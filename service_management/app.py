@@ -22,6 +22,8 @@ from service_management.controller.job_output import JobOutputs
 from service_management.controller.loop import Controller, Dependencies
 from service_management.controller.publishing import Position
 from service_management.controller.records import Records
+from service_management.controller.scale_overrides import NOTE, ScaleOverrides
+from service_management.controller.scaler import Scaler
 from service_management.controller.snapshot import Snapshot
 from service_management.controller.stored_clock import resume_clock
 from service_management.controller.workers import Workers
@@ -101,7 +103,8 @@ def build(chosen: Settings) -> Parts:
     stored = store.load()
     clock = resume_clock(store, stored.values())
     snapshot = Snapshot(clock)
-    records = Records(chosen.identity, chosen.key_dir, stored, clock.ahead)
+    scaler = Scaler(store.noted("scaling"))
+    records = Records(chosen.identity, chosen.key_dir, stored, clock.ahead, scaler)
     last_good = last_catalogue(store)
     records.configure(last_good.services)
     snapshot.services, snapshot.start_counters = records.services, records.start_counters
@@ -123,7 +126,7 @@ def build(chosen: Settings) -> Parts:
         ),
         routes=PublishedRoutes(chosen.run_dir),
         inflight=inflight,
-        watcher=_watcher(chosen, inbox, last_good),
+        watcher=_watcher(chosen, inbox, last_good, store),
         run_dir=chosen.run_dir,
         last_request=follower.last_request,
         open_since=NginxMaster(gateway).since,
@@ -150,13 +153,17 @@ def _with_flags(run_dir: Path, snapshot: Snapshot, most: int) -> Admission:
     return Admission(snapshot, most, flags.show)
 
 
-def _watcher(chosen: Settings, inbox: Inbox, last_good: Catalogue) -> CatalogueWatcher:
+def _watcher(
+    chosen: Settings, inbox: Inbox, last_good: Catalogue, store: Store
+) -> CatalogueWatcher:
     server = CatalogueServer(Nginx(layout.gateway_settings(chosen)))
+    overrides = ScaleOverrides(store.noted(NOTE), store.note)
     source = Source(
         file=chosen.config_file,
-        load=lambda file: read_catalogue(chosen, file),
+        load=lambda file: overrides.applied(read_catalogue(chosen, file)),
         serve=server.serve,
         last_good=last_good,
         stop_reusing=server.stop_reusing,
+        scale=overrides.ask,
     )
     return CatalogueWatcher(source, inbox.put)

@@ -70,6 +70,7 @@ def blueprint(
         return response
 
     _replicas(admin, controller, snapshot)
+    _scaling(admin, controller, snapshot)
     _overviews(admin, snapshot)
     return admin
 
@@ -94,6 +95,21 @@ def _replicas(admin: Blueprint, controller: Controller, snapshot: Snapshot) -> N
         return _decided(controller, snapshot, route, ev.AbandonAsked(replica.slot))
 
 
+def _scaling(admin: Blueprint, controller: Controller, snapshot: Snapshot) -> None:
+    @admin.post("/services/<path:route>/scale")
+    def scale(route: str) -> Response:
+        view = snapshot.of(route)
+        if view is None:
+            return problems.unknown_service(snapshot, route)
+        numbers: Any = request.get_json(silent=True)
+        if (wrong := scale_fault(numbers)) is not None:
+            return problem(problems.BAD_REQUEST, wrong, **problems.about(view))
+        if not controller.scale(route, numbers):
+            text, wait = "The control plane did not take it up within 5 s.", problems.RESTARTING
+            return problem(problems.BUSY, text, retry_after=wait, service=route)
+        return jsonify({**_state(snapshot, route), **numbers})
+
+
 def _overviews(admin: Blueprint, snapshot: Snapshot) -> None:
     @admin.get("/config")
     def configuration() -> Response:
@@ -114,6 +130,20 @@ def _decided(controller: Controller, snapshot: Snapshot, route: str, event: ev.E
 def _state(snapshot: Snapshot, route: str) -> dict[str, Any]:
     view = snapshot.of(route)
     return problems.about(view) if view else {"service": route, "state": None}
+
+
+def scale_fault(numbers: Any) -> str | None:
+    """What is wrong with the body of a request to scale."""
+    limits = {"min_replicas": (0, 64), "max_replicas": (1, 64)}
+    if not isinstance(numbers, dict) or numbers.keys() - limits.keys():
+        return "The body must be a JSON object with min_replicas, max_replicas, both or neither."
+    for key, number in numbers.items():
+        low, high = limits[key]
+        if type(number) is not int or not low <= number <= high:
+            return f"{key} must be a whole number from {low} to {high}."
+    if numbers.get("min_replicas", 0) > numbers.get("max_replicas", 64):
+        return "min_replicas must not be more than max_replicas."
+    return None
 
 
 def _disabled(record: ServiceRecord) -> bool:

@@ -71,6 +71,8 @@ def service(view: ServiceSnapshot, now: float) -> dict[str, Any]:
         "timeout": view.service.timeout,
         "probe": probe(view, now),
         "attempt": attempt(view),
+        "wanted": view.scale.wanted,
+        "scaling": view.scale.reason or None,
         "replicas": replicas(view),
         "keepalive": view.keepalive,
         "inflight": view.inflight,

@@ -69,8 +69,8 @@ def _draining_next(view: ServiceSnapshot, _now: float) -> str:
 
 
 def _ready_next(view: ServiceSnapshot, now: float) -> str:
-    if view.service.min_replicas > 0:
-        return "stays running (min_replicas)"
+    if view.stays:
+        return f"stays running ({view.scale.least_because})"
     if view.inflight:
         return f"cancelled {at_most(view.service.timeout)} after its last request ends"
     left = view.record.last_activity + view.service.timeout - now

@@ -35,7 +35,7 @@ def waiting_page(view: ServiceSnapshot, held: Held, now: float) -> Response:
 def _when_closed(view: ServiceSnapshot) -> str:
     """What happens to the job without this page."""
     goes_on = "If you close this page, the job goes on."
-    if view.service.min_replicas > 0:
+    if view.stays:
         return goes_on
     queue, idle = at_most(view.service.queue_timeout), at_most(view.service.timeout)
     return (

@@ -25,6 +25,7 @@ COMMANDS = {
         "start": ("service_commands", "Start a service now"),
         "stop": ("service_commands", "Stop a service; the next request starts it again"),
         "restart": ("service_commands", "Replace a service's jobs by new ones"),
+        "scale": ("service_commands", "Keep so many replicas until the next edit"),
         "enable": ("service_commands", "Let requests start a service again"),
         "disable": ("service_commands", "Stop a service and refuse its requests"),
         "abandon": ("service_commands", "Give up a job whose end the cluster does not report"),

@@ -38,6 +38,9 @@ class Gateway:
     def change(self, route: str, verb: str, *, now: bool = False) -> dict[str, Any]:
         return self._json("POST", _admin(route, verb) + ("?now=1" if now else ""))
 
+    def scale(self, route: str, numbers: dict[str, int]) -> dict[str, Any]:
+        return self._json("POST", _admin(route, "scale"), numbers)
+
     def logs(self, route: str, lines: int) -> JobLogs:
         return self._logs(route, f"lines={lines}")
 
@@ -56,8 +59,8 @@ class Gateway:
         except GatewayError:
             return None
 
-    def _json(self, method: str, path: str) -> dict[str, Any]:
-        answer = self._ask(method, path)
+    def _json(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        answer = self._ask(method, path, body)
         try:
             found = answer.json()
         except ValueError:
@@ -66,9 +69,9 @@ class Gateway:
             raise self._stranger()
         return found
 
-    def _ask(self, method: str, path: str) -> loopback.Answer:
+    def _ask(self, method: str, path: str, body: Any = None) -> loopback.Answer:
         try:
-            answer = self._gateway.ask(method, path, timeout=60)
+            answer = self._gateway.ask(method, path, 60, body)
         except loopback.StrangerListens as error:
             raise GatewayError(str(error)) from None
         except loopback.NoAnswer as error:

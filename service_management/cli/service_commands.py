@@ -71,6 +71,29 @@ def restart(route: Route, *, wait: Wait = False, as_json: AsJson = False) -> Non
     _change(route, "restart", Goal.REPLACED if wait else None, as_json=as_json)
 
 
+def scale(
+    route: Route,
+    replicas: Annotated[
+        int | None, typer.Argument(min=0, max=64, help="How many; without it, as in the file.")
+    ] = None,
+    *,
+    most: Annotated[
+        int | None,
+        typer.Option("--max", metavar="N", min=1, max=64, help="Let it grow to N under load."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep so many replicas until the next edit of the service's entry."""
+    asked = {"min_replicas": replicas, "max_replicas": most}
+    numbers = {key: number for key, number in asked.items() if number is not None}
+    answer = _gateway().scale(route, numbers)
+    if as_json:
+        print(json.dumps(answer))
+        return
+    words = ", ".join(f"{key} {number}" for key, number in numbers.items())
+    show(f"{route}: {words or 'min_replicas and max_replicas as in the file'}")
+
+
 def enable(route: Route, *, as_json: AsJson = False) -> None:
     """Let requests start a service again."""
     _change(route, "enable", as_json=as_json)

@@ -90,7 +90,7 @@ class ScheduleEntry(BaseModel):
         return minutes(self.begin), minutes(self.end)
 
     def __str__(self) -> str:
-        zone = f" ({self.timezone})" if self.timezone else ""
+        zone = f", {self.timezone}" if self.timezone else ""
         return f"{self.days} {self.begin} to {self.end}{zone}"
 
 

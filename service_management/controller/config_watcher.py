@@ -6,7 +6,7 @@ Everything slow (parsing, `nginx -t`, the reload) happens in a separate thread.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ class Source:
     serve: Callable[[Catalogue], frozenset[str]]  # gives the routes that are not reused
     last_good: Catalogue  # what was served last, until the file has been read
     stop_reusing: Callable[[str], None] = lambda _route: None
+    scale: Callable[[str, Mapping[str, int]], bool] = lambda _route, _numbers: False
 
 
 class CatalogueWatcher:
@@ -70,6 +71,13 @@ class CatalogueWatcher:
         """Have nginx open a connection for each of the service's requests from now on."""
         self._source.stop_reusing(route)
         self._signature = None  # served again at the next look
+
+    def scale(self, route: str, numbers: Mapping[str, int]) -> bool:
+        """Serve the service with these numbers of replicas, as after an edit. False: the file could
+        not be read yet, or has no such service."""
+        known = self._source.scale(route, numbers)
+        self._signature = None  # read again at the next look
+        return known
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

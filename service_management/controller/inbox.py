@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service_management.config import Catalogue, Problem
@@ -36,6 +36,15 @@ class ClosesUnannounced:
     """The service closes connections after an answer that did not say so."""
 
     route: str
+
+
+@dataclass(frozen=True)
+class ScaleAsked:
+    """An operator asks for other numbers of replicas than the file has."""
+
+    route: str
+    numbers: Mapping[str, int]  # min_replicas, max_replicas; none: as in the file
+    done: threading.Event
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,7 @@ Item = (
     Happened
     | Suspected
     | ClosesUnannounced
+    | ScaleAsked
     | QueueAnswer
     | OrphanPort
     | LoginState

@@ -8,12 +8,14 @@ records again by the next pass, or the next process.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -27,6 +29,7 @@ from service_management.controller.inbox import (
     Happened,
     Inbox,
     Item,
+    ScaleAsked,
     Suspected,
 )
 from service_management.controller.isolation import Isolation
@@ -35,6 +38,7 @@ from service_management.controller.port_conflicts import port_holders, without_t
 from service_management.controller.publishing import RoutePublisher, Routes
 from service_management.controller.reconcile import Reconciler
 from service_management.controller.records import Changes, Records, RecordStore
+from service_management.controller.scaler import Scale
 from service_management.controller.snapshot import Snapshot
 from service_management.controller.socket_paths import sockets
 from service_management.gateway.inflight import InflightSampler
@@ -47,6 +51,7 @@ from service_management.lifecycle.intervals import (
     PASS_PAUSE,
     PASS_QUIET,
     PASS_STEADY,
+    SCALING_SAVE,
 )
 from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.replica import Replica
@@ -99,6 +104,7 @@ class Controller:
         self._acting = Isolation("an action of a service could not be started")
         self._began = 0.0
         self._restored = False
+        self._scaling_saved_at, self._saved_scaling = -math.inf, dict[str, Any]()
 
     # -- what others may call -------------------------------------------------------
 
@@ -116,6 +122,12 @@ class Controller:
         """Post, and wait until the decision is committed and visible in the snapshot."""
         done = threading.Event()
         self._inbox.put(Happened(route, event, done))
+        return done.wait(timeout)
+
+    def scale(self, route: str, numbers: Mapping[str, int], timeout: float = 5.0) -> bool:
+        """Ask for other numbers of replicas than the file has, and wait until that is stored."""
+        done = threading.Event()
+        self._inbox.put(ScaleAsked(route, numbers, done))
         return done.wait(timeout)
 
     def suspect(self, route: str) -> None:
@@ -163,6 +175,7 @@ class Controller:
         self._uses.watcher.look(now)
         self._plan(now)
         self._commit_or_put_back(self._records.take_changes(), now)
+        self._save_scaling(now)
         abandoned = (job for _route, job in self._records.abandoned())
         for login in self._polling.due(self._records.replicas(), now, abandoned):
             self._effects.poll_queue(login, now)
@@ -194,6 +207,10 @@ class Controller:
         if isinstance(item, ClosesUnannounced):
             self._uses.watcher.stop_reusing(item.route)
             return
+        if isinstance(item, ScaleAsked):
+            if self._uses.watcher.scale(item.route, item.numbers):
+                item.done.set()
+            return
         if isinstance(item, ConnectionRefused):
             self._balancer.refused((item.login_id, item.number), now)
             return
@@ -209,6 +226,7 @@ class Controller:
     # -- time -----------------------------------------------------------------------
 
     def _plan(self, now: float) -> None:
+        self._records.follow_schedules(self._uses.clock.wall())
         fresh = self._inflight.refresh(now)
         if fresh:
             jobs = [one.job for one in self._records.replicas()]
@@ -298,6 +316,16 @@ class Controller:
             done.set()
         self._done.clear()
 
+    def _save_scaling(self, now: float) -> None:
+        """What a restart must not forget. A minute of it may be lost: after a restart no service
+        loses a replica for a minute."""
+        if now - self._scaling_saved_at < SCALING_SAVE:
+            return
+        self._scaling_saved_at = now
+        if (scaling := self._records.scaler.to_json()) != self._saved_scaling:
+            self._uses.store.note("scaling", scaling)
+            self._saved_scaling = scaling
+
     def _unpublish(self, changes: Changes) -> None:
         for record in changes.records.values():
             self._publisher.withdraw(record)
@@ -308,8 +336,15 @@ class Controller:
         self._snapshot.replace(changed, forgotten)
         replicas = self._records.replicas()
         self._snapshot.inflight = {one.job.name: self._in_flight(one) for one in replicas}
+        self._snapshot.scales = self._scales()
         self._snapshot.trouble = self._polling.troubles(self._records.specs, replicas)
         self._effects.forget_jobs_except({one.job.name for one in replicas})
+
+    def _scales(self) -> dict[str, Scale]:
+        """Of services that have a replica, or should have one."""
+        kept = map(self._records.get, self._records.always_on)
+        records = {one.route: one for one in (*self._records.active(), *filter(None, kept))}
+        return {route: self._records.scale(record) for route, record in records.items()}
 
     def _act(self, changes: Changes, now: float) -> None:
         """Not repeated: an action that could not be started follows from the record again."""

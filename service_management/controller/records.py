@@ -17,14 +17,17 @@ from service_management.config import Service
 from service_management.controller.event_entries import EventEntries
 from service_management.controller.isolation import Isolation
 from service_management.controller.job_spec import JobSpec, has_readable_spec
+from service_management.controller.scaler import Scale, Scaler
+from service_management.controller.warm_hours import warm_hours
 from service_management.lifecycle.activity import Seen
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Event
 from service_management.lifecycle.intervals import SOFT_SAVE
-from service_management.lifecycle.planner import planned
+from service_management.lifecycle.planner import planned, wanted_replicas
 from service_management.lifecycle.policy import Policy
 from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.schedules import WarmHours
 from service_management.lifecycle.transitions import decide
 from service_management.slurm.job_names import job_name
 from service_management.store import LogEntry
@@ -70,6 +73,7 @@ class Records:
         key_dir: Path,
         records: Mapping[str, ServiceRecord],
         ahead: Callable[[], float] = lambda: 0.0,
+        scaler: Scaler | None = None,
     ) -> None:
         self._ahead = ahead
         self._unreadable = {
@@ -84,24 +88,42 @@ class Records:
         self.always_on: frozenset[str] = frozenset()
         self.identity, self._key_dir = identity, key_dir
         self._policies: dict[str, Policy] = {}
+        self._scheduled_for = -1  # the minute whose hours are in the policies
         self._saved_at: dict[str, float] = {}
         self._event_entries = EventEntries()
         self._changes = Changes()
         self._isolation = Isolation("an event of a service could not be applied")
         self._planning = Isolation("a service could not be planned")
         self.start_counters = StartCounters()
+        self.scaler = scaler or Scaler()
 
     def configure(self, services: Mapping[str, Service]) -> None:
         """Take up a catalogue: as a whole, or not at all if a service of it raises an error. A new
         service begins cold."""
         specs = {r: JobSpec.of(s, self._key_dir) for r, s in services.items()}
-        self._policies = {route: _policy(service) for route, service in services.items()}
+        self._policies = {route: policy_of(service) for route, service in services.items()}
         self.services, self.specs = dict(services), specs
-        self.always_on = frozenset(r for r, policy in self._policies.items() if policy.always_on)
+        self._scheduled_for = -1
+        self._note_always_on()
         self._repair_specs()
         for route in services:
             if route not in self._all:
                 self._all[route] = self._changes.records[route] = ServiceRecord(route)
+
+    def follow_schedules(self, wall: float) -> None:
+        """Once a minute by the wall clock, and after an edit: the hours of schedules have begun or
+        ended."""
+        if int(wall // 60) == self._scheduled_for:
+            return
+        self._scheduled_for = int(wall // 60)
+        for route, service in self.services.items():
+            if service.schedule:
+                self._policies[route] = policy_of(service, warm_hours(service, wall))
+                self._changes.touched.add(route)
+        self._note_always_on()
+
+    def _note_always_on(self) -> None:
+        self.always_on = frozenset(r for r, policy in self._policies.items() if policy.always_on)
 
     def _repair_specs(self) -> None:
         """A job whose stored specification cannot be read, such as one by another version, is
@@ -169,6 +191,8 @@ class Records:
         if record is None:
             return
         self._changes.touched.add(route)
+        if seen is not None:
+            self.scaler.look(record, seen, self._policy(route), now)
         fresh = partial(self._fresh_job, route, now, self._ports())
         after = planned(record, seen, self._context(route, now), fresh)
         known = {one.job.name for one in record.replicas}
@@ -182,7 +206,7 @@ class Records:
     def has_room(self, record: ServiceRecord, slot: int) -> bool:
         """Whether a job that is found on the cluster may be this service's, in this slot."""
         free = all(one.slot != slot for one in record.replicas)
-        most = self._policies.get(record.route, _UNCONFIGURED).max_replicas
+        most = self._policy(record.route).max_replicas
         may_run = record.enabled and not record.removed
         return free and may_run and len(record.replicas) < most
 
@@ -190,8 +214,21 @@ class Records:
         return self._changes.touched
 
     def _context(self, route: str, now: float) -> Context:
-        policy = self._policies.get(route, _UNCONFIGURED)
-        return Context(now, policy, now + self._ahead())
+        scaling = self.scaler.decision(route)
+        return Context(now, self._policy(route), now + self._ahead(), scaling)
+
+    def _policy(self, route: str) -> Policy:
+        return self._policies.get(route, _UNCONFIGURED)
+
+    def scale(self, record: ServiceRecord) -> Scale:
+        """How many replicas it wants now, and why."""
+        context = self._context(record.route, 0.0)
+        return Scale(
+            wanted_replicas(record, context),
+            context.scaling.reason if context.scaling else "",
+            context.policy.min_replicas,
+            context.policy.min_because,
+        )
 
     def _fresh_job(self, route: str, now: float, taken: set[int], slot: int) -> Job | None:
         spec = self.specs.get(route)
@@ -255,15 +292,21 @@ class Records:
             self._active.pop(route, None)
 
 
-def _policy(service: Service) -> Policy:
+def policy_of(service: Service, hours: WarmHours | None = None) -> Policy:
+    """`hours`: those of its schedule that it is now."""
+    scheduled = hours is not None and hours.min_replicas > service.min_replicas
+    least = hours.min_replicas if hours and scheduled else service.min_replicas
     return Policy(
         timeout=service.timeout,
         startup_timeout=service.startup_timeout,
         queue_timeout=service.queue_timeout,
         drain_timeout=service.request_timeout,
-        min_replicas=min(service.min_replicas, service.max_replicas),
+        min_replicas=min(least, service.max_replicas),
         max_replicas=service.max_replicas,
         own_ports=service.remote_port == "auto",
+        min_because=f"its schedule, {hours.text}" if hours and scheduled else "min_replicas",
+        target_inflight=service.target_inflight,
+        scale_down_delay=service.effective_scale_down_delay,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from service_management.config import Problem, Service
 from service_management.controller.public_view import Trouble, public_record
+from service_management.controller.scaler import NO_SCALE, Scale
 from service_management.controller.waiters import Waiters
 from service_management.host.steady_clock import SteadyClock
 from service_management.lifecycle.activity import total
@@ -32,6 +33,12 @@ class ServiceSnapshot:
     trouble: str  # why the cluster did not answer the last time; empty if it did
     keepalive: bool = True  # whether a connection to the service carries several requests
     inflight_of: Mapping[str, int | None] = field(default_factory=dict)  # by job name
+    scale: Scale = NO_SCALE
+
+    @property
+    def stays(self) -> bool:
+        """It runs without demand, now."""
+        return self.scale.least > 0 or self.service.min_replicas > 0
 
 
 class Snapshot:
@@ -46,6 +53,7 @@ class Snapshot:
         self.config_error: tuple[Problem, ...] = ()
         self.not_reused: frozenset[str] = frozenset()  # see gateway/reuse.py
         self.inflight: Mapping[str, int | None] = {}  # by job name
+        self.scales: Mapping[str, Scale] = {}  # of services that have or should have a replica
         self.trouble: Mapping[str, Trouble] = {}
         self._passed_at = 0.0
         self.waiters = Waiters()
@@ -73,6 +81,7 @@ class Snapshot:
             trouble.text if trouble else "",
             keepalive,
             counts,
+            self.scales.get(route, NO_SCALE),
         )
 
     def is_starting(self) -> bool:

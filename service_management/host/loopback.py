@@ -57,13 +57,17 @@ class Endpoint:
     _connect: Callable[[float], HTTPConnection]
     _headers: Callable[[str], dict[str, str]] = lambda _path: {}
 
-    def ask(self, method: str, path: str, timeout: float) -> Answer:
+    def ask(self, method: str, path: str, timeout: float, body: Any = None) -> Answer:
+        """`body`: sent as JSON."""
         connection = self._connect(timeout)
         try:
-            connection.request(method, path, headers=self._headers(path))
+            headers, text = self._headers(path), None
+            if body is not None:
+                headers, text = {**headers, "Content-Type": "application/json"}, json.dumps(body)
+            connection.request(method, path, text, headers)
             response = connection.getresponse()
-            text = response.read().decode("utf-8", "replace")
-            return Answer(response.status, response.headers, text)
+            answer = response.read().decode("utf-8", "replace")
+            return Answer(response.status, response.headers, answer)
         except (OSError, HTTPException) as error:
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise NoAnswer(why) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service_management.lifecycle.policy import Policy
+from service_management.lifecycle.scaling import ScalingDecision
 
 
 @dataclass(frozen=True)
@@ -14,3 +15,4 @@ class Context:
     now: float
     policy: Policy
     wall: float = 0.0  # the time by the wall clock, for times that Slurm names
+    scaling: ScalingDecision | None = None  # None: it has one replica at most, or is not in use

@@ -38,6 +38,7 @@ FILE_EVERY = 0.25  # services_config.json is looked at
 FILE_RETRY = 1.0  # a refused file is read again: a missing key file may be there now
 FILE_RETRY_COSTLY = 30.0  # after a refusal by nginx, whose check is slow
 
+SCALING_SAVE = 60.0  # what scaling remembers of the load
 SOFT_SAVE = 5.0  # of activity that a crash may lose; never a lifecycle change
 
 CONNECTIONS_EVERY = 5.0  # SSH connections that nothing needs are looked for

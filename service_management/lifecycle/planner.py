@@ -3,15 +3,17 @@ there is, once per service and pass."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from service_management.lifecycle import handover
 from service_management.lifecycle.activity import Seen, may_be_cancelled, observed
 from service_management.lifecycle.decision import Context
-from service_management.lifecycle.policy import served_long
+from service_management.lifecycle.policy import in_use, served_long
 from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.replica import Job, Replica
+from service_management.lifecycle.scaling import Capacity
 from service_management.lifecycle.states import Phase, Reason
 
 FreshJob = Callable[[int], Job | None]  # for a slot; None: none may be submitted now
@@ -45,10 +47,10 @@ def plan(record: ServiceRecord, seen: Seen | None, context: Context) -> Plan:
         [one for one in record.replicas if one.counts],
     )
     cancel = [one for one in record.replicas if seen and may_be_cancelled(one, seen, context)]
-    surplus = _least_useful_first(counted)[: max(0, len(counted) - wanted)]
+    surplus = _least_useful_first(counted, seen)[: max(0, len(counted) - wanted)]
     missing = max(0, wanted - len(counted))
     keep = [one for one in record.replicas if _reopens(one) and one not in cancel][:missing]
-    start = _free_slots(record, context)[: missing - len(keep)]
+    start = _free_slots(record, context)[: max(0, _startable(record, missing, context) - len(keep))]
     return Plan(
         tuple(start) if context.now >= record.retry_at else (),
         _slots(keep),
@@ -62,14 +64,32 @@ def _slots(replicas: Iterable[Replica]) -> tuple[int, ...]:
 
 
 def wanted_replicas(record: ServiceRecord, context: Context) -> int:
-    if record.removed or not record.enabled:
+    if not in_use(record, context.policy):
         return 0
-    return max(context.policy.min_replicas, int(record.demand))
+    by_load = context.scaling.wanted if context.scaling else 0
+    return max(context.policy.min_replicas, int(record.demand), by_load)
 
 
-def _least_useful_first(replicas: Iterable[Replica]) -> list[Replica]:
+def _startable(record: ServiceRecord, missing: int, context: Context) -> int:
+    if context.scaling is None:
+        return missing
+    return min(missing, context.scaling.submissions(capacity(record)))
+
+
+def capacity(record: ServiceRecord) -> Capacity:
+    """Of those that count: in the place of a retiring one there is its successor."""
+    phases = Counter(one.phase for one in record.replicas if one.counts)
+    return Capacity(phases[Phase.READY], phases[Phase.STARTING], phases[Phase.QUEUED])
+
+
+def _least_useful_first(replicas: Iterable[Replica], seen: Seen | None) -> list[Replica]:
+    """Of ready ones that which answers the fewest requests: it is gone the soonest."""
     order = (Phase.QUEUED, Phase.STARTING, Phase.READY)
-    return sorted(replicas, key=lambda one: (order.index(one.phase), -one.since))
+    inflight = seen.inflight if seen else {}
+    return sorted(
+        replicas,
+        key=lambda one: (order.index(one.phase), inflight.get(one.slot) or 0, -one.since),
+    )
 
 
 def _reopens(replica: Replica) -> bool:

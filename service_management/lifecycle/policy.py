@@ -32,10 +32,18 @@ class Policy:
     max_replicas: int = 1
     # Two jobs of it may share a node. Else a successor waits until the port is free.
     own_ports: bool = False
+    min_because: str = "min_replicas"  # or the schedule, whose hours change the number
+    target_inflight: int = 8
+    scale_down_delay: float = 600.0
 
     @property
     def always_on(self) -> bool:
         return self.min_replicas > 0
+
+
+def in_use(record: ServiceRecord, policy: Policy) -> bool:
+    """It should have a replica."""
+    return record.enabled and not record.removed and (record.demand or policy.always_on)
 
 
 def backoff(failures: int) -> float:

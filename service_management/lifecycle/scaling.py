@@ -46,7 +46,7 @@ class ScalingLimits:
     target_inflight: int
     most: int
     least: int = 0
-    least_because: str = "by min_replicas"
+    least_because: str = "min_replicas"
     scale_down_delay: float = 600.0
 
 
@@ -147,7 +147,7 @@ def _noted(
 
 
 def _floors(limits: ScalingLimits) -> Iterator[Claim]:
-    yield Claim(limits.least, limits.least_because)
+    yield Claim(limits.least, f"by {limits.least_because}")
     yield Claim(1, "while the service is in use")
 
 

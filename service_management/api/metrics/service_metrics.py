@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
@@ -10,7 +11,7 @@ from service_management.api.metrics import cluster_metrics, usage_metrics
 from service_management.api.metrics.exposition import CONTENT_TYPE, Family, labels, render, sample
 from service_management.controller.snapshot import ServiceSnapshot, Snapshot
 from service_management.gateway.spool_guard import SpoolLevel
-from service_management.lifecycle.states import State
+from service_management.lifecycle.states import Phase, State
 from service_management.usage.start_counters import StartCounters
 from service_management.usage.totals import UsageTotals
 
@@ -37,6 +38,8 @@ def _families(snapshot: Snapshot, usage: UsageTotals) -> Iterator[Family]:
     yield _inflight(views)
     text = "Requests waiting for the service, or for a place there"
     yield _per_service("held", text, views, lambda v: v.held)
+    yield _per_service("wanted_replicas", "Replicas wanted", views, lambda v: v.scale.wanted)
+    yield _replicas(views)
     text = "Attempts to start that failed in a row"
     yield _per_service("failures", text, views, lambda v: v.record.failures)
     yield from _attempts(snapshot.start_counters)
@@ -87,6 +90,18 @@ def _per_service(
     name = f"orchestrator_{name}"
     lines = [f'{name}{{service="{v.record.route}"}} {value(v)}\n' for v in views]
     return Family(name, "gauge", text, lines)
+
+
+def _replicas(views: Views) -> Family:
+    """By state, with zeros: a query for what is missing needs no `or vector(0)`."""
+    name, lines = "orchestrator_replicas", list[str]()
+    for view in views:
+        phases = Counter(replica.phase for replica in view.record.replicas)
+        lines += [
+            sample(name, phases[phase], labels(service=view.record.route, state=phase.value))
+            for phase in Phase
+        ]
+    return Family(name, "gauge", "Replicas of the service that are in the state", lines)
 
 
 def _attempts(counters: StartCounters) -> Iterator[Family]:

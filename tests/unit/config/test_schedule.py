@@ -56,7 +56,7 @@ def test_a_schedule_survives_being_stored_and_read_again(zone: str | None) -> No
 
 def test_an_entry_reads_like_a_timetable() -> None:
     (entry,) = scheduled(days="Mon-Fri", timezone="Europe/Berlin").schedule
-    assert str(entry) == "Mon-Fri 08:00 to 18:00 (Europe/Berlin)"
+    assert str(entry) == "Mon-Fri 08:00 to 18:00, Europe/Berlin"
     assert str(scheduled().schedule[0]) == "Mon-Sun 08:00 to 18:00"
 
 

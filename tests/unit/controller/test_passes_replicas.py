@@ -150,6 +150,8 @@ def test_replicas_without_a_count_are_not_cancelled(pair: Harness) -> None:
 def test_a_surplus_replica_ends_and_the_other_serves(tmp_path: Path) -> None:
     record = with_jobs("digits", START, State.READY, State.READY)
     harness = Harness(tmp_path, record, services=[configured(max_replicas=2)]).restore()
+    assert len(harness.record().ready) == 2  # a restart ends none
+    harness.step(after=61.0)
     [left] = harness.record().ready
     assert routed(harness) == {0: main_socket(harness, left.slot)}
     assert jobs_of(harness.step(), Cancel) == [harness.replica(1 - left.slot).job.name]

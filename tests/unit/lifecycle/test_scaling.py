@@ -280,11 +280,11 @@ REASONS = [
         "8 per replica: 4 replicas; max_replicas is 3",
     ),
     (
-        replace(LIMITS, least=2, least_because="by the schedule Mon-Fri 08:00-18:00"),
+        replace(LIMITS, least=2, least_because="its schedule, Mon-Fri 08:00-18:00"),
         {"ready": 2},
         0,
         "0 requests in flight or waiting on average over the last minute, "
-        "8 per replica: 0 replicas; 2 are kept by the schedule Mon-Fri 08:00-18:00",
+        "8 per replica: 0 replicas; 2 are kept by its schedule, Mon-Fri 08:00-18:00",
     ),
     (
         LIMITS,

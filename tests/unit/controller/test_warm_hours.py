@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service_management.controller.wall_clock import wall_times
+from service_management.controller.warm_hours import wall_time, warm_hours
 from service_management.lifecycle.schedules import WarmHours
+from tests.unit.controller.samples import configured
 
 BERLIN = "Europe/Berlin"
 MONDAY, SATURDAY, SUNDAY = 0, 5, 6
@@ -34,7 +35,7 @@ def utc(text: str) -> float:
     ],
 )
 def test_the_clock_of_a_zone(moment: str, zone: str, day: int, clock: str) -> None:
-    at = wall_times([zone], utc(moment))[zone]
+    at = wall_time(zone, utc(moment))
     assert (at.weekday, f"{at.minute // 60}:{at.minute % 60:02}") == (day, clock)
 
 
@@ -45,7 +46,7 @@ def test_a_night_with_a_change_is_an_hour_shorter_or_longer(saturday: str, lengt
     night = WarmHours(frozenset({SATURDAY}), 22 * 60, 6 * 60, 1, BERLIN)
     noon = utc(f"{saturday}T12:00:00")
     moments = [noon + minute * 60 for minute in range(24 * 60)]
-    is_open = [night.includes(wall_times([BERLIN], at)[BERLIN]) for at in moments]
+    is_open = [night.includes(wall_time(BERLIN, at)) for at in moments]
     assert sum(is_open) == length * 60
 
 
@@ -60,5 +61,15 @@ def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("in_tokyo")
 def test_without_a_zone_it_is_that_of_the_gateway() -> None:
-    at = wall_times([None, BERLIN], utc("2026-11-29T23:00:00"))
-    assert at == {None: (MONDAY, 8 * 60), BERLIN: (MONDAY, 0)}
+    assert wall_time(None, utc("2026-11-29T23:00:00")) == (MONDAY, 8 * 60)
+    assert wall_time(BERLIN, utc("2026-11-29T23:00:00")) == (MONDAY, 0)
+
+
+def test_the_hours_of_a_service_are_those_of_its_schedule() -> None:
+    hours = {"days": "Mon-Fri", "from": "08:00", "to": "18:00", "timezone": BERLIN}
+    service = configured("digits", max_replicas=2, schedule=[{**hours, "min_replicas": 2}])
+    found = warm_hours(service, utc("2026-11-27T07:00:00"))
+    assert found is not None
+    assert (found.min_replicas, found.text) == (2, f"Mon-Fri 08:00 to 18:00, {BERLIN}")
+    assert warm_hours(service, utc("2026-11-27T06:59:59")) is None
+    assert warm_hours(configured("digits"), utc("2026-11-27T07:00:00")) is None
