@@ -89,13 +89,15 @@ def _longer(silence: Silence | None, watched: float, others: bool) -> Silence:
 def _others_are_compared(record: ServiceRecord, answering: Replica) -> ServiceRecord:
     """The checks of the silent ones count from here. What they missed before this one answered may
     have been the fault of a login that has just come back."""
-    silent = [one for one in record.ready if one.silence and one.slot != answering.slot]
-    compared = (
-        replace(one, silence=replace(one.silence, checks=1, others_answer=True))
-        for one in silent
-        if one.silence and not one.silence.others_answer
-    )
-    return record.with_replicas(*compared)
+    others = (one for one in record.ready if one.slot != answering.slot)
+    return record.with_replicas(*map(_compared, others))
+
+
+def _compared(replica: Replica) -> Replica:
+    silence = replica.silence
+    if silence is None or silence.others_answer:
+        return replica
+    return replace(replica, silence=Silence(1, silence.seconds, others_answer=True))
 
 
 def _checked_again(replica: Replica, reason: Reason, now: float) -> Replica:
