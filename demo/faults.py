@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from demo import bringup, commands, daemons, files, links, machine, network, processes
@@ -149,6 +150,16 @@ class Faults:
 
     def resume_all(self) -> None:
         self._set_nodes("State=RESUME")
+
+    @contextmanager
+    def drained(self, *nodes: str) -> Iterator[None]:
+        """Running jobs go on there, and no new ones begin."""
+        named = f"NodeName={','.join(nodes)}"
+        self.admin("scontrol", "update", named, "State=DRAIN", "Reason=demo")
+        try:
+            yield
+        finally:
+            self.admin("scontrol", "update", named, "State=RESUME")
 
     def _set_nodes(self, *settings: str) -> None:
         for node in self.spec.nodes:

@@ -129,6 +129,7 @@ def replica(replica: Replica, inflight: int | None) -> dict[str, Any]:
         "port": job.port,
         "slurm_state": job.slurm_state or None,
         "slurm_reason": job.slurm_reason or None,
+        "apart_from": list(job.apart_from),
         "submitted_at": job.submitted_at,
         "estimated_start": job.estimated_start,
         "started_at": job.started_at,

@@ -81,8 +81,9 @@ def _queued(view: ServiceSnapshot, now: float) -> str:
     job = view.record.job
     if job is None or not job.job_id:
         return "The job is being submitted to Slurm."
-    reason = f": {explain_pending(job.slurm_reason).rstrip('.')}" if job.slurm_reason else ""
-    text = f"Job {job.job_id} is waiting in Slurm's queue{reason}."
+    reason = explain_pending(job.slurm_reason).rstrip(".") if job.slurm_reason else ""
+    why = ", ".join(filter(None, (reason, job.placement())))
+    text = f"Job {job.job_id} is waiting in Slurm's queue{why and f': {why}'}."
     if not job.estimated_start:
         return f"{text} Slurm gives no estimate of its start."
     left, at = at_most(job.estimated_start - now), moment(job.estimated_start, now)

@@ -134,6 +134,8 @@ def _job(job: dict[str, Any], info: dict[str, Any], now: float) -> Iterator[Text
     said: str = info["text"]
     words = [job["job_id"] or "not submitted yet", job["slurm_state"], job["slurm_reason"]]
     place = [f"on {job['node']}, port {job['port']}" if job["node"] else f"port {job['port']}"]
+    if job["apart_from"] and not job["node"]:
+        place.append(f"not on {' or '.join(job['apart_from'])}")
     named = [*words, *place, f"({job['job_name']})"]
     yield _line("job", " ".join(word for word in named if word))
     if len(info["replicas"]) > 1 and "text" in job:

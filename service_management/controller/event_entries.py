@@ -98,7 +98,8 @@ def _resting(record: ServiceRecord) -> LogEntry | None:
 
 def _gone(replica: Replica) -> LogEntry:
     """Others go on."""
-    reason = Reason.ENDED if replica.live else replica.reason
+    ended = Reason.PORT_TAKEN if replica.ready_since is None else Reason.ENDED
+    reason = ended if replica.live else replica.reason
     text = TEXT[reason] + _about_job(replica.job)
     return LogEntry(replica.route, time.time(), GONE, reason.value, text)
 
@@ -124,6 +125,8 @@ def _asked_by(before: Replica | None, record: ServiceRecord, event: Event | None
 
 def _line(replica: Replica, request: str) -> str:
     seen = replica.job.last_check() if replica.phase is Phase.STARTING else ""
+    if replica.phase is Phase.QUEUED:
+        seen = replica.job.placement()
     text = TEXT[replica.reason] + (f": {seen}" if seen else "")
     return text + _about_job(replica.job) + (f" (request {request})" if request else "")
 

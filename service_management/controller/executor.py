@@ -47,7 +47,7 @@ from service_management.lifecycle.job_views import JobEnd, JobView
 from service_management.lifecycle.replica import Job, Replica
 from service_management.lifecycle.states import Phase, Reason
 from service_management.slurm import outcomes
-from service_management.slurm.sbatch import SubmitSpec, submit_command, without_values
+from service_management.slurm.sbatch import NO_NODE, SubmitSpec, submit_command, without_values
 from service_management.ssh.errors import ClusterError
 from service_management.ssh.login import Login
 
@@ -221,7 +221,7 @@ class Executor:
         elif isinstance(outcome, outcomes.Unknown):
             self._trouble(target.worker, outcome.kind, outcome.message)
         else:
-            self._report(target, _refused(outcome, spec))
+            self._report(target, _refused(outcome, spec, job))
 
     def _find(self, worker: LoginWorker, targets: dict[str, Target]) -> None:
         answer = worker.client.find(list(targets))
@@ -285,14 +285,20 @@ def submission(spec: JobSpec, job: Job) -> SubmitSpec:
         port=job.port,
         sbatch_args=spec.sbatch_args,
         env={**dict(spec.env), **({"IO_JOB_TOKEN": job.token} if job.token else {})},
+        apart_from=job.apart_from,
     )
 
 
 def _refused(
-    outcome: outcomes.Rejected | outcomes.NotSubmitted, spec: SubmitSpec
+    outcome: outcomes.Rejected | outcomes.NotSubmitted, spec: SubmitSpec, job: Job
 ) -> ev.SubmitFailed:
     command, text = submit_command(spec), without_values(outcome.message, spec)
     if isinstance(outcome, outcomes.Rejected):
         text = f"Slurm refused the job: {text}"
+        if job.apart_from and NO_NODE.search(text):
+            text = (
+                f"{text.rstrip('.')}, {job.placement()}: "
+                'set remote_port to "auto", or ask for fewer replicas'
+            )
         return ev.SubmitFailed(spec.job_name, Reason.SUBMIT_REJECTED, text, command)
     return ev.SubmitFailed(spec.job_name, Reason.CLUSTER_UNREACHABLE, text, command, outcome.kind)

@@ -50,8 +50,9 @@ class HealthProbes:
         token = target.job.token if target.spec.verify == "token" else ""
         suspected = name in self._suspected
         self._suspected.discard(name)
-        if port_holder:  # another service would answer
-            finding = Finding(Saw.PORT_HELD, target.health_path, holder=port_holder)
+        if port_holder:  # another job would answer
+            own = port_holder == target.route
+            finding = Finding(Saw.PORT_HELD, target.health_path, holder=port_holder, by_replica=own)
             found = Check(ev.Health.UNHEALTHY, connected=True, finding=finding)
         else:
             quiet = sockets(self.run_dir, target.job).quiet

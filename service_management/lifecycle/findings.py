@@ -23,7 +23,7 @@ class Saw(StrEnum):
     SILENT = "silent"  # connected, and no answer in time
     CLOSED = "closed"  # connected, and closed without an answer
     NOT_HTTP = "not_http"  # an answer that is not HTTP
-    PORT_HELD = "port_held"  # not asked: the job of another service has the port
+    PORT_HELD = "port_held"  # not asked: another job of this gateway has the port
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,12 @@ class Finding:
     status: int = 0
     listening: tuple[Listening, ...] | None = None  # None: the job's sockets could not be seen
     holder: str = ""  # the service that has the port
+    by_replica: bool = False  # and that is this service itself
 
     @property
     def expected(self) -> bool:
-        """Every start begins like this: not worth an event."""
-        return self.saw is Saw.REFUSED and not self.listening
+        """Every start begins like this, or one on a crowded node: not worth an event."""
+        return self.by_replica or (self.saw is Saw.REFUSED and not self.listening)
 
     @property
     def unverified(self) -> bool:
@@ -76,9 +77,20 @@ def sentence(finding: Finding, node: str, port: int, age: float = EARLY) -> str:
         Saw.SILENT: f"{place} accepts connections, but does not answer {ask}",
         Saw.CLOSED: f"{place} accepts connections, but closes them without an answer to {ask}",
         Saw.NOT_HTTP: f"{place} answers {ask}, but not in HTTP: HTTPS, or another protocol?",
-        Saw.PORT_HELD: f"{place} is the port of the service {finding.holder}, whose job is on "
-        'the same node: give one of the two another remote_port, or "auto"',
+        Saw.PORT_HELD: _held(finding, place),
     }[finding.saw]
+
+
+def _held(finding: Finding, place: str) -> str:
+    if finding.by_replica:
+        return (
+            f"{place} is the port of another replica on the same node: "
+            'set remote_port to "auto", or ask for fewer replicas'
+        )
+    return (
+        f"{place} is the port of the service {finding.holder}, whose job is on the same node: "
+        'give one of the two another remote_port, or "auto"'
+    )
 
 
 def _about_status(status: int) -> str:

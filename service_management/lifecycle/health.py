@@ -29,7 +29,9 @@ def _probed_starting(
     noted = _noted(replica, event, context)
     if event.health is Health.HEALTHY:
         return _became_ready(record, noted, context.now)
-    if _is_strangers(event) and context.policy.own_ports:  # another job gets another port
+    # Another job gets another port, or another node.
+    strangers = _is_strangers(event) and context.policy.own_ports
+    if strangers or _may_go_elsewhere(record, noted, event):
         return record.with_replica(noted.drained(Reason.PORT_TAKEN, context.now))
     if event.health is Health.UNVERIFIED:
         noted = replace(noted, reason=Reason.UNVERIFIED)
@@ -38,6 +40,16 @@ def _probed_starting(
 
 def _is_strangers(event: Probed) -> bool:
     return event.finding is not None and event.finding.saw is Saw.STRANGER
+
+
+def _may_go_elsewhere(record: ServiceRecord, replica: Replica, event: Probed) -> bool:
+    """Another replica has its port on its node, and stays. Where Slurm was asked to avoid that node
+    and does not, another job would be put there too: this one waits, and says why."""
+    if event.finding is None or event.finding.saw is not Saw.PORT_HELD:
+        return False
+    stays = any(one.counts for one in record.beside(replica))
+    asked = replica.job.node in replica.job.apart_from
+    return event.finding.by_replica and stays and not asked
 
 
 def _became_ready(record: ServiceRecord, replica: Replica, now: float) -> ServiceRecord:

@@ -163,6 +163,8 @@ def _ended(
 ) -> ServiceRecord | None:
     """It ended by itself. One that served for a while is simply gone; any other failed."""
     served = replica.ready_since is not None
+    if not served and _lost_its_port(record, replica, event):
+        return moves.rest(record.without(replica), Reason.PORT_TAKEN, context.now)
     reason = Reason.ENDED if served else Reason.ENDED_AT_START
     failure = failure_of(replica, event, reason, context.now)
     if not policy.served_long(replica, context.now):
@@ -171,6 +173,13 @@ def _ended(
     if replica.live:
         gone = _unasked(gone)
     return moves.rest(gone, Reason.ENDED, context.now)
+
+
+def _lost_its_port(record: ServiceRecord, replica: Replica, event: JobOver) -> bool:
+    """Of two that begin on one node at the same moment, either may be the one that cannot listen.
+    If the script itself is wrong, the other fails too."""
+    node = event.end.node or replica.job.node
+    return bool(record.beside(replica.with_job(node=node))) and node not in replica.job.apart_from
 
 
 def _drained(

@@ -127,7 +127,7 @@ def carried_out(
     )
     for slot in plan.start:
         if (job := fresh(slot)) is not None:
-            record = _started(record, slot, job, context.now)
+            record = _started(record, slot, _apart(job, record, context), context.now)
     return replace(record, asked_by="") if plan.keep else record
 
 
@@ -141,6 +141,15 @@ def _reopened(replica: Replica, now: float) -> Replica:
     if replica.reason is Reason.IDLE:
         return replica.to(Phase.READY, Reason.HEALTHY, now)
     return replica.to(Phase.QUEUED, Reason.WAITING, now)
+
+
+def _apart(job: Job, record: ServiceRecord, context: Context) -> Job:
+    """Away from the replicas that have its port. One that is being replaced does not count: where
+    there is a single node, its successor waits for that port."""
+    if context.policy.own_ports:
+        return job
+    nodes = {one.job.node for one in record.replicas if one.counts and one.job.port == job.port}
+    return replace(job, apart_from=tuple(sorted(nodes - {""})))
 
 
 def _started(record: ServiceRecord, slot: int, job: Job, now: float) -> ServiceRecord:

@@ -132,6 +132,12 @@ class ServiceRecord:
         others = (one for one in self.replicas if one.slot != replica.slot)
         return replace(self, replicas=tuple(others))
 
+    def beside(self, replica: Replica) -> list[Replica]:
+        """The others with its port on its node."""
+        place = (replica.job.node, replica.job.port)
+        others = self.without(replica).replicas
+        return [one for one in others if place[0] and (one.job.node, one.job.port) == place]
+
     def resting(self, reason: Reason, now: float, **changes: Any) -> ServiceRecord:
         """Why it has no replica, if it has none."""
         return replace(

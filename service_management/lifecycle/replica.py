@@ -32,6 +32,8 @@ class Job:
     ending: bool = False  # Slurm is already cleaning it up
     # In its environment, and to be shown by its health answers (verify: "token").
     token: str = field(default="", repr=False)
+    # Nodes that Slurm is asked to avoid: other replicas have the same port there.
+    apart_from: tuple[str, ...] = ()
     absent_since: float | None = None  # when Slurm first said that it has no job of this name
     finding: Finding | None = None  # what the last health check saw; None: none yet, or all is well
     found_at: float | None = None  # when that was
@@ -39,6 +41,13 @@ class Job:
     def moved(self, seconds: float) -> Job:
         """The same on a clock that is so many seconds ahead. Slurm's own times stay."""
         return moved(self, seconds, *_JOB_TIMES)
+
+    def placement(self) -> str:
+        """Where it may not run, and why, as a clause; empty if anywhere."""
+        if not self.apart_from:
+            return ""
+        others = "another replica has" if len(self.apart_from) == 1 else "other replicas have"
+        return f"not on {' or '.join(self.apart_from)}, where {others} its port"
 
     def last_check(self, age: float = EARLY) -> str:
         """What the last health check saw, as a clause; empty if nothing, or if all was well."""

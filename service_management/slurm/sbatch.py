@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from service_management.clean_text import prose
 from service_management.slurm.outcomes import (
@@ -37,7 +38,11 @@ _SHELLS_OWN = re.compile(
     r"_|BASH.*|COMP_.*|DIRSTACK|EPOCH.*|E?UID|FUNCNAME|GROUPS|HISTCMD|LINENO|OPT(ARG|ERR|IND)|"
     r"PIPESTATUS|PPID|SECONDS|SHELLOPTS|SHLVL|S?RANDOM"
 )
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _JOB_ID = re.compile(r"^(\d+)(?:;(\S+))?$", re.MULTILINE)
+
+# So Slurm says that no node is left for the job.
+NO_NODE = re.compile(r"Requested node configuration is not available", re.IGNORECASE)
 
 # sbatch failed before Slurm had decided: the job may be in the queue.
 UNDECIDED = re.compile(
@@ -59,6 +64,7 @@ class SubmitSpec:
     port: int
     sbatch_args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    apart_from: tuple[str, ...] = ()  # nodes that it must not run on
 
     def __post_init__(self) -> None:
         for name in self.env:
@@ -143,10 +149,33 @@ def parse_submit(result: Result) -> SubmitOutcome:
 
 
 def _arguments(spec: SubmitSpec) -> str:
-    given = [quote(argument) for argument in spec.sbatch_args]
+    given = [quote(argument) for argument in (*spec.sbatch_args, *_exclusion(spec))]
     # The last of two equal options counts. It must be our name: the job is found again by it.
     words = ["--parsable", *given, quote(f"--job-name={spec.job_name}")]
     return " ".join([*words, quote_path(spec.bash_file), str(spec.port)])
+
+
+def _exclusion(spec: SubmitSpec) -> tuple[str, ...]:
+    """Beside what the user excludes, since the last of two equal options counts. To the name of a
+    file (it has a slash) nothing can be added."""
+    nodes = [name for name in spec.apart_from if _NODE.fullmatch(name)]
+    own = option(spec.sbatch_args, "exclude", "x")
+    if not nodes or "/" in own:
+        return ()
+    return (f"--exclude={','.join(filter(None, (own, *nodes)))}",)
+
+
+def option(words: Sequence[str], long: str, short: str) -> str:
+    """The last value of an option of sbatch, in any of its spellings; empty without one."""
+    value, names = "", (f"--{long}", f"-{short}")
+    for word, following in pairwise([*words, ""]):
+        if word in names:
+            value = following
+        elif word.startswith(f"--{long}="):
+            value = word.partition("=")[2]
+        elif word.startswith(f"-{short}") and not word.startswith("--"):
+            value = word[2:]
+    return value
 
 
 def _said(result: Result) -> str:

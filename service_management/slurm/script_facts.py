@@ -10,11 +10,10 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from service_management.clean_text import LONGEST_WORD, one_line
 from service_management.slurm.outcomes import Unknown
-from service_management.slurm.sbatch import HOME_CLOSED, NO_HOME
+from service_management.slurm.sbatch import HOME_CLOSED, NO_HOME, option
 from service_management.slurm.scontrol import sections
 from service_management.slurm.shell import ask_slurm, quote, quote_path
 from service_management.ssh.connection import Result
@@ -79,19 +78,6 @@ class JobFiles:
         directory = _below(facts.home, chosen("chdir", "D") or ".")
         paths = (chosen("output", "o") or "slurm-%j.out", chosen("error", "e"))
         return cls(directory, tuple(_below(directory, path) for path in paths if path))
-
-
-def option(words: Sequence[str], long: str, short: str) -> str:
-    """The last value of an option of sbatch, in any of its spellings; empty without one."""
-    value, names = "", (f"--{long}", f"-{short}")
-    for word, following in pairwise([*words, ""]):
-        if word in names:
-            value = following
-        elif word.startswith(f"--{long}="):
-            value = word.partition("=")[2]
-        elif word.startswith(f"-{short}") and not word.startswith("--"):
-            value = word[2:]
-    return value
 
 
 def look_script(bash_file: str, mark: str, seconds: float) -> str:

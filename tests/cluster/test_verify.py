@@ -6,6 +6,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import pytest
 
 from tests.stack.stack import Stack, free_port
 from tests.stack.waiting import wait_for
@@ -76,3 +79,40 @@ def test_with_a_token_only_the_job_itself_is_routed(
     assert token not in stack.client.get("/info").text + stack.log()
     port = str(stack.info(route)["replicas"][0]["port"])
     assert port not in str(stack.info(route)["replicas"][0]["job_name"]).split(".")
+
+
+@pytest.mark.timeout(120)
+def test_replicas_with_one_port_run_on_different_nodes(stack: Stack, route: str) -> None:
+    """Of two on one node the later makes way, at no cost, and is followed by another elsewhere."""
+    first, *others = (node.name for node in stack.cluster.spec.nodes)
+    port, two = free_port(), {"min_replicas": 2, "max_replicas": 2}
+
+    def replicas(state: str) -> list[dict[str, Any]]:
+        return [one for one in stack.info(route)["replicas"] if one["state"] == state]
+
+    with stack.cluster.drained(*others):
+        stack.configure(stack.entry(route, remote_port=port, **two))
+        wait_for(
+            "one makes way",
+            lambda: [one for one in replicas("queued") if one["apart_from"] == [first]],
+            60,
+        )
+        events = str(stack.info(route)["events"])
+        assert "port_taken" in events
+        assert f"not on {first}, where another replica has its port" in events
+    wait_for("both are ready", lambda: len(replicas("ready")) == 2, 60)
+    info = stack.info(route)
+    assert len({one["node"] for one in info["replicas"]}) == 2
+    assert (info["failures"], info["last_error"]) == (0, None)
+
+
+@pytest.mark.timeout(120)
+def test_a_second_replica_without_a_node_says_what_to_do(stack: Stack, route: str) -> None:
+    """The partition has one node."""
+    keys = {"remote_port": free_port(), "sbatch_args": ["--partition=small"], "max_replicas": 2}
+    stack.configure(stack.entry(route, min_replicas=1, **keys))
+    stack.wait_for_state(route, "ready")
+    stack.configure(stack.entry(route, min_replicas=2, **keys))
+    refused = wait_for("the second is refused", lambda: stack.info(route)["last_error"], 60)
+    assert 'set remote_port to "auto", or ask for fewer replicas' in str(refused)
+    assert stack.state(route) == "ready"

@@ -132,6 +132,26 @@ def test_the_unique_name_wins_over_one_in_sbatch_args() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("args", "option"),
+    [
+        ((), "--exclude=n1,n2"),
+        (("--exclude=bad[1-2]",), "'--exclude=bad[1-2],n1,n2'"),
+        (("-x", "bad"), "--exclude=bad,n1,n2"),
+        (("-xbad",), "--exclude=bad,n1,n2"),
+    ],
+)
+def test_nodes_to_avoid_join_those_of_the_user(args: tuple[str, ...], option: str) -> None:
+    """The last option counts. What Slurm could not have named a node is left out."""
+    spec = SubmitSpec("n", "run.sh", 1, args, apart_from=("n1", "$(reboot)", "n2"))
+    assert submit_command(spec).endswith(f" {option} --job-name=n run.sh 1")
+
+
+def test_a_file_of_nodes_to_avoid_stays_as_it_is() -> None:
+    spec = SubmitSpec("n", "run.sh", 1, ("--exclude=./bad",), apart_from=("n1",))
+    assert submit_command(spec) == "sbatch --parsable --exclude=./bad --job-name=n run.sh 1"
+
+
 @pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "A=B", "-u", "Ä", "A\n"])
 def test_an_impossible_variable_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="environment variable"):

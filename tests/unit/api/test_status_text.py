@@ -115,6 +115,12 @@ def test_an_unknown_slurm_reason_is_shown_verbatim() -> None:
     assert "is waiting in Slurm's queue: NewReason." in explain(odd, NOW)
 
 
+def test_a_queued_job_says_which_nodes_it_avoids() -> None:
+    apart = view(State.QUEUED, job=replace(PENDING, apart_from=("n1",)))
+    text = "queue: other jobs are ahead of it, not on n1, where another replica has its port."
+    assert text in explain(apart, NOW)
+
+
 def test_a_503_says_what_a_next_request_does() -> None:
     expected = "The service is not running. A request starts it."
     assert explain_alone(view(State.COLD), NOW) == expected

@@ -136,6 +136,19 @@ def test_a_refused_submission_says_why(bench: Bench, outcome, reason: Reason) ->
     assert "sbatch" in event.command
 
 
+def test_without_another_node_the_refusal_says_what_to_do(bench: Bench) -> None:
+    said = "Batch job submission failed: Requested node configuration is not available"
+    bench.slurm.submitted = outcomes.Rejected(said)
+    bench.start(Submit(replace(NEW, apart_from=("n1",))), SUBMITTING)
+    event = bench.event()
+    assert isinstance(event, ev.SubmitFailed)
+    assert event.text == (
+        f"Slurm refused the job: {said}, not on n1, where another replica has its port: "
+        'set remote_port to "auto", or ask for fewer replicas'
+    )
+    assert "--exclude=n1" in event.command
+
+
 def test_a_job_that_is_found_is_named_and_seen(bench: Bench) -> None:
     bench.slurm.found = {NEW.name: VIEW}
     bench.start(Find(NEW), SUBMITTING)

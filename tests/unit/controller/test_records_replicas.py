@@ -17,7 +17,7 @@ from tests.unit.records import changed, only
 def with_second(record: ServiceRecord, **changes: Any) -> ServiceRecord:
     """And another replica of the same, in slot 1."""
     other = replace(only(record), slot=1, **changes)
-    return record.with_replica(other.with_job(name="io.digits.s1.n2", job_id="8"))
+    return record.with_replica(other.with_job(name="io.digits.s1.n2", job_id="8", node="n2"))
 
 
 def test_each_replica_of_a_start_is_a_submission_of_its_own() -> None:

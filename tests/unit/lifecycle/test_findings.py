@@ -57,6 +57,11 @@ def refused(*listening: Listening) -> Finding:
             'give one of the two another remote_port, or "auto"',
         ),
         (
+            Finding(Saw.PORT_HELD, "/health", holder="first", by_replica=True),
+            "n1:8080 is the port of another replica on the same node: "
+            'set remote_port to "auto", or ask for fewer replicas',
+        ),
+        (
             Finding(Saw.SILENT, "/health"),
             "n1:8080 accepts connections, but does not answer GET /health",
         ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service_management.slurm.script_facts import JobFiles, ScriptFacts, option
+from service_management.slurm.sbatch import option
+from service_management.slurm.script_facts import JobFiles, ScriptFacts
 
 SCRIPT = """#!/bin/bash
 #SBATCH --job-name=x  # a comment

@@ -36,6 +36,7 @@ JOB = Job(
     started_at=4.5,
     ending=True,
     token="t0k3n",
+    apart_from=("n2",),
     absent_since=5.5,
     finding=Finding(Saw.REFUSED, "/health", 503, (Listening("127.0.0.1", 8000),)),
     found_at=5.75,
