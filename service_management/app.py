@@ -129,6 +129,7 @@ def build(chosen: Settings) -> Parts:
         watcher=_watcher(chosen, inbox, last_good, store),
         run_dir=chosen.run_dir,
         last_request=follower.last_request,
+        longest_request=follower.longest_request,
         open_since=NginxMaster(gateway).since,
         # paramiko's connections share one interpreter.
         most_connections=1 if chosen.ssh_backend == "paramiko" else MOST_CONNECTIONS,

@@ -78,6 +78,7 @@ class Dependencies:
     # When the last request of a route ended, from nginx's log; None until the log has been read
     # up to the given time.
     last_request: Callable[[str, float], float | None]
+    longest_request: Callable[[str], float | None]  # as a route's usually are; None: not known
     open_since: Callable[[], float | None]  # when nginx began to take requests; None: it does not
     most_connections: int = MOST_CONNECTIONS  # of a login; 1 where further ones are no gain
 
@@ -236,7 +237,8 @@ class Controller:
         due = self._due(fresh)
         for route in due | self._records.touched():
             seen = self._seen(route, now) if route in due else None
-            if not self._records.plan_safely(route, seen, now):
+            longest = self._uses.longest_request(route)
+            if not self._records.plan_safely(route, seen, now, longest):
                 self._done = [waits for waits in self._done if waits[0] != route]
 
     def _balance(self, now: float) -> None:

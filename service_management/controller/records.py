@@ -185,7 +185,9 @@ class Records:
     def apply_safely(self, route: str, event: Event, now: float) -> bool:
         return self._isolation.attempt(route, lambda: self.apply(route, event, now))
 
-    def plan(self, route: str, seen: Seen | None, now: float) -> None:
+    def plan(
+        self, route: str, seen: Seen | None, now: float, longest_request: float | None = None
+    ) -> None:
         """Once in a pass, after all that happened; `seen` where the service was looked at."""
         record = self._all.get(route)
         if record is None:
@@ -194,14 +196,18 @@ class Records:
         if seen is not None:
             self.scaler.look(record, seen, self._policy(route), now)
         fresh = partial(self._fresh_job, route, now, self._ports())
-        after = planned(record, seen, self._context(route, now), fresh)
+        context = replace(self._context(route, now), longest_request=longest_request)
+        after = planned(record, seen, context, fresh)
         known = {one.job.name for one in record.replicas}
         self._changes.submissions |= {one.job.name for one in after.replicas} - known
         if after != record:
             self._keep(record, after, None, now)
 
-    def plan_safely(self, route: str, seen: Seen | None, now: float) -> bool:
-        return self._planning.attempt(route, lambda: self.plan(route, seen, now))
+    def plan_safely(
+        self, route: str, seen: Seen | None, now: float, longest_request: float | None = None
+    ) -> bool:
+        plan = partial(self.plan, route, seen, now, longest_request)
+        return self._planning.attempt(route, plan)
 
     def has_room(self, record: ServiceRecord, slot: int) -> bool:
         """Whether a job that is found on the cluster may be this service's, in this slot."""

@@ -16,3 +16,4 @@ class Context:
     policy: Policy
     wall: float = 0.0  # the time by the wall clock, for times that Slurm names
     scaling: ScalingDecision | None = None  # None: it has one replica at most, or is not in use
+    longest_request: float | None = None  # in seconds, as its requests usually are; None: not known

@@ -7,6 +7,7 @@ A replica that is restarted, runs with an old entry, or is about to reach its wa
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isinf
 
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.record import ServiceRecord
@@ -18,16 +19,19 @@ from service_management.lifecycle.states import Phase, Reason
 PATIENCE = 60.0
 UNKNOWN_START = 120.0  # seconds from the submission of a job to readiness, before the first
 MARGIN = 60.0
-# Before its walltime is over a replica gets no new requests: those in flight need time to end.
-LAST_REQUESTS = 30.0
+# Before its walltime is over a replica gets no new requests, for as long as its longest usually
+# take: those in flight need time to end.
+LAST_REQUESTS = 30.0  # where that is not known
+SHORTEST_LAST_REQUESTS = 5.0  # a request may come in, and its answer go out, a little late
 
 
 def begun(record: ServiceRecord, wanted: int, context: Context) -> ServiceRecord:
     """Replicas whose walltime is about to end are replaced, as long as any are wanted."""
     if not wanted:
         return record
-    lead = _usual_start(record) if context.policy.own_ports else 0.0
-    ending = (one for one in record.ready if one.counts and _left(one, context) < _lead(one, lead))
+    start = _usual_start(record) if context.policy.own_ports else 0.0
+    serving = (one for one in record.ready if one.counts)
+    ending = (one for one in serving if _left(one, context) < _lead(one, start, context))
     return record.with_replicas(*(replace(one, retiring=Reason.EXPIRING) for one in ending))
 
 
@@ -40,7 +44,7 @@ def over(record: ServiceRecord, wanted: int, context: Context) -> list[Replica]:
     ready = sum(one.counts for one in record.ready)
     replaced = serving[: max(0, ready + len(serving) - wanted)]
     in_the_way = serving[len(replaced) :][:1] if _is_stuck(record, context) else []
-    ending = [one for one in serving if _left(one, context) < _last_requests(one)]
+    ending = [one for one in serving if _left(one, context) < _last_requests(one, context)]
     done = [*(one for one in retiring if one not in serving), *replaced, *in_the_way, *ending]
     return [one for one in retiring if one in done]
 
@@ -60,13 +64,18 @@ def _left(replica: Replica, context: Context) -> float:
     return float("inf") if end is None else end - context.wall
 
 
-def _lead(replica: Replica, start: float) -> float:
+def _lead(replica: Replica, start: float, context: Context) -> float:
     """At most half of the whole walltime, or a short one would be all hand-over."""
-    return min(_last_requests(replica) + start, _walltime(replica) / 2)
+    return min(_last_requests(replica, context) + start, _walltime(replica) / 2)
 
 
-def _last_requests(replica: Replica) -> float:
-    return min(LAST_REQUESTS, _walltime(replica) / 8)
+def _last_requests(replica: Replica, context: Context) -> float:
+    """At most a quarter of the walltime, so that as much is left of the lead for the successor's
+    start; half of that for a guess."""
+    longest, walltime = context.longest_request, _walltime(replica)
+    if longest is None or isinf(walltime):
+        return min(LAST_REQUESTS, walltime / 8)
+    return min(max(longest, SHORTEST_LAST_REQUESTS), walltime / 4)
 
 
 def _walltime(replica: Replica) -> float:

@@ -26,6 +26,7 @@ _LOG = structlog.get_logger(__name__)
 PACE = 1.0  # seconds between two steps
 SHARE, SHARE_BEHIND = 0.01, 0.25  # of a core; the latter while there is more to read
 AFTER_FAILURE = 5.0
+USUAL = 0.99  # the share of a service's requests that are as it usually is
 # Seconds until a removed service is forgotten: Prometheus has seen its last numbers by then, and
 # an nginx worker may still write lines of its last requests.
 FORGOTTEN_AFTER = 600.0
@@ -77,6 +78,12 @@ class Follower:
             return None
         service = self.usage.services.get(route)
         return service.last if service else 0.0
+
+    def longest_request(self, route: str) -> float | None:
+        """What all but one in a hundred of a service's requests do not exceed; None before the
+        first."""
+        service = self.usage.services.get(route)
+        return service.answer.bound_of(USUAL) if service else None
 
     def stop(self, patience: float = 2.0) -> None:
         self._stopped.set()

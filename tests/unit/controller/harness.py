@@ -106,6 +106,7 @@ class Harness:
         self.now = START
         self.sample = Sample(known=True)
         self.last_request: float | None = 0.0
+        self.longest_request: float | None = None
         self.open_since: float | None = None
         self.store = RecordingStore(self.calls)
         self.effects = RecordingEffects(self.calls)
@@ -130,6 +131,7 @@ class Harness:
             watcher=self.watcher,
             run_dir=run_dir,
             last_request=lambda _route, _since: self.last_request,
+            longest_request=lambda _route: self.longest_request,
             open_since=lambda: self.open_since,
         )
         self.controller = Controller(uses)

@@ -33,6 +33,7 @@ class Service:
     def __init__(self, record: ServiceRecord = READY, policy=OVERLAP) -> None:
         self.record: ServiceRecord = record
         self.policy, self.now, self.jobs = policy, NOW, 0
+        self.longest_request: float | None = None
 
     def happen(self, event: ev.Event) -> Service:
         kept = decide(self.record, event, self._context())
@@ -66,7 +67,9 @@ class Service:
         return self
 
     def _context(self) -> Context:
-        return Context(self.now, self.policy, wall=self.now)
+        return Context(
+            self.now, self.policy, self.now, longest_request=self.longest_request
+        )
 
     def _fresh(self, _slot: int) -> Job:
         self.jobs += 1
@@ -163,6 +166,26 @@ def test_a_job_about_to_end_gets_no_new_requests(policy) -> None:
     assert service.phases()[0] == "draining"
     assert service.record.demand
     assert service.record.replicas[0].reason is Reason.EXPIRING
+
+
+@pytest.mark.parametrize(
+    ("longest", "walltime", "seconds"),
+    [
+        (None, 86_400, 30),
+        (None, 80, 10),
+        (0.1, 86_400, 5),
+        (300, 86_400, 300),
+        (300, 400, 100),
+        (float("inf"), 86_400, 21_600),
+    ],
+)
+def test_new_requests_end_as_early_as_the_longest_one_needs(longest, walltime, seconds) -> None:
+    """At most a quarter of the walltime; where nothing is known, an eighth."""
+    for left, phase in ((seconds + 2, "ready"), (seconds, "draining")):
+        record = with_job(READY, end_time=NOW + left, estimated_start=NOW + left - walltime)
+        service = Service(record)
+        service.longest_request = longest
+        assert service.asked().look().phases()[0] == phase
 
 
 def test_a_short_walltime_is_not_all_handover() -> None:

@@ -117,6 +117,16 @@ def test_the_last_request_is_known_once_the_log_is_read(store: Store, logs: Logs
     assert follower.last_request("a", time.time()) is None  # its lines may still be in a buffer
 
 
+def test_the_longest_request_is_what_the_most_do_not_exceed(store: Store, logs: Logs) -> None:
+    follower, log = Follower(store, logs), logs.settings.counts_log
+    assert follower.longest_request("a") is None
+    lines = [line("a", seconds=0.3)] * 99 + [line("b", seconds=400)] * 99
+    lines += [line("a", seconds=4000), line("b", seconds=4000)]
+    log.write_bytes(b"".join(each + b"\n" for each in lines))
+    follower.step()
+    assert (follower.longest_request("a"), follower.longest_request("b")) == (0.5, 3600)
+
+
 def test_the_last_request_is_unknown_while_saving_fails(broken: Store, logs: Logs) -> None:
     append(logs, 1)
     follower = Follower(broken, logs)
