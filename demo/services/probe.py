@@ -4,7 +4,7 @@ Environment: START_DELAY seconds before it binds; HEALTH_DELAY seconds in which 
 CRASH_AT_START exit code; CRASH_UNLESS_FILE path without which it crashes; REFUSE_PORT: never bind;
 CLOSE_UNANNOUNCED: close each connection after one answer without saying so;
 HIDE_JOB_TOKEN: do not show IO_JOB_TOKEN; RECORD_FILE: path that gets a line
-for each execution with an id.
+for each execution with an id; WORKERS: how many /slow sleep at a time, the others wait.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import time
 from . import websocket
 from .httpd import PIECE, Dropped, Exchange, Routes, routed, serve
 from .record import RECORD, digest, execution_id, recorded
+
+WORKERS = asyncio.Semaphore(int(os.environ.get("WORKERS", "100000")))
 
 
 async def health(exchange: Exchange) -> None:
@@ -71,8 +73,9 @@ async def sse(exchange: Exchange) -> None:
 
 async def slow(exchange: Exchange) -> None:
     seconds = exchange.number("seconds", 1)
-    await asyncio.sleep(seconds)
-    await exchange.send({"slept": seconds})
+    async with WORKERS:
+        await asyncio.sleep(seconds)
+    await exchange.send({"slept": seconds, "pid": os.getpid()})
 
 
 async def deterministic_bytes(exchange: Exchange) -> None:

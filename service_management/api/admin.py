@@ -101,7 +101,7 @@ def _scaling(admin: Blueprint, controller: Controller, snapshot: Snapshot) -> No
         view = snapshot.of(route)
         if view is None:
             return problems.unknown_service(snapshot, route)
-        numbers: Any = request.get_json(silent=True)
+        numbers: Any = request.get_json(force=True, silent=True)  # nginx passes on no Content-Type
         if (wrong := scale_fault(numbers)) is not None:
             return problem(problems.BAD_REQUEST, wrong, **problems.about(view))
         if not controller.scale(route, numbers):

@@ -155,8 +155,9 @@ def _kept(
     state: ScalingState, limits: ScalingLimits, capacity: Capacity, now: float, unknown: bool
 ) -> Iterator[Claim]:
     yield Claim(state.panic_peak, f"until {WINDOW} s after the last peak")
+    queued = capacity.total if capacity.pending else 0  # a plan withdraws those that wait first
     for there, delay, key in (
-        (capacity.total, WINDOW, ""),
+        (queued, WINDOW, ""),
         (capacity.running, limits.scale_down_delay, " (scale_down_delay)"),
     ):
         because = f"until fewer have been enough for {delay:g} s{key}"

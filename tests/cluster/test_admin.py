@@ -147,13 +147,48 @@ def test_without_the_token_nothing_is_done(
 ) -> None:
     route = service()
     headers = {} if header is None else {"Authorization": header.encode("utf-8")}
-    for method, path in (("POST", "start"), ("GET", "logs")):
+    for method, path in (("POST", "start"), ("POST", "scale"), ("GET", "logs")):
         answer = stack.client.request(method, f"/admin/services/{route}/{path}", headers=headers)
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == "Bearer"
         assert answer.headers["Content-Type"] == PROBLEM
         assert answer.json()["type"].endswith(":unauthorized")
     assert stack.state(route) == "cold"
+
+
+def test_scale_takes_numbers_and_says_what_is_wrong_with_them(
+    stack: Stack, service: Callable[..., str]
+) -> None:
+    route = service()
+    url = f"/admin/services/{route}/scale"
+
+    def scale(body: bytes) -> httpx.Response:
+        return stack.client.post(
+            url, content=body, headers={**BEARER, "Content-Type": "application/json"}
+        )
+
+    for body in (b"", b"{", b"[]", b'{"replicas": 2}', b'{"min_replicas": "2"}'):
+        _assert_bad_request(scale(body), "must be")
+    for body in (b'{"min_replicas": -1}', b'{"max_replicas": 0}', b'{"max_replicas": true}'):
+        _assert_bad_request(scale(body), "must be a whole number")
+    wrong = scale(b'{"min_replicas": 3, "max_replicas": 2}')
+    _assert_bad_request(wrong, "must not be more than max_replicas")
+    assert stack.info(route)["wanted"] == 0
+
+    assert scale(b'{"min_replicas": 2}').json()["min_replicas"] == 2
+    wait_for("two are ready", lambda: _ready(stack, route) == 2, 40)
+    assert scale(b"{}").status_code == 200
+    wait_for("as in the file again", lambda: stack.info(route)["wanted"] < 2, 20)
+
+
+def _ready(stack: Stack, route: str) -> int:
+    return sum(one["state"] == "ready" for one in stack.info(route)["replicas"])
+
+
+def _assert_bad_request(answer: httpx.Response, words: str) -> None:
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"] == PROBLEM
+    assert words in answer.json()["detail"]
 
 
 def test_what_is_not_there_is_404_and_a_wrong_method_405(

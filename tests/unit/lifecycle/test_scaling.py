@@ -106,6 +106,12 @@ def test_the_largest_need_of_the_delay_remains() -> None:
     assert scaler.runs(60, 5).wanted == 1
 
 
+def test_a_delay_of_seconds_is_no_minute_for_running_replicas() -> None:
+    scaler = Scaler(replace(LIMITS, scale_down_delay=5), ready=3)
+    scaler.runs(60, 20)
+    assert scaler.runs(50, 1).wanted == 1
+
+
 def test_the_delay_starts_nothing() -> None:
     scaler = Scaler(ready=3)
     scaler.runs(60, 20)
