@@ -101,7 +101,7 @@ class Reconciler:
             self._effects.fetch_end(replica.route, replica.job)
         self._compare_abandoned(answer, now)
         # Logins that differ in their key only share an account, and so see each other's jobs.
-        known = self._records.job_names()
+        known = self._records.job_names() if found.orphans else set()
         for orphan in found.orphans:
             if orphan.view.name not in known:
                 self._adopt_or_cancel(orphan, answer.login_id, answer.asked_at, now)
