@@ -88,7 +88,7 @@ class Bed:
             self.gateway.start(route)
             return product
         self.way("product", route, script)
-        [replica] = self.gateway.info(route)["replicas"]
+        replica = self.gateway.info(route)["replicas"][0]  # others may be ending
         node, port = replica["node"], replica["port"]
         if name == "direct":
             enter = self.cluster.entering(self.cluster.spec.login.name)

@@ -116,7 +116,7 @@ class Entry:
         self.lineup.cold[name] = Starter(way, container.stop, lambda: container.starts)
 
     def _ready_replica(self) -> tuple[str, int]:
-        [replica] = self.bed.gateway.info(SERVICE[0])["replicas"]
+        replica = self.bed.gateway.info(SERVICE[0])["replicas"][0]  # others may be ending
         return replica["node"], replica["port"]
 
     def _add_warm(self, name: str, way: Endpoint) -> None:
