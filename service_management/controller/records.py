@@ -311,7 +311,10 @@ def policy_of(service: Service, hours: WarmHours | None = None) -> Policy:
         max_replicas=service.max_replicas,
         own_ports=service.remote_port == "auto",
         min_because=f"its schedule, {hours.text}" if hours and scheduled else "min_replicas",
-        target_inflight=service.target_inflight,
+        # More than that a replica is not given: the others would wait for ever.
+        target_inflight=min(
+            service.target_inflight, service.max_inflight or service.target_inflight
+        ),
         scale_down_delay=service.effective_scale_down_delay,
     )
 

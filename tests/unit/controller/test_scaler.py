@@ -118,3 +118,10 @@ def test_a_schedule_raises_the_least_number_while_its_hours_last() -> None:
 def test_the_delay_is_the_idle_time_unless_it_is_given() -> None:
     assert policy_of(configured("digits", timeout=90)).scale_down_delay == 90
     assert policy_of(configured("digits", timeout=90, scale_down_delay=0)).scale_down_delay == 0
+
+
+def test_scaling_aims_at_no_more_than_a_replica_is_given() -> None:
+    """Else the requests beyond max_inflight would wait for ever beside one replica."""
+    limited = configured("digits", target_inflight=8, max_inflight=4)
+    assert policy_of(limited).target_inflight == 4
+    assert policy_of(configured("digits", target_inflight=8)).target_inflight == 8
