@@ -1,7 +1,8 @@
 """From one replica to its successor, without a request lost.
 
-A replica that is restarted, runs with an old entry, or is about to reach its walltime is
-*retiring*: it does not count, so the planner starts another. It serves until that one is ready.
+A replica that is restarted, runs with an old entry, is about to reach its walltime, or is to lose
+its node is *retiring*: it does not count, so the planner starts another. It serves until that one
+is ready.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from math import isinf
 
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.record import ServiceRecord
-from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.replica import Job, Replica
 from service_management.lifecycle.start_phases import usual
 from service_management.lifecycle.states import Phase, Reason
 
@@ -19,6 +20,7 @@ from service_management.lifecycle.states import Phase, Reason
 PATIENCE = 60.0
 UNKNOWN_START = 120.0  # seconds from the submission of a job to readiness, before the first
 MARGIN = 60.0
+EARLY_BY = 5.0  # seconds: Slurm's own rounding is no early end
 # Before its walltime is over a replica gets no new requests, for as long as its longest usually
 # take: those in flight need time to end.
 LAST_REQUESTS = 30.0  # where that is not known
@@ -26,13 +28,40 @@ SHORTEST_LAST_REQUESTS = 5.0  # a request may come in, and its answer go out, a 
 
 
 def begun(record: ServiceRecord, wanted: int, context: Context) -> ServiceRecord:
-    """Replicas whose walltime is about to end are replaced, as long as any are wanted."""
+    """Replicas that are about to end are replaced, as long as any are wanted."""
+    record = record.with_replicas(*map(_stays, filter(_was_draining, record.replicas)))
     if not wanted:
         return record
     start = _usual_start(record) if context.policy.own_ports else 0.0
-    serving = (one for one in record.ready if one.counts)
-    ending = (one for one in serving if _left(one, context) < _lead(one, start, context))
-    return record.with_replicas(*(replace(one, retiring=Reason.EXPIRING) for one in ending))
+    ending = (
+        replace(one, retiring=why)
+        for one in record.ready
+        if one.counts and (why := _ends_soon(one, start, context))
+    )
+    return record.with_replicas(*ending)
+
+
+def _ends_soon(replica: Replica, start: float, context: Context) -> Reason:
+    """Slurm puts no job on a node that is being drained, so its successor has its port, too."""
+    if replica.job.draining:
+        return Reason.NODE_DRAINING
+    if _left(replica, context) >= _lead(replica, start, context):
+        return Reason.NONE
+    return Reason.ENDING_EARLY if _is_early(replica.job) else Reason.EXPIRING
+
+
+def _is_early(job: Job) -> bool:
+    if job.end_time is None or job.walltime_end is None:
+        return False
+    return job.end_time < job.walltime_end - EARLY_BY
+
+
+def _was_draining(replica: Replica) -> bool:
+    return replica.retiring is Reason.NODE_DRAINING and not replica.job.draining
+
+
+def _stays(replica: Replica) -> Replica:
+    return replace(replica, retiring=Reason.NONE)
 
 
 def over(record: ServiceRecord, wanted: int, context: Context) -> list[Replica]:
@@ -43,7 +72,9 @@ def over(record: ServiceRecord, wanted: int, context: Context) -> list[Replica]:
         return retiring
     ready = sum(one.counts for one in record.ready)
     replaced = serving[: max(0, ready + len(serving) - wanted)]
-    in_the_way = serving[len(replaced) :][:1] if _is_stuck(record, context) else []
+    # What a job on a draining node has, no other job would get.
+    useful = [one for one in serving[len(replaced) :] if not one.job.draining]
+    in_the_way = useful[:1] if _is_stuck(record, context) else []
     ending = [one for one in serving if _left(one, context) < _last_requests(one, context)]
     done = [*(one for one in retiring if one not in serving), *replaced, *in_the_way, *ending]
     return [one for one in retiring if one in done]
@@ -79,7 +110,8 @@ def _last_requests(replica: Replica, context: Context) -> float:
 
 
 def _walltime(replica: Replica) -> float:
-    begun_at, end = replica.job.estimated_start, replica.job.end_time
+    job = replica.job
+    begun_at, end = job.estimated_start, job.walltime_end or job.end_time
     return float("inf") if begun_at is None or end is None else end - begun_at
 
 

@@ -9,9 +9,9 @@ from service_management.lifecycle import moves, policy
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import JobAbsent, JobOver, JobSeen, SubmitFailed, Submitted
 from service_management.lifecycle.failure_text import failure_of
-from service_management.lifecycle.job_views import JobPhase
+from service_management.lifecycle.job_views import JobPhase, JobView
 from service_management.lifecycle.record import Failure, ServiceRecord
-from service_management.lifecycle.replica import Replica
+from service_management.lifecycle.replica import Job, Replica
 from service_management.lifecycle.start_phases import usual
 from service_management.lifecycle.states import TEXT, Phase, Reason
 
@@ -68,8 +68,18 @@ def _noted(replica: Replica, event: JobSeen, context: Context) -> Replica:
         node=view.node if view.phase is JobPhase.RUNNING else "",
         estimated_start=view.estimated_start,
         end_time=view.end_time,
+        walltime_end=_walltime_end(replica.job, view),
+        draining=replica.job.draining if view.draining is None else view.draining,
         ending=False,
     )
+
+
+def _walltime_end(job: Job, view: JobView) -> float | None:
+    """A job that is preempted goes on for its partition's GraceTime, with an earlier EndTime."""
+    same_run = view.phase is JobPhase.RUNNING and bool(job.node)
+    same_run = same_run and job.estimated_start == view.estimated_start
+    known = (job.walltime_end if same_run else None, view.end_time)
+    return max((end for end in known if end is not None), default=None)
 
 
 def _seen(

@@ -28,6 +28,7 @@ class JobView:
     node: str = ""  # the first node, empty while pending
     estimated_start: float | None = None  # unix time; for a running job, when it started
     end_time: float | None = None  # unix time of its walltime's end
+    draining: bool | None = None  # its node takes no new jobs; None: not asked
 
 
 @dataclass(frozen=True)

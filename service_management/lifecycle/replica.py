@@ -27,6 +27,9 @@ class Job:
     node: str = ""
     estimated_start: float | None = None  # by the cluster's clock, as is the next
     end_time: float | None = None
+    # The latest end that Slurm named for this run: where `end_time` is before it, it ends early.
+    walltime_end: float | None = None
+    draining: bool = False  # its node takes no new jobs
     submitted_at: float | None = None  # when its id became known; None: it was adopted
     started_at: float | None = None  # when it was first seen to run
     ending: bool = False  # Slurm is already cleaning it up

@@ -53,6 +53,8 @@ class Reason(StrEnum):
     CHANGED = "config_changed"
     REMOVED = "removed_from_config"
     EXPIRING = "walltime_ending"
+    ENDING_EARLY = "ending_early"
+    NODE_DRAINING = "node_draining"
     PORT_TAKEN = "port_taken"
     ADOPTED = "adopted"
     ABANDONED = "abandoned"
@@ -82,6 +84,8 @@ TEXT: dict[Reason, str] = {
     Reason.CHANGED: "its entry in the configuration changed",
     Reason.REMOVED: "its entry was removed from the configuration",
     Reason.EXPIRING: "the job's walltime is about to end",
+    Reason.ENDING_EARLY: "Slurm ends the job before its walltime: preempted, or its limit was cut",
+    Reason.NODE_DRAINING: "the node that its job runs on is being drained",
     Reason.PORT_TAKEN: "another process has the job's port on its node",
     Reason.ADOPTED: "its job was found on the cluster and adopted",
     Reason.ABANDONED: "an operator gave up its job, whose end the cluster did not report",

@@ -52,6 +52,7 @@ from service_management.ssh.errors import SshError
 TIMEOUT = 25.0  # for one call; Slurm's own MessageTimeout is 10 s by default
 REPLY_TIME = 3.0  # kept back of it, so that a time limit that was hit there can still be reported
 SQUEUE_INTERVAL = 1.0  # seconds between two calls of squeue at least
+SINFO_INTERVAL = 30.0  # and of those that ask for drained nodes too
 END_LINES = 30  # of the output of a job that has ended
 SCRIPT_LINES = 400  # of a batch script
 NODE_MEMORY = 300.0  # seconds for which a node's address is kept
@@ -75,6 +76,7 @@ class SlurmClient:
         self._squeue_turns = Turns(squeue_interval)
         self._lock = threading.Lock()
         self._clock_offset: float | None = None
+        self._sinfo_at = 0.0  # not before: by the monotonic clock
         self._nodes: dict[str, tuple[float, str]] = {}
         self._files: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._output = OutputReader(self._ask)
@@ -99,7 +101,12 @@ class SlurmClient:
 
     def queue(self) -> list[JobView] | Unknown:
         self._squeue_turns.wait()
-        return self._ask("queue", queue_script(self._remote_limit), parse_queue)
+        now = time.monotonic()
+        with_nodes = now >= self._sinfo_at
+        if with_nodes:
+            self._sinfo_at = now + SINFO_INTERVAL
+        script = queue_script(self._remote_limit, with_nodes=with_nodes)
+        return self._ask("queue", script, parse_queue)
 
     def find(self, names: Sequence[str]) -> Found | Unknown:
         """Whether jobs of these names were ever submitted; None for a name that Slurm does not

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from service_management.clean_text import LONGEST_WORD, one_line, prose
@@ -17,12 +18,25 @@ from service_management.ssh.connection import Result
 _COLUMNS = "%i|%T|%B|%S|%e|%r|%j"
 _NONE = frozenset({"", "N/A", "n/a", "(null)", "None", "None assigned", "Unknown"})
 
+_DRAINED = "drained|"  # begins a line with a node
+
 Found = dict[str, JobView | None]  # by name; None: Slurm has no job of that name
 
 
-def queue_script(seconds: float) -> str:
-    """All jobs of the login's user, in one call."""
-    return f"{ask_slurm(seconds)}\n{_squeue()}"
+def queue_script(seconds: float, *, with_nodes: bool = False) -> str:
+    """All jobs of the login's user, in one call. `with_nodes`: and which nodes of those that run
+    are being drained, which no column of squeue shows."""
+    if not with_nodes:
+        return f"{ask_slurm(seconds)}\n{_squeue()}"
+    return f"""{ask_slurm(seconds / 2)}
+jobs=$({_squeue()}) || exit
+printf '%s\\n' "$jobs"
+nodes=$(printf '%s\\n' "$jobs" | while IFS='|' read -r _ state node _; do
+    [ "$state" != RUNNING ] || printf '%s,' "$node"
+done)
+[ -z "$nodes" ] || limited sinfo --noheader --Node --nodes="${{nodes%,}}" --states=drain \\
+    --format='{_DRAINED}%N' 2>/dev/null && echo '{_DRAINED}'
+true"""
 
 
 def find_script(names: Sequence[str], seconds: float) -> str:
@@ -43,7 +57,14 @@ def parse_queue(result: Result) -> list[JobView] | Unknown:
         return slurm_unknown(result, "squeue")
     if "error:" in result.stderr:
         return Unknown(f"squeue reported an error: {prose(result.stderr)}", "slurm")
-    return [view for line in result.stdout.splitlines() if (view := parse_line(line))]
+    lines = result.stdout.splitlines()
+    return _with_nodes([view for line in lines if (view := parse_line(line))], lines)
+
+
+def _with_nodes(views: list[JobView], lines: Sequence[str]) -> list[JobView]:
+    """As they are, where the last line is missing: sinfo was not asked, or did not answer."""
+    nodes = {line.removeprefix(_DRAINED) for line in lines if line.startswith(_DRAINED)}
+    return [replace(view, draining=view.node in nodes) for view in views] if nodes else views
 
 
 def parse_find(result: Result, names: Iterable[str]) -> Found | Unknown:

@@ -67,9 +67,7 @@ class Service:
         return self
 
     def _context(self) -> Context:
-        return Context(
-            self.now, self.policy, self.now, longest_request=self.longest_request
-        )
+        return Context(self.now, self.policy, self.now, longest_request=self.longest_request)
 
     def _fresh(self, _slot: int) -> Job:
         self.jobs += 1
@@ -153,6 +151,43 @@ def test_the_lead_follows_what_starts_usually_take() -> None:
     slow = (StartTimes(queue=600.0, load=300.0),)
     assert Service(ending(1200, starts=slow)).asked().look().queued()
     assert not Service(ending(1200)).asked().look().queued()
+
+
+def seen(end_time: float, *, draining: bool | None = None) -> ev.JobSeen:
+    """Its job, as squeue shows it."""
+    view = JobView("7", OLD, "RUNNING", JobPhase.RUNNING, "", "n1", NOW - 60, end_time, draining)
+    return ev.JobSeen(view)
+
+
+@pytest.mark.parametrize(("left", "phase"), [(40, "ready"), (29, "draining")])
+def test_a_preempted_job_is_replaced_in_its_grace_time(left: float, phase: str) -> None:
+    """squeue shows an earlier end."""
+    service = Service().happen(seen(NOW + 1800)).asked().look()
+    assert service.phases() == {0: "ready"}
+    service.happen(seen(service.now + left))
+    assert service.phases() == {0: phase, 1: "queued"}
+    old = service.record.replicas[0]
+    assert Reason.ENDING_EARLY in (old.retiring, old.reason)
+
+
+@pytest.mark.parametrize("policy", [OVERLAP, POLICY], ids=["own ports", "one port"])
+def test_a_job_on_a_draining_node_serves_until_it_is_replaced(policy) -> None:
+    """However long that takes: no other job would get its place."""
+    service = Service(policy=policy).happen(seen(NOW + 86_400, draining=True))
+    for _ in range(int(PATIENCE) + 5):
+        service.asked().look().happen(seen(NOW + 86_400))
+    assert service.phases() == {0: "ready", 1: "queued"}
+    assert service.record.replicas[0].retiring is Reason.NODE_DRAINING
+    (successor,) = service.queued()
+    assert service.becomes_ready(successor).phases() == {0: "draining", 1: "ready"}
+
+
+def test_a_node_that_is_resumed_keeps_its_replica() -> None:
+    service = Service().happen(seen(NOW + 86_400, draining=True))
+    assert service.queued()
+    service.happen(seen(NOW + 86_400, draining=False))
+    assert service.phases() == {0: "ready", 1: "draining"}
+    assert not service.record.replicas[0].retiring
 
 
 def test_an_unused_service_gets_no_successor() -> None:

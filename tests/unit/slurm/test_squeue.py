@@ -40,6 +40,22 @@ def test_a_running_job() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("lines", "draining"),
+    [
+        (["drained|demo1", "drained|demo9", "drained|"], True),
+        (["drained|demo9", "drained|"], False),
+        (["drained|"], False),
+        ([], None),
+    ],
+    ids=["its node", "another node", "none", "sinfo did not answer"],
+)
+def test_a_node_that_is_drained_is_noted(lines: list[str], draining: bool | None) -> None:
+    jobs = parse_queue(Result(0, "\n".join([RUNNING, *lines, ""]), ""))
+    assert isinstance(jobs, list)
+    assert [job.draining for job in jobs] == [draining]
+
+
 def test_a_pending_job_has_no_node_and_its_reason() -> None:
     view = parse_line(PENDING)
     assert view is not None

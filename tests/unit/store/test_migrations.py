@@ -52,7 +52,8 @@ def test_what_a_released_version_wrote_is_all_there(dump: Path, file: Path) -> N
             "textgen": "cold",
             "off": "disabled",
         }
-        job = replace(JOB, token="", apart_from=(), finding=None, found_at=None)
+        fields = {"apart_from": (), "walltime_end": None, "draining": False}
+        job = replace(JOB, token="", finding=None, found_at=None, **fields)
         replica = replace(
             REPLICA, slot=0, job=job, startup_used=0.0, silence=None, retiring=Reason.NONE
         )
