@@ -69,9 +69,16 @@ def _noted(replica: Replica, event: JobSeen, context: Context) -> Replica:
         estimated_start=view.estimated_start,
         end_time=view.end_time,
         walltime_end=_walltime_end(replica.job, view),
-        draining=replica.job.draining if view.draining is None else view.draining,
+        draining=_is_on_draining_node(replica.job, view),
         ending=False,
     )
+
+
+def _is_on_draining_node(job: Job, view: JobView) -> bool:
+    """What was known of its node holds until it is asked again."""
+    if view.draining is not None:
+        return view.draining
+    return job.draining and job.node == view.node
 
 
 def _walltime_end(job: Job, view: JobView) -> float | None:

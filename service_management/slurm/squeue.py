@@ -64,7 +64,10 @@ def parse_queue(result: Result) -> list[JobView] | Unknown:
 def _with_nodes(views: list[JobView], lines: Sequence[str]) -> list[JobView]:
     """As they are, where the last line is missing: sinfo was not asked, or did not answer."""
     nodes = {line.removeprefix(_DRAINED) for line in lines if line.startswith(_DRAINED)}
-    return [replace(view, draining=view.node in nodes) for view in views] if nodes else views
+    if not nodes:
+        return views
+    # The last line names no node, as a job that waits does.
+    return [replace(view, draining=bool(view.node) and view.node in nodes) for view in views]
 
 
 def parse_find(result: Result, names: Iterable[str]) -> Found | Unknown:

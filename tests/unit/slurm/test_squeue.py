@@ -56,6 +56,12 @@ def test_a_node_that_is_drained_is_noted(lines: list[str], draining: bool | None
     assert [job.draining for job in jobs] == [draining]
 
 
+def test_a_job_that_waits_is_on_no_drained_node() -> None:
+    jobs = parse_queue(Result(0, "\n".join([PENDING, "drained|demo9", "drained|", ""]), ""))
+    assert isinstance(jobs, list)
+    assert [job.draining for job in jobs] == [False]
+
+
 def test_a_pending_job_has_no_node_and_its_reason() -> None:
     view = parse_line(PENDING)
     assert view is not None
