@@ -55,7 +55,8 @@ def test_edit_restart_and_walltime_cost_no_request(stack: Stack, route: str) -> 
 
 @pytest.mark.timeout(150)
 def test_a_drained_node_and_an_early_end_lead_to_a_successor(stack: Stack, route: str) -> None:
-    """An early end is what squeue shows of a job that is preempted with a grace time."""
+    """An early end is what squeue shows of a job that is preempted with a grace time. One after the
+    other: the two jobs may run on one node."""
     drained, cut = f"{route}-drained", f"{route}-cut"
     keys = {"timeout": 120, "sbatch_args": ["--time=30"]}
     stack.configure(stack.entry(drained, **keys), stack.entry(cut, **keys))
@@ -63,17 +64,15 @@ def test_a_drained_node_and_an_early_end_lead_to_a_successor(stack: Stack, route
     for name in (drained, cut):
         assert stack.client.get(f"/{name}/echo").status_code == 200
         (before[name],) = stack.info(name)["replicas"]
+
+    def follows(name: str, reason: str) -> None:
+        old = before[name]["job_id"]
+        wait_for("another job serves", lambda: serving(stack, name) - {old}, 60, pause=0.5)
+        assert stack.client.get(f"/{name}/echo").status_code == 200
+        assert reason in str(stack.info(name)["events"])
+
     # Noted with its whole walltime by squeue, and then with less.
     stack.cluster.admin("scontrol", "update", f"JobId={before[cut]['job_id']}", "TimeLimit=1")
+    follows(cut, "ending_early")
     with stack.cluster.drained(before[drained]["node"]):
-        for name in (drained, cut):
-            wait_for(
-                f"{name} is served by another job",
-                lambda name=name: serving(stack, name) - {before[name]["job_id"]},
-                60,
-                pause=0.5,
-            )
-            assert stack.client.get(f"/{name}/echo").status_code == 200
-    events = {name: str(stack.info(name)["events"]) for name in (drained, cut)}
-    assert "node_draining" in events[drained]
-    assert "ending_early" in events[cut]
+        follows(drained, "node_draining")
