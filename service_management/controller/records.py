@@ -24,7 +24,7 @@ from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Event
 from service_management.lifecycle.intervals import SOFT_SAVE
 from service_management.lifecycle.planner import planned, wanted_replicas
-from service_management.lifecycle.policy import Policy
+from service_management.lifecycle.policy import Policy, has_room
 from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.replica import Job, Replica
 from service_management.lifecycle.schedules import WarmHours
@@ -210,11 +210,8 @@ class Records:
         return self._planning.attempt(route, plan)
 
     def has_room(self, record: ServiceRecord, slot: int) -> bool:
-        """Whether a job that is found on the cluster may be this service's, in this slot."""
-        free = all(one.slot != slot for one in record.replicas)
-        most = self._policy(record.route).max_replicas
-        may_run = record.enabled and not record.removed
-        return free and may_run and len(record.replicas) < most
+        """For a job that is found on the cluster."""
+        return has_room(record, slot, self._policy(record.route))
 
     def touched(self) -> set[str]:
         return self._changes.touched

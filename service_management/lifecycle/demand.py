@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from service_management.lifecycle.decision import Context
 from service_management.lifecycle.events import Adopted, Demanded, Resumed
-from service_management.lifecycle.policy import DEMAND_COVERS
+from service_management.lifecycle.policy import DEMAND_COVERS, has_room
 from service_management.lifecycle.record import ServiceRecord
 from service_management.lifecycle.replica import Replica
 from service_management.lifecycle.states import Phase, Reason, State
@@ -35,10 +35,7 @@ def resumed(record: ServiceRecord, event: Resumed, _context: Context) -> Service
 
 
 def adopted(record: ServiceRecord, event: Adopted, context: Context) -> ServiceRecord:
-    """In its slot, if that is free."""
-    free = all(one.slot != event.slot for one in record.replicas)
-    room = len(record.live) < context.policy.max_replicas
-    if not (free and room and record.enabled) or record.removed:
+    if not has_room(record, event.slot, context.policy):
         return record
     now = context.now
     replica = Replica(record.route, event.slot, event.job, Phase.QUEUED, now, Reason.ADOPTED)

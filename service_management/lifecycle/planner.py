@@ -42,10 +42,8 @@ def planned(
 def plan(record: ServiceRecord, seen: Seen | None, context: Context) -> Plan:
     """In this order: one that ends and may serve again is cheaper than a new job; a successor is
     started before what it replaces ends."""
-    wanted, counted = (
-        wanted_replicas(record, context),
-        [one for one in record.replicas if one.counts],
-    )
+    wanted = wanted_replicas(record, context)
+    counted = [one for one in record.replicas if one.counts]
     cancel = [one for one in record.replicas if seen and may_be_cancelled(one, seen, context)]
     surplus = _least_useful_first(counted, seen)[: max(0, len(counted) - wanted)]
     missing = max(0, wanted - len(counted))

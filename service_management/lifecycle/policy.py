@@ -46,6 +46,13 @@ def in_use(record: ServiceRecord, policy: Policy) -> bool:
     return record.enabled and not record.removed and (record.demand or policy.always_on)
 
 
+def has_room(record: ServiceRecord, slot: int, policy: Policy) -> bool:
+    """Whether a job that is found on the cluster may be this service's, in this slot."""
+    free = all(one.slot != slot for one in record.replicas)
+    may_run = record.enabled and not record.removed
+    return free and may_run and len(record.replicas) < policy.max_replicas
+
+
 def backoff(failures: int) -> float:
     return min(BACKOFF_MAX, BACKOFF_FIRST * 2.0 ** max(0, min(failures, 20) - 1))
 

@@ -14,7 +14,7 @@ from service_management.lifecycle.planner import planned
 from service_management.lifecycle.policy import Policy
 from service_management.lifecycle.record import Failure, ServiceRecord
 from service_management.lifecycle.replica import Job
-from service_management.lifecycle.states import Reason, State
+from service_management.lifecycle.states import Phase, Reason, State
 from service_management.lifecycle.transitions import decide
 from tests.unit.records import a_record, changed
 
@@ -46,16 +46,7 @@ READY = a_record(
     last_activity=NOW - 10,
     ready_since=NOW - 10,
 )
-DRAINING = a_record(
-    "digits",
-    State.DRAINING,
-    NOW - 10,
-    Reason.IDLE,
-    RUNNING,
-    last_demand=NOW - 10,
-    last_activity=NOW - 10,
-    ready_since=NOW - 10,
-)
+DRAINING = changed(READY, phase=Phase.DRAINING, reason=Reason.IDLE, demand=False)
 FAILED = a_record(
     "digits",
     State.FAILED,
