@@ -132,6 +132,24 @@ def test_one_that_fails_is_reported_and_the_others_are_up(
     assert worker.counts.failures()[str(LOGIN), "tunnel"] == 1
 
 
+def test_a_tunnel_without_its_file_is_not_up(
+    tmp_path: Path, worker: LoginWorker, connection: FakeConnection
+) -> None:
+    """The kernel's list has it as before."""
+    tunnels = JobTunnels(tmp_path, lambda *_: None, refuse, lambda _: True)
+    main = sockets(tmp_path, job(1)).main
+    connection.go.set()
+    tunnels.open(worker, job(1), urgent=False)
+    wait_for("it is up", lambda: tunnels.is_up(job(1), main), 5)
+    main.parent.mkdir()
+    main.touch()
+    tunnels.close_except([worker], [job(1)], frozenset({str(main)}), 0.0)
+    assert tunnels.is_up(job(1), main)
+    main.unlink()
+    tunnels.close_except([worker], [job(1)], frozenset({str(main)}), 0.2)
+    assert not tunnels.is_up(job(1), main)
+
+
 def test_a_reopened_tunnel_does_not_ask_for_the_node_again(
     tunnels: JobTunnels, worker: LoginWorker, connection: FakeConnection
 ) -> None:

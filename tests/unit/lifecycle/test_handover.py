@@ -118,6 +118,14 @@ def test_an_old_job_gives_way_to_a_successor_that_stays_queued() -> None:
     assert service.phases() == {0: "draining", 1: "queued"}
 
 
+def test_of_several_old_jobs_one_gives_way_at_a_time() -> None:
+    three = [replace(READY.replicas[0], slot=n, job=Job(f"o{n}", 1, NOW)) for n in range(3)]
+    service = Service(changed(READY, replicas=tuple(three)), THREE).happen(RESTART)
+    for _ in range(int(PATIENCE) + 5):
+        service.look()
+    assert [one.live for one in service.record.replicas] == [False, True, True, True]
+
+
 def test_several_replicas_are_replaced_one_after_the_other() -> None:
     three = [replace(READY.replicas[0], slot=n, job=Job(f"o{n}", 1, NOW)) for n in range(3)]
     service = Service(changed(READY, replicas=tuple(three)), THREE).happen(RESTART)

@@ -108,6 +108,7 @@ def test_an_answer_between_silent_checks_begins_the_count_again() -> None:
 
 def test_a_check_without_a_tunnel_says_nothing() -> None:
     service = Checked().without_tunnel("a", times=1).answers("b").without_tunnel("a", times=9)
+    assert service.routed == "abc"
     assert service.replica("a").silence is None
 
 
