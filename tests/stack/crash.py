@@ -123,7 +123,8 @@ def _entries(crash: Crash, **scale_up: Any) -> list[dict[str, Any]]:
 def _keys(crash: Crash, role: str) -> dict[str, Any]:
     if role == "pending":
         return {"sbatch_args": ["--hold"]}
-    lasting = LASTING if role == "scale_up" or role in HANDOVERS else {}
+    # Not idle before the crash, however long the others take until then.
+    lasting = LASTING if role in ("scale_up", "drain_cancelling", *HANDOVERS) else {}
     if role in ("starting", "scale_up", "successor_starting"):
         return {"bash_file": "gated.sh", "env": {"GATE": str(crash.gates[role].path)}, **lasting}
     if role == "failing":
