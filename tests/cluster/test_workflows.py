@@ -100,7 +100,7 @@ def test_an_upload_longer_than_the_timeout_keeps_its_job(
 
 
 def test_the_film_shows_each_state_once_and_both_answers(stack: Stack) -> None:
-    film = record(stack, Pace(others=0.5, loads=0.5, timeout=2, typing=0.3, rest=0.1))
+    film = record(stack, Pace(loads=0.5, timeout=2, typing=0.3, rest=0.1))
 
     states = [seen.text for seen in film.states]
     assert states == ["cold", "queued", "starting", "ready", "draining", "cold"]
