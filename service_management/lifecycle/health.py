@@ -32,7 +32,8 @@ def _probed_starting(
     # Another job gets another port, or another node.
     strangers = _is_strangers(event) and context.policy.own_ports
     if strangers or _may_go_elsewhere(record, noted, event):
-        return record.with_replica(noted.drained(Reason.PORT_TAKEN, context.now))
+        rivals = (one.with_job(contested=True) for one in record.beside(noted))
+        return record.with_replicas(*rivals, noted.drained(Reason.PORT_TAKEN, context.now))
     if event.health is Health.UNVERIFIED:
         noted = replace(noted, reason=Reason.UNVERIFIED)
     return record.with_replica(replace(noted, startup_used=noted.startup_used + event.watched))

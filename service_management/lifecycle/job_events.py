@@ -193,10 +193,11 @@ def _ended(
 
 
 def _lost_its_port(record: ServiceRecord, replica: Replica, event: JobOver) -> bool:
-    """Of two that begin on one node at the same moment, either may be the one that cannot listen.
-    If the script itself is wrong, the other fails too."""
+    """Of two that begin on one node at the same moment, either may be the one that cannot listen,
+    also the one that was to stay. If the script itself is wrong, the next fails too."""
     node = event.end.node or replica.job.node
-    return bool(record.beside(replica.with_job(node=node))) and node not in replica.job.apart_from
+    rival = replica.job.contested or bool(record.beside(replica.with_job(node=node)))
+    return rival and node not in replica.job.apart_from
 
 
 def _drained(

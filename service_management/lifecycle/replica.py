@@ -37,6 +37,7 @@ class Job:
     token: str = field(default="", repr=False)
     # Nodes that Slurm is asked to avoid: other replicas have the same port there.
     apart_from: tuple[str, ...] = ()
+    contested: bool = False  # another replica began on its node with its port, and had to go
     absent_since: float | None = None  # when Slurm first said that it has no job of this name
     finding: Finding | None = None  # what the last health check saw; None: none yet, or all is well
     found_at: float | None = None  # when that was

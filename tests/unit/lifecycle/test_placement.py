@@ -93,6 +93,18 @@ def test_the_one_that_cannot_listen_and_ends_has_not_failed() -> None:
         assert failed.failures == 1
 
 
+def test_the_one_that_stays_may_be_the_one_without_the_port() -> None:
+    """The other, which had the port, is gone by the time that it ends."""
+    both = with_neighbour()
+    starting = replace(both.replicas[0], phase=Phase.STARTING, ready_since=None)
+    kept = after_check(both.with_replica(starting))
+    kept = kept.without(kept.replicas[1])
+    over = ev.JobOver(JobEnd("7", "FAILED", exit_code=1, node="n1"))
+    ended = decide(kept, over, Context(NOW, TWO))
+    assert ended is not None
+    assert (ended.failures, ended.replicas, ended.demand) == (0, (), True)
+
+
 def test_a_replica_that_cannot_be_elsewhere_waits() -> None:
     """Or one job would follow another for ever."""
     told = after_check(with_neighbour(apart_from=("n1",)))

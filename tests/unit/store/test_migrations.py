@@ -52,7 +52,7 @@ def test_what_a_released_version_wrote_is_all_there(dump: Path, file: Path) -> N
             "textgen": "cold",
             "off": "disabled",
         }
-        fields = {"apart_from": (), "walltime_end": None, "draining": False}
+        fields = {"apart_from": (), "walltime_end": None, "draining": False, "contested": False}
         job = replace(JOB, token="", finding=None, found_at=None, **fields)
         replica = replace(
             REPLICA, slot=0, job=job, startup_used=0.0, silence=None, retiring=Reason.NONE

@@ -37,6 +37,7 @@ JOB = Job(
     ending=True,
     token="t0k3n",
     apart_from=("n2",),
+    contested=True,
     walltime_end=16.5,
     draining=True,
     absent_since=5.5,
